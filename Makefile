@@ -1,0 +1,44 @@
+# Every target makes the environment it needs, and makes it again when pyproject.toml changes.
+PYTHON ?= python3
+BIN := .venv/bin
+CORE := .venv/.core-installed
+DEV := .venv/.dev-installed
+BENCH := .venv-bench/.installed
+PEERS := torch==2.13.0 neuraloperator==2.0.0
+
+.PHONY: demo test lint docs bench reproduce
+
+demo: $(CORE)
+	$(BIN)/python examples/demo.py
+
+test: $(DEV)
+	$(BIN)/python -m pytest
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(DEV)
+	$(BIN)/mkdocs build --strict
+
+bench: $(BENCH)
+	.venv-bench/bin/python benchmarks/fno_speed.py
+
+reproduce: $(DEV)
+	$(BIN)/riesz reproduce --all
+	$(BIN)/python -m pytest -m slow
+
+$(CORE): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+$(DEV): $(CORE)
+	$(BIN)/python -m pip install -q -e ".[test,docs]"
+	touch $@
+
+$(BENCH): pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q -e . $(PEERS)
+	touch $@

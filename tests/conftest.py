@@ -1,0 +1,47 @@
+"""Settings and fixtures of the tests. The library itself touches no global setting."""
+
+import pathlib
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# Check every annotated shape and type in riesz while it is tested. Must precede its first import.
+install_import_hook("riesz", "beartype.beartype")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Compiled programs survive between runs, in a folder that git ignores.
+jax.config.update("jax_compilation_cache_dir", str(ROOT / ".pytest_cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture
+def getkey():
+    """A function that gives a fresh random key at each call, the same ones in every run."""
+    count = 0
+
+    def fresh():
+        nonlocal count
+        count += 1
+        return jax.random.fold_in(jax.random.key(0), count)
+
+    return fresh
+
+
+@pytest.fixture
+def x64():
+    """The test runs with 64-bit floats."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def darcy_file():
+    """Darcy flow data (16 x 16 and 32 x 32 grids), when it lies beside the checkout."""
+    path = ROOT.parent / "shared" / "data" / "darcy_16_32.h5"
+    if not path.is_file():
+        pytest.skip("needs darcy_16_32.h5 in ../shared/data")
+    return path
