@@ -1,0 +1,12 @@
+"""Functions as values: samples that know their domain, evaluate anywhere and integrate."""
+
+from riesz.functions._function import Function as Function
+from riesz.functions._function import batch as batch
+from riesz.functions._function import take as take
+from riesz.functions._norms import Norm as Norm
+from riesz.functions._norms import relative_error as relative_error
+from riesz.functions._pairs import Pairs as Pairs
+from riesz.functions._symmetries import AbstractSymmetry as AbstractSymmetry
+from riesz.functions._symmetries import Reflection as Reflection
+from riesz.functions._symmetries import Translation as Translation
+from riesz.functions._symmetries import Transposition as Transposition

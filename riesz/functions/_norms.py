@@ -1,0 +1,93 @@
+"""Integrals, inner products and norms, by the quadrature of the discretization."""
+
+from math import prod
+from typing import TYPE_CHECKING, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.errors import DomainError
+
+if TYPE_CHECKING:
+    from riesz.functions._function import Function
+
+Norm = Literal["L1", "L2", "Linf", "H1", "H-1"]
+
+
+def integral(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
+) -> Float[Array, " c"]:
+    """Integral of each channel."""
+    weights = discretization.weights.astype(values.dtype)
+    return jnp.tensordot(weights, values, axes=weights.ndim)
+
+
+def inner(
+    first: Float[Array, "*shape c"],
+    second: Float[Array, "*shape c"],
+    discretization: AbstractDiscretization,
+) -> Float[Array, ""]:
+    """L2 inner product summed over channels."""
+    return jnp.sum(integral(first * second, discretization))
+
+
+def norm(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization, kind: Norm
+) -> Float[Array, ""]:
+    """The norm of the given kind over all channels."""
+    if kind == "L1":
+        return jnp.sum(integral(jnp.abs(values), discretization))
+    if kind == "L2":
+        return jnp.sqrt(inner(values, values, discretization))
+    if kind == "Linf":
+        present = (discretization.weights > 0)[..., None]
+        return jnp.max(jnp.abs(values), initial=0, where=present)
+    if kind == "H1":
+        return jnp.sqrt(sobolev_squared(values, discretization))
+    if kind == "H-1":
+        return _negative_sobolev(values, discretization)
+    raise DomainError(
+        "unknown norm",
+        where="Function.norm(kind)",
+        expected="L1, L2, Linf, H1 or H-1",
+        found=repr(kind),
+    )
+
+
+def sobolev_squared(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
+) -> Float[Array, ""]:
+    """|f|^2 + |grad f|^2, integrated."""
+    total = inner(values, values, discretization)
+    for axis in range(discretization.domain.dim):
+        slope = discretization.differentiate(values, axis, 1)
+        total = total + inner(slope, slope, discretization)
+    return total
+
+
+def _negative_sobolev(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
+) -> Float[Array, ""]:
+    if not isinstance(discretization, Grid) or not all(discretization.domain.periodic):
+        raise DomainError(
+            "the H-1 norm is defined here for functions on uniform grids of a torus",
+            where='Function.norm("H-1")',
+            found=f"a discretization of {discretization.domain}",
+            repair="resample onto a Grid of a Torus, or use the L2 norm",
+        )
+    domain, shape = discretization.domain, discretization.shape
+    waves = [
+        2 * np.pi / length * np.fft.fftfreq(n, 1 / n)
+        for length, n in zip(domain.lengths, shape, strict=True)
+    ]
+    squared = sum(w**2 for w in np.meshgrid(*waves, indexing="ij"))
+    spectrum = jnp.fft.fftn(values, axes=range(len(shape))) / prod(shape)
+    weight = jnp.asarray(domain.volume / (1 + squared), values.dtype)[..., None]
+    return jnp.sqrt(jnp.sum(weight * jnp.abs(spectrum) ** 2))
+
+
+def relative_error(prediction: "Function", truth: "Function", kind: Norm = "L2") -> Array:
+    """|prediction - truth| / |truth| in one norm; the truth must not vanish."""
+    return (prediction - truth).norm(kind) / truth.norm(kind)

@@ -1,0 +1,139 @@
+"""Symmetries of a domain acting on functions: (g f)(x) = sign * f(g^-1 x).
+
+A symmetry is a description with a random law. `draw` picks an element of the group, `apply`
+moves a function by it, `undo` moves it back. Reflections and translations move the points
+(see `MovedGrid`) and leave the values in their array; they are exact on every kind of nodes.
+"""
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.domains import Grid, MovedGrid
+from riesz.errors import DomainError
+from riesz.functions._function import Function
+
+
+class AbstractSymmetry(eqx.Module):
+    """A group of isometries of a domain, and what it does to values."""
+
+    @abstractmethod
+    def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
+        """A uniformly random element of the group, as a number."""
+
+    @abstractmethod
+    def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        """The function moved by the element."""
+
+    @abstractmethod
+    def undo(self, f: Function, element: Float[Array, ""]) -> Function:
+        """The function moved by the inverse of the element."""
+
+    @abstractmethod
+    def fits(self, grid: Grid) -> bool:
+        """Whether the group maps functions on this grid to functions it can represent."""
+
+
+class Reflection(AbstractSymmetry):
+    """x_axis -> lower + upper - x_axis, values times `sign` (-1 for odd quantities)."""
+
+    axis: int = eqx.field(static=True)
+    sign: float = eqx.field(static=True, default=1.0)
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
+        return jax.random.bernoulli(key).astype(float)
+
+    def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        ends = f.domain.lower[self.axis] + f.domain.upper[self.axis]
+        moved = _move(f, self.axis, 1 - 2 * element, ends * element)
+        return _scale(moved, 1 - (1 - self.sign) * element)
+
+    def undo(self, f: Function, element: Float[Array, ""]) -> Function:
+        return self.apply(f, element)
+
+    def fits(self, grid: Grid) -> bool:
+        return self.axis < grid.domain.dim
+
+
+class Translation(AbstractSymmetry):
+    """x_axis -> x_axis + t along a periodic axis."""
+
+    axis: int = eqx.field(static=True)
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
+        return jax.random.uniform(key)
+
+    def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        return _move(f, self.axis, jnp.ones_like(element), element * f.domain.lengths[self.axis])
+
+    def undo(self, f: Function, element: Float[Array, ""]) -> Function:
+        return self.apply(f, -element)
+
+    def fits(self, grid: Grid) -> bool:
+        return self.axis < grid.domain.dim and grid.domain.periodic[self.axis]
+
+
+class Transposition(AbstractSymmetry):
+    """Exchange of two axes; needs a grid that is the same along both."""
+
+    first: int = eqx.field(static=True)
+    second: int = eqx.field(static=True)
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
+        return jax.random.bernoulli(key).astype(float)
+
+    def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        grid = f.discretization
+        base = grid.base if isinstance(grid, MovedGrid) else grid
+        if not isinstance(base, Grid) or not self.fits(base):
+            raise DomainError(
+                "axes can be exchanged only on a grid that is the same along both",
+                where="Transposition.apply",
+                found=f"shape {grid.shape} on {f.domain}",
+                repair="resample onto a square grid with one kind of nodes",
+            )
+        swap = element > 0.5
+        values = jnp.where(swap, jnp.swapaxes(f.values, self.first, self.second), f.values)
+        if isinstance(grid, MovedGrid):
+            order = jnp.arange(f.domain.dim).at[self.first].set(self.second)
+            order = order.at[self.second].set(self.first)
+            sign = jnp.where(swap, grid.sign[order], grid.sign)
+            offset = jnp.where(swap, grid.offset[order], grid.offset)
+            grid = MovedGrid(grid.base, sign, offset)
+        return Function(values, grid, f.space)
+
+    def undo(self, f: Function, element: Float[Array, ""]) -> Function:
+        return self.apply(f, element)
+
+    def fits(self, grid: Grid) -> bool:
+        if max(self.first, self.second) >= grid.domain.dim:
+            return False
+        domain, i, j = grid.domain, self.first, self.second
+        ends = list(
+            zip(domain.lower, domain.upper, domain.periodic, grid.shape, grid.nodes, strict=True)
+        )
+        return ends[i] == ends[j]
+
+
+def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
+    grid = f.discretization
+    if isinstance(grid, Grid):
+        dim = grid.domain.dim
+        grid = MovedGrid(grid, jnp.ones(dim, f.values.dtype), jnp.zeros(dim, f.values.dtype))
+    if not isinstance(grid, MovedGrid):
+        raise DomainError(
+            "symmetries act on functions given on grids",
+            found=type(grid).__name__,
+            repair="resample onto a Grid",
+        )
+    new_sign = grid.sign.at[axis].multiply(sign.astype(grid.sign.dtype))
+    shifted = sign * grid.offset[axis] + offset
+    new_offset = grid.offset.at[axis].set(shifted.astype(grid.offset.dtype))
+    return Function(f.values, MovedGrid(grid.base, new_sign, new_offset), f.space)
+
+
+def _scale(f: Function, factor: Array) -> Function:
+    return Function(f.values * factor.astype(f.values.dtype), f.discretization, f.space)

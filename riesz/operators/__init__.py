@@ -1,0 +1,3 @@
+"""Learnable maps between functions."""
+
+from riesz.operators._operator import AbstractOperator as AbstractOperator
