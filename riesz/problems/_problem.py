@@ -4,9 +4,12 @@ from abc import abstractmethod
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from riesz.domains import Grid, Space
+from riesz.domains._discretization import traced
+from riesz.errors import SolverError
 from riesz.functions import AbstractSymmetry, Function
 
 
@@ -47,3 +50,35 @@ class AbstractProblem(eqx.Module):
     @abstractmethod
     def residual(self, a: Function, u: Function) -> Function:
         """The equation's left minus right side; it vanishes for a solution."""
+
+    def solve(self, a: Function) -> Function:
+        """The solution for one input, for those who want no status.
+
+        **Raises:** `SolverError` when the solver did not converge or gave values that are not
+        finite. Under jit, grad or vmap nothing is known yet and nothing is raised: there use
+        `solution` and read `converged`.
+        """
+        solution = self.solution(a)
+        values = solution.function.values
+        if traced(solution.converged, values):
+            return solution.function
+        finite = bool(jnp.isfinite(values).all())
+        if not (finite and bool(solution.converged)):
+            raise SolverError(
+                "the reference solver did not reach its accuracy",
+                where=f"{type(self).__name__}.solve",
+                expected="convergence to finite values",
+                found=f"{'no convergence' if finite else 'values that are not finite'} "
+                f"after {int(solution.iterations)} iterations",
+                repair="check that the input is finite and one of the problem's law, such as a "
+                "positive coefficient; or give a finer grid or a higher iteration limit; "
+                "solution(a) returns the last iterate with its status",
+            )
+        return solution.function
+
+    def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
+        """An input smooth enough that the solver shows its declared order.
+
+        A draw from the law of inputs, unless the problem's law is rough.
+        """
+        return self.sample_input(grid, key=key)
