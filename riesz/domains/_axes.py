@@ -5,10 +5,12 @@ enters compiled programs as a constant.
 """
 
 from abc import abstractmethod
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -33,6 +35,14 @@ class AbstractAxis(eqx.Module):
     def weights(self) -> np.ndarray:
         """Quadrature weights, shape (size,), float64, positive, summing to upper - lower."""
 
+    def cells(self) -> np.ndarray:
+        """The length that each node stands for, shape (size,): even weights for rough functions.
+
+        High-order weights vary from node to node next to the ends, which aliases what
+        oscillates at the scale of the grid.
+        """
+        return self.weights()
+
     @abstractmethod
     def basis(self, x: Float[Array, " p"]) -> tuple[Int[Array, "p s"], Float[Array, "p s"]]:
         """Indices and weights such that f(x) = sum_s weight[:, s] f[index[:, s]]."""
@@ -40,6 +50,35 @@ class AbstractAxis(eqx.Module):
     @abstractmethod
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
         """The `order`-th derivative (1 or 2) along the leading axis, at the nodes."""
+
+    @abstractmethod
+    def resample(
+        self,
+        values: Float[Array, "n *rest"],
+        onto: "AbstractAxis",
+        sign: Float[Array, ""],
+        offset: Float[Array, ""],
+    ) -> Float[Array, "m *rest"]:
+        """Values, along the leading axis, at the points sign * onto.coordinates() + offset."""
+
+
+def _evaluate(
+    axis: AbstractAxis, values: Float[Array, "n *rest"], x: Float[Array, " m"]
+) -> Float[Array, "m *rest"]:
+    """Values along the leading axis at `x`, by the axis's basis."""
+    index, weight = axis.basis(x)
+    weight = weight.astype(values.dtype)
+    if index.shape[1] == axis.size:
+        return jnp.einsum("ms,s...->m...", weight, values)
+    column = (slice(None), *(None,) * (values.ndim - 1))
+    parts = [weight[:, s][column] * values[index[:, s]] for s in range(index.shape[1])]
+    return sum(parts[1:], parts[0])
+
+
+def _moved(
+    onto: AbstractAxis, sign: Float[Array, ""], offset: Float[Array, ""]
+) -> Float[Array, " m"]:
+    return sign * jnp.asarray(onto.coordinates(), sign.dtype) + offset
 
 
 def lagrange(t: Any, points: int, xp: Any = np) -> Any:
@@ -73,9 +112,14 @@ class UniformStencil(eqx.Module):
         return first[:, None] + jnp.arange(points), weight
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
-        index, weight = _derivative_stencil(self.size, order)
-        weight = jnp.asarray(weight / self.step**order, values.dtype)
-        return jnp.einsum("ns,ns...->n...", weight, values[index])
+        weight = jnp.asarray(_derivative_stencil(self.size, order) / self.step**order, values.dtype)
+        points = weight.shape[1]
+        half = points // 2
+        inner = self.size - points + 1  # nodes whose stencil is not moved by the ends
+        first = jnp.einsum("ns,s...->n...", weight[:half], values[:points])
+        middle = [weight[half, s] * values[s : s + inner] for s in range(points)]
+        last = jnp.einsum("ns,s...->n...", weight[half + 1 :], values[self.size - points :])
+        return jnp.concatenate([first, sum(middle[1:], middle[0]), last])
 
     def quadrature(self, lower: float, upper: float) -> np.ndarray:
         """Integrals over [lower, upper] of the interpolant.
@@ -84,11 +128,17 @@ class UniformStencil(eqx.Module):
         5 when both ends are nodes.
         """
         a, b = (lower - self.start) / self.step, (upper - self.start) / self.step
-        for points in range(min(6, self.size), 0, -1):
-            weights = _integrate_interpolant(self.size, points, a, b) * self.step
-            if np.all(weights > 0):
-                return weights
-        raise AssertionError("piecewise constants have positive weights")
+        # the offsets are 0, 1/2 or 1 cells; without their rounding errors the result is shared
+        return _positive_quadrature(self.size, round(2 * a) / 2, round(2 * b) / 2) * self.step
+
+
+@lru_cache(maxsize=256)
+def _positive_quadrature(size: int, a: float, b: float) -> np.ndarray:
+    for points in range(min(6, size), 0, -1):
+        weights = _integrate_interpolant(size, points, a, b)
+        if np.all(weights > 0):
+            return weights
+    raise AssertionError("piecewise constants have positive weights")
 
 
 def _integrate_interpolant(size: int, points: int, a: float, b: float) -> np.ndarray:
@@ -105,17 +155,21 @@ def _integrate_interpolant(size: int, points: int, a: float, b: float) -> np.nda
 
 
 @lru_cache(maxsize=256)
-def _derivative_stencil(size: int, order: int) -> tuple[np.ndarray, np.ndarray]:
+def _derivative_stencil(size: int, order: int) -> np.ndarray:
+    """Weights of the derivative at each of the `points` nodes of one stencil, as rows.
+
+    The row in the middle serves all nodes far from the ends.
+    """
     points = min(7, size)
-    first = np.clip(np.arange(size) - points // 2, 0, size - points)
-    index = first[:, None] + np.arange(points)
-    offset = (index - np.arange(size)[:, None]) / points
+    offset = (np.arange(points) - np.arange(points)[:, None]) / points
     vandermonde = offset[:, None, :] ** np.arange(points)[:, None]
     target = np.zeros(points)
     if order < points:
         target[order] = 1.0 if order == 1 else 2.0
-    rhs = np.broadcast_to(target[:, None], (size, points, 1))
-    return index, np.linalg.solve(vandermonde, rhs)[..., 0] / points**order
+    rhs = np.broadcast_to(target[:, None], (points, points, 1))
+    weight = np.linalg.solve(vandermonde, rhs)[..., 0]
+    np.fill_diagonal(weight, weight.diagonal() - weight.sum(1))  # constants have derivative 0
+    return weight / points**order
 
 
 class _Equispaced(AbstractAxis):
@@ -136,11 +190,23 @@ class _Equispaced(AbstractAxis):
     def weights(self) -> np.ndarray:
         return self.stencil.quadrature(self.lower, self.upper)
 
+    def cells(self) -> np.ndarray:
+        return np.full(self.size, (self.upper - self.lower) / self.size)
+
     def basis(self, x: Float[Array, " p"]) -> tuple[Int[Array, "p s"], Float[Array, "p s"]]:
         return self.stencil.basis(x)
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
         return self.stencil.differentiate(values, order)
+
+    def resample(
+        self,
+        values: Float[Array, "n *rest"],
+        onto: AbstractAxis,
+        sign: Float[Array, ""],
+        offset: Float[Array, ""],
+    ) -> Float[Array, "m *rest"]:
+        return _evaluate(self, values, _moved(onto, sign, offset))
 
 
 class VertexAxis(_Equispaced):
@@ -155,6 +221,11 @@ class VertexAxis(_Equispaced):
     @property
     def stencil(self) -> UniformStencil:
         return UniformStencil(self.lower, (self.upper - self.lower) / (self.size - 1), self.size)
+
+    def cells(self) -> np.ndarray:
+        lengths = np.full(self.size, self.stencil.step)
+        lengths[[0, -1]] /= 2
+        return lengths
 
 
 class LeftAxis(_Equispaced):
@@ -222,49 +293,98 @@ class ChebyshevAxis(AbstractAxis):
         return self.lower + half * (1 + self._reference())
 
     def weights(self) -> np.ndarray:
-        n = self.size - 1
-        k = np.arange(0, n + 1, 2)
-        moments = 2.0 / (1.0 - k**2)
-        theta = np.pi * np.arange(self.size) / n
-        cosines = np.cos(np.outer(theta, k)) * moments
-        cosines[:, 0] /= 2
-        if n % 2 == 0:
-            cosines[:, -1] /= 2
-        weights = 2.0 / n * cosines.sum(1)
-        weights[[0, -1]] /= 2
-        return weights * (self.upper - self.lower) / 2
-
-    def _barycentric(self) -> np.ndarray:
-        weights = (-1.0) ** np.arange(self.size)
-        weights[[0, -1]] /= 2
-        return weights
+        return _clenshaw_curtis(self.size) * (self.upper - self.lower) / 2
 
     def basis(self, x: Float[Array, " p"]) -> tuple[Int[Array, "p s"], Float[Array, "p s"]]:
-        gap = x[:, None] - jnp.asarray(self.coordinates(), x.dtype)
-        hit = gap == 0
-        ratio = jnp.asarray(self._barycentric(), x.dtype) / jnp.where(hit, 1, gap)
-        ratio = jnp.where(hit.any(1, keepdims=True), hit.astype(x.dtype), ratio)
-        weight = ratio / ratio.sum(1, keepdims=True)
+        weight = _cardinal(self, x)
         return jnp.broadcast_to(jnp.arange(self.size), weight.shape), weight
 
-    def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
-        matrix = np.linalg.matrix_power(self._differentiation_matrix(), order)
-        matrix = jnp.asarray(matrix, values.dtype)
-        return jnp.einsum("nm,m...->n...", matrix, values)
+    def cardinal(self, x: Float[Array, " p"]) -> Float[Array, "p n"]:
+        """The polynomials that are 1 at one node and 0 at the others."""
+        gap = x[:, None] - jnp.asarray(self.coordinates(), x.dtype)
+        return _barycentric(jnp.asarray(_chebyshev_weights(self.size), x.dtype), gap, lambda g: g)
 
-    def _differentiation_matrix(self) -> np.ndarray:
-        n = self.size - 1
-        j = np.arange(self.size)
-        # differences by products of sines keep every digit where nodes cluster
-        plus = np.sin(np.pi * (j[:, None] + j[None]) / (2 * n))
-        minus = np.sin(np.pi * (j[:, None] - j[None]) / (2 * n))
-        gap = 2 * plus * minus
-        np.fill_diagonal(gap, 1.0)
-        weights = self._barycentric()
-        matrix = weights[None] / weights[:, None] / gap
-        np.fill_diagonal(matrix, 0.0)
-        np.fill_diagonal(matrix, -matrix.sum(1))
-        return matrix * 2 / (self.upper - self.lower)
+    def cardinal_derivative(self, weight: Float[Array, "p n"]) -> Float[Array, "p n"]:
+        """Derivatives of the cardinal functions where they have the values `weight`."""
+        matrix = _chebyshev_derivative(self.size, 1) * 2 / (self.upper - self.lower)
+        return weight @ jnp.asarray(matrix, weight.dtype)
+
+    def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
+        matrix = _chebyshev_derivative(self.size, order) * (2 / (self.upper - self.lower)) ** order
+        return jnp.einsum("nm,m...->n...", jnp.asarray(matrix, values.dtype), values)
+
+    def resample(
+        self,
+        values: Float[Array, "n *rest"],
+        onto: AbstractAxis,
+        sign: Float[Array, ""],
+        offset: Float[Array, ""],
+    ) -> Float[Array, "m *rest"]:
+        return _evaluate(self, values, _moved(onto, sign, offset))
+
+
+def _chebyshev_weights(size: int) -> np.ndarray:
+    weights = (-1.0) ** np.arange(size)
+    weights[[0, -1]] /= 2
+    return weights
+
+
+@lru_cache(maxsize=64)
+def _clenshaw_curtis(size: int) -> np.ndarray:
+    """Quadrature weights on [-1, 1]."""
+    n = size - 1
+    k = np.arange(0, n + 1, 2)
+    moments = 2.0 / (1.0 - k**2)
+    theta = np.pi * np.arange(size) / n
+    cosines = np.cos(np.outer(theta, k)) * moments
+    cosines[:, 0] /= 2
+    if n % 2 == 0:
+        cosines[:, -1] /= 2
+    weights = 2.0 / n * cosines.sum(1)
+    weights[[0, -1]] /= 2
+    return weights
+
+
+@lru_cache(maxsize=32)
+def _chebyshev_derivative(size: int, order: int) -> np.ndarray:
+    """Differentiation matrix on [-1, 1] (Baltensperger and Trummer 2003)."""
+    n, j = size - 1, np.arange(size)
+    # differences by products of sines keep every digit where nodes cluster
+    plus = np.sin(np.pi * (j[:, None] + j[None]) / (2 * n))
+    minus = np.sin(np.pi * (j[:, None] - j[None]) / (2 * n))
+    gap = 2 * plus * minus
+    np.fill_diagonal(gap, 1.0)
+    weights = _chebyshev_weights(size)
+    ratio = weights[None] / weights[:, None]
+    matrix = ratio / gap
+    np.fill_diagonal(matrix, 0.0)
+    np.fill_diagonal(matrix, -matrix.sum(1))
+    if order == 1:
+        return matrix
+    second = 2 / gap * (ratio * matrix.diagonal()[:, None] - matrix)
+    np.fill_diagonal(second, 0.0)
+    np.fill_diagonal(second, -second.sum(1))
+    return second
+
+
+def _barycentric(weight: Array, gap: Array, shape: Callable[[Array], Array]) -> Array:
+    """Normalised weight / shape(gap); a point within rounding of a node takes its value."""
+    hit = jnp.abs(gap) < 1e-30
+    ratio = weight / shape(jnp.where(hit, 1, gap))
+    ratio = jnp.where(hit.any(1, keepdims=True), hit.astype(gap.dtype), ratio)
+    return ratio / ratio.sum(1, keepdims=True)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _cardinal(axis: "ChebyshevAxis | UniformAxis", x: Array) -> Array:
+    return axis.cardinal(x)
+
+
+@_cardinal.defjvp
+def _cardinal_jvp(axis, primals, tangents):
+    # at a node the barycentric quotient has no derivative; the differentiated interpolant has
+    weight = _cardinal(axis, primals[0])
+    return weight, axis.cardinal_derivative(weight) * tangents[0][:, None]
 
 
 class UniformAxis(AbstractAxis):
@@ -283,14 +403,24 @@ class UniformAxis(AbstractAxis):
         return np.full(self.size, (self.upper - self.lower) / self.size)
 
     def basis(self, x: Float[Array, " p"]) -> tuple[Int[Array, "p s"], Float[Array, "p s"]]:
-        n = self.size
-        turns = (x[:, None] - jnp.asarray(self.coordinates(), x.dtype)) / (self.upper - self.lower)
-        half = jnp.pi * (turns - jnp.round(turns))
-        near = jnp.abs(half) < 1e-30
-        safe = jnp.where(near, 1, half)
-        below = jnp.tan(safe) if n % 2 == 0 else jnp.sin(safe)
-        weight = jnp.where(near, 1, jnp.sin(n * safe) / (n * below))
-        return jnp.broadcast_to(jnp.arange(n), weight.shape), weight
+        weight = _cardinal(self, x)
+        return jnp.broadcast_to(jnp.arange(self.size), weight.shape), weight
+
+    def cardinal(self, x: Float[Array, " p"]) -> Float[Array, "p n"]:
+        """The trigonometric polynomials that are 1 at one node and 0 at the others."""
+        length = self.upper - self.lower
+        turns = (x[:, None] - jnp.asarray(self.coordinates(), x.dtype)) / length
+        gap = jnp.pi * (turns - jnp.round(turns))
+        weight = jnp.asarray((-1.0) ** np.arange(self.size), x.dtype)
+        if self.size % 2 == 0:
+            return _barycentric(weight, gap, jnp.tan)
+        # crossing a period changes the sign of the sine; the sign of the weight follows it
+        flip = 1 - 2 * (jnp.abs(jnp.round(turns)) % 2)
+        return _barycentric(weight * flip, gap, jnp.sin)
+
+    def cardinal_derivative(self, weight: Float[Array, "p n"]) -> Float[Array, "p n"]:
+        """Derivatives of the cardinal functions where they have the values `weight`."""
+        return -self.differentiate(weight.T, 1).T  # the differentiation matrix is antisymmetric
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
         n = self.size
@@ -301,6 +431,33 @@ class UniformAxis(AbstractAxis):
         spectrum = jnp.fft.rfft(values, axis=0)
         factor = jnp.asarray(factor, spectrum.dtype).reshape(-1, *(1,) * (values.ndim - 1))
         return jnp.fft.irfft(spectrum * factor, n=n, axis=0)
+
+    def resample(
+        self,
+        values: Float[Array, "n *rest"],
+        onto: AbstractAxis,
+        sign: Float[Array, ""],
+        offset: Float[Array, ""],
+    ) -> Float[Array, "m *rest"]:
+        if not isinstance(onto, UniformAxis):
+            return _evaluate(self, values, _moved(onto, sign, offset))
+        # f(sign * x + offset) by a phase; then zero padding, and every `stride`-th sample
+        n, m = self.size, onto.size
+        stride = -(-n // m)
+        fine = stride * m
+        spectrum = jnp.fft.rfft(values, axis=0)
+        spread = (-1, *(1,) * (values.ndim - 1))
+        turns = (offset + (sign - 1) * self.lower) / (self.upper - self.lower)
+        turns = (turns - jnp.round(turns)).astype(values.dtype)
+        angle = 2 * jnp.pi * jnp.arange(n // 2 + 1).astype(values.dtype) * turns
+        phase = jax.lax.complex(jnp.cos(angle), jnp.sin(angle)).reshape(spread)
+        spectrum = spectrum * phase
+        if n % 2 == 0:
+            # the highest mode is a cosine: shared by two frequencies on a finer grid
+            top = spectrum[-1:] if fine > n else spectrum[-1:].real.astype(spectrum.dtype)
+            spectrum = jnp.concatenate([spectrum[:-1], top / 2 if fine > n else top])
+        spectrum = jnp.where(sign < 0, spectrum.conj(), spectrum)
+        return jnp.fft.irfft(spectrum, n=fine, axis=0)[::stride] * (fine / n)
 
 
 AXES: dict[str, type[AbstractAxis]] = {

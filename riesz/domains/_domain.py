@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isfinite, prod
 
 import equinox as eqx
+import numpy as np
 
 from riesz.errors import DomainError
 
@@ -11,15 +12,20 @@ Number = int | float
 
 
 def _bounds(lower: Number | Sequence[Number], upper: Number | Sequence[Number], name: str):
-    low = (lower,) if isinstance(lower, int | float) else tuple(lower)
-    high = (upper,) if isinstance(upper, int | float) else tuple(upper)
-    low, high = tuple(map(float, low)), tuple(map(float, high))
+    low = tuple(np.atleast_1d(np.asarray(lower, float)).tolist())
+    high = tuple(np.atleast_1d(np.asarray(upper, float)).tolist())
     ok = len(low) == len(high) and 1 <= len(low) <= 3
-    if not ok or not all(isfinite(a) and isfinite(b) and a < b for a, b in zip(low, high, strict=True)):
+    if not ok or not all(
+        isfinite(a) and isfinite(b) and a < b for a, b in zip(low, high, strict=True)
+    ):
         raise DomainError(
             f"{name} needs finite bounds with lower < upper along 1 to 3 axes",
+            where=f"{name}(a, b)" if name == "Interval" else f"{name}(lower, upper)",
+            expected="lower < upper, both finite",
             found=f"lower={low}, upper={high}",
-            repair=f"for the unit square write {name}((0.0, 0.0), (1.0, 1.0))",
+            repair="for the unit interval write Interval(0.0, 1.0)"
+            if name == "Interval"
+            else f"for the unit square write {name}((0.0, 0.0), (1.0, 1.0))",
         )
     return low, high
 
@@ -77,7 +83,8 @@ class Interval(AbstractDomain):
     b: float = eqx.field(static=True)
 
     def __init__(self, a: Number = 0.0, b: Number = 1.0):
-        (self.a,), (self.b,) = _bounds(a, b, "Interval")
+        low, high = _bounds(a, b, "Interval")
+        self.a, self.b = low[0], high[0]
 
     @property
     def lower(self) -> tuple[float, ...]:
@@ -147,6 +154,8 @@ class Product(AbstractDomain):
         if self.dim > 3:
             raise DomainError(
                 "a product of domains has at most 3 axes",
+                where="Product(first, second)",
+                expected="1 to 3 axes",
                 found=f"{self.first} x {self.second}, {self.dim} axes",
                 repair="drop an axis, or make it a channel",
             )

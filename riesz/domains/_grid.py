@@ -1,11 +1,15 @@
 """Tensor grids, and their images under reflections and translations of the domain."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
+from operator import index
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from riesz.domains._axes import AXES, AbstractAxis
@@ -19,13 +23,15 @@ _CHUNK_FLOATS = 2**22  # working set of a chunk of scattered evaluations, about 
 class AbstractTensorGrid(AbstractDiscretization):
     """A discretization whose points and weights are products of those of its axes.
 
-    `axis_coordinates` and `axis_weights` hold one array of shape (n,) an axis.
+    `axis_coordinates`, `axis_weights` and `axis_cells` (the length that each node stands for)
+    hold one array of shape (n,) an axis.
     """
 
     domain: eqx.AbstractVar[AbstractDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]
     axis_coordinates: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
     axis_weights: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
+    axis_cells: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
 
     @property
     def coordinates(self) -> Float[Array, "*shape d"]:
@@ -34,6 +40,17 @@ class AbstractTensorGrid(AbstractDiscretization):
     @property
     def weights(self) -> Float[Array, "*shape"]:
         return reduce(lambda a, b: a[..., None] * b, self.axis_weights)
+
+    @abstractmethod
+    def resample(
+        self, values: Float[Array, "*shape c"], onto: "AbstractTensorGrid"
+    ) -> Float[Array, "..."]:
+        """Values at the points of another tensor grid of the domain, one axis at a time."""
+
+    @property
+    @abstractmethod
+    def unmoved(self) -> "tuple[Grid, Float[Array, ' d'], Float[Array, ' d']]":
+        """A grid, signs and offsets: this grid is its image under x -> sign * x + offset."""
 
 
 class Grid(AbstractTensorGrid):
@@ -66,7 +83,8 @@ class Grid(AbstractTensorGrid):
         nodes: str | Sequence[str] | None = None,
     ):
         self.domain = domain
-        self.shape = (shape,) * domain.dim if isinstance(shape, int) else tuple(map(int, shape))
+        sizes = np.atleast_1d(np.asarray(shape)).tolist()
+        self.shape = tuple(map(index, sizes * domain.dim if np.ndim(shape) == 0 else sizes))
         self.nodes = _complete_nodes(domain, nodes)
 
     def __check_init__(self):
@@ -74,6 +92,7 @@ class Grid(AbstractTensorGrid):
         if not ok or any(n < AXES[k].minimum for n, k in zip(self.shape, self.nodes, strict=True)):
             raise DomainError(
                 "a grid needs one size and one kind of nodes for each axis of its domain",
+                where="Grid(domain, shape, nodes)",
                 expected=f"{self.domain.dim} sizes, at least 2 nodes on an axis with ends",
                 found=f"shape={self.shape}, nodes={self.nodes} on {self.domain}",
                 repair="give a single size for all axes, or one an axis",
@@ -94,6 +113,10 @@ class Grid(AbstractTensorGrid):
         return tuple(jnp.asarray(axis.weights()) for axis in self.axes)
 
     @property
+    def axis_cells(self) -> tuple[Float[Array, " n"], ...]:
+        return tuple(jnp.asarray(axis.cells()) for axis in self.axes)
+
+    @property
     def method(self) -> str:
         names = {
             "uniform": "Fourier (spectral)",
@@ -104,33 +127,19 @@ class Grid(AbstractTensorGrid):
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        axes = self.axes
+        # one compiled program for each grid and number of points, also outside jit
+        return _interpolate(self.axes, values, points)
 
-        def one(point):
-            out = values
-            for axis, x in zip(axes, point, strict=True):
-                index, weight = axis.basis(x[None])
-                out = jnp.einsum("s,s...->...", weight[0].astype(values.dtype), out[index[0]])
-            return out
-
-        each = values.size // self.shape[0] * 6 + self.shape[0]
-        chunk = max(1, _CHUNK_FLOATS // each)
-        if points.shape[0] <= chunk:
-            return jax.vmap(one)(points)
-        return jax.lax.map(one, points, batch_size=chunk)
-
-    def interpolate_axis(
-        self, values: Float[Array, "*shape c"], axis: int, x: Float[Array, " p"]
+    def resample(
+        self, values: Float[Array, "*shape c"], onto: AbstractTensorGrid
     ) -> Float[Array, "..."]:
-        """Values with the nodes of one axis replaced by the points `x` of that axis."""
-        moved = jnp.moveaxis(values, axis, 0)
-        index, weight = self.axes[axis].basis(x)
-        weight = weight.astype(values.dtype)
-        if index.shape[1] == self.shape[axis]:
-            out = jnp.einsum("ps,s...->p...", weight, moved)
-        else:
-            out = jnp.einsum("ps,ps...->p...", weight, moved[index])
-        return jnp.moveaxis(out, 0, axis)
+        dim = self.domain.dim
+        unmoved = jnp.ones(dim, values.dtype), jnp.zeros(dim, values.dtype)
+        return _resample(self, values, onto, *unmoved)
+
+    @property
+    def unmoved(self) -> "tuple[Grid, Float[Array, ' d'], Float[Array, ' d']]":
+        return self, jnp.ones(self.domain.dim), jnp.zeros(self.domain.dim)
 
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
@@ -152,7 +161,8 @@ class MovedGrid(AbstractTensorGrid):
 
     A symmetry of the domain moves the points and leaves the values where they are, so that a
     reflected grid whose far end is not stored is still an exact set of samples. `sign` and
-    `offset` are arrays: one compiled program serves every motion.
+    `offset` are arrays: one compiled program serves every motion. Along a periodic axis the
+    coordinates may lie outside [lower, upper).
     """
 
     base: Grid
@@ -173,11 +183,16 @@ class MovedGrid(AbstractTensorGrid):
     @property
     def axis_coordinates(self) -> tuple[Float[Array, " n"], ...]:
         pairs = enumerate(self.base.axis_coordinates)
-        return tuple(self.sign[i] * x + self.offset[i] for i, x in pairs)
+        sign, offset = self.sign, self.offset
+        return tuple(sign[i].astype(x.dtype) * x + offset[i].astype(x.dtype) for i, x in pairs)
 
     @property
     def axis_weights(self) -> tuple[Float[Array, " n"], ...]:
         return self.base.axis_weights
+
+    @property
+    def axis_cells(self) -> tuple[Float[Array, " n"], ...]:
+        return self.base.axis_cells
 
     @property
     def method(self) -> str:
@@ -186,12 +201,64 @@ class MovedGrid(AbstractTensorGrid):
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        return self.base.interpolate(values, (points - self.offset) * self.sign)
+        sign, offset = self.sign.astype(points.dtype), self.offset.astype(points.dtype)
+        return self.base.interpolate(values, (points - offset) * sign)
+
+    def resample(
+        self, values: Float[Array, "*shape c"], onto: AbstractTensorGrid
+    ) -> Float[Array, "..."]:
+        sign, offset = self.sign.astype(values.dtype), self.offset.astype(values.dtype)
+        return _resample(self.base, values, onto, sign, -sign * offset)
+
+    @property
+    def unmoved(self) -> tuple[Grid, Float[Array, " d"], Float[Array, " d"]]:
+        return self.base, self.sign, self.offset
 
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
-        return self.sign[axis] ** order * self.base.differentiate(values, axis, order)
+        return self.sign[axis].astype(values.dtype) ** order * self.base.differentiate(
+            values, axis, order
+        )
+
+
+def _resample(
+    grid: Grid, values: Array, onto: AbstractTensorGrid, sign: Array, offset: Array
+) -> Array:
+    """Values at the points sign * x + offset for x in `onto`."""
+    other, other_sign, other_offset = onto.unmoved
+    other_sign, other_offset = other_sign.astype(sign.dtype), other_offset.astype(sign.dtype)
+    offset = sign * other_offset + offset
+    sign = sign * other_sign
+    for i, (source, target) in enumerate(zip(grid.axes, other.axes, strict=True)):
+        moved = source.resample(jnp.moveaxis(values, i, 0), target, sign[i], offset[i])
+        values = jnp.moveaxis(moved, 0, i)
+    return values
+
+
+@jax.jit
+def _interpolate(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -> Array:
+    """Gather the stencils of the local axes, then contract one axis after the other."""
+    width = [axis.basis(points[:1, i])[0].shape[1] for i, axis in enumerate(axes)]
+    local = [i for i, axis in enumerate(axes) if width[i] < axis.size]
+    order = local + [i for i in range(len(axes)) if i not in local]
+    leading = jnp.transpose(values, (*order, len(axes)))
+
+    def one(point):
+        bases = [axes[i].basis(point[i][None]) for i in order]
+        out = leading
+        if local:
+            out = leading[jnp.ix_(*(nodes[0] for nodes, _ in bases[: len(local)]))]
+        for _, weight in bases:
+            out = jnp.einsum("s,s...->...", weight[0].astype(values.dtype), out)
+        return out
+
+    block = prod(width) * values.shape[-1]
+    each = block if local else block // width[0] + width[0]
+    chunk = max(1, _CHUNK_FLOATS // each)
+    if points.shape[0] <= chunk:
+        return jax.vmap(one)(points)
+    return jax.lax.map(one, points, batch_size=chunk)
 
 
 def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -212,6 +279,7 @@ def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -
             allowed = ["uniform"] if periodic else sorted(set(AXES) - {"uniform"})
             raise DomainError(
                 f"unknown nodes {kind!r} for {'a periodic' if periodic else 'an'} axis of a grid",
+                where="Grid(domain, shape, nodes)",
                 expected=" or ".join(allowed),
                 found=f"nodes={nodes!r} on {domain}",
                 repair="say where the samples lie: vertex (both ends), left (far end not "

@@ -5,11 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy.spatial import KDTree
 
 from riesz.domains._discretization import AbstractDiscretization, traced
 from riesz.domains._domain import AbstractDomain
-from riesz.domains._scattered import scattered_interpolate
+from riesz.domains._scattered import scattered_interpolate, voronoi_weights
 from riesz.errors import DomainError
 
 
@@ -20,15 +19,18 @@ class Points(AbstractDiscretization):
 
     - `domain`: where the points lie.
     - `coordinates`: shape (n, d).
-    - `weights`: quadrature weights, shape (n,). When absent they are estimated as the volumes
-      of the points' Voronoi cells within the domain, by counting the nearest points of the
-      cells of a fine lattice (at least 64 lattice cells a point, and never fewer than 4096):
-      they are positive, sum to the volume of the domain, and integrate smooth functions with
-      an error of order h, h being the largest gap between points.
+    - `weights`: quadrature weights, shape (n,), not negative. When absent they are estimated
+      as the volumes of the points' Voronoi cells within the domain: exactly on a line, and
+      in the plane and in space by counting the nearest points of the cells of a fine lattice
+      (at least 64 lattice cells a point, and never fewer than 4096). They are positive, sum
+      to the volume of the domain, and integrate smooth functions with an error of order h,
+      h being the largest gap between points.
     - `mask`: shape (n,), False for padding. Padded points have weight zero and never
-      influence a result, so that ragged sets can be padded to one size and stacked.
+      influence a result, whatever values they carry, so that ragged sets can be padded to
+      one size and stacked. Their coordinates are replaced by the lower corner.
 
-    **Raises:** `DomainError` for shapes that disagree, points outside the domain or not finite.
+    **Raises:** `DomainError` for shapes that disagree, negative weights, points outside the
+    domain or not finite; and, when functions are interpolated, for two points in one place.
     """
 
     domain: AbstractDomain = eqx.field(static=True)
@@ -38,41 +40,78 @@ class Points(AbstractDiscretization):
 
     def __init__(self, domain: AbstractDomain, coordinates, weights=None, mask=None):
         self.domain = domain
-        self.coordinates = jnp.asarray(coordinates)
-        count = self.coordinates.shape[0]
-        self.mask = jnp.ones(count, bool) if mask is None else jnp.asarray(mask)
-        if self.coordinates.ndim != 2 or self.coordinates.shape[1] != domain.dim:
+        coordinates = jnp.asarray(coordinates)
+        if not jnp.issubdtype(coordinates.dtype, jnp.floating):
+            coordinates = coordinates.astype(float)
+        if coordinates.ndim != 2 or coordinates.shape[1] != domain.dim:
             raise DomainError(
                 f"points of {domain} need coordinates of shape (n, {domain.dim})",
-                found=f"shape {self.coordinates.shape}",
+                where="Points(domain, coordinates)",
+                expected=f"shape (n, {domain.dim})",
+                found=f"shape {coordinates.shape}",
                 repair="put one point a row; a batch of point sets is made by jax.vmap",
             )
-        if weights is None:
-            weights = _voronoi_weights(domain, self.coordinates, self.mask)
-        self.weights = jnp.where(self.mask, jnp.asarray(weights, self.coordinates.dtype), 0)
-
-    def __check_init__(self):
-        count = self.coordinates.shape[0]
-        if not self.weights.shape == self.mask.shape == (count,):
+        count = coordinates.shape[0]
+        mask = jnp.ones(count, bool) if mask is None else jnp.asarray(mask).astype(bool)
+        given = None if weights is None else jnp.asarray(weights).astype(coordinates.dtype)
+        if mask.shape != (count,) or (given is not None and given.shape != (count,)):
             raise DomainError(
                 "points need one weight and one mask entry each",
+                where="Points(domain, coordinates, weights, mask)",
                 expected=f"shape ({count},)",
-                found=f"weights {self.weights.shape}, mask {self.mask.shape}",
+                found=f"weights {None if given is None else given.shape}, mask {mask.shape}",
+                repair="give as many weights and mask entries as rows of coordinates",
             )
-        if traced(self.coordinates, self.mask):
+        if given is None:
+            given = jnp.asarray(voronoi_weights(domain, coordinates, mask), coordinates.dtype)
+        corner = jnp.asarray(domain.lower, coordinates.dtype)
+        self.mask = mask
+        self.weights = jnp.where(mask, given, 0)
+        self.coordinates = jnp.where(mask[:, None], coordinates, corner)
+
+    def __check_init__(self):
+        if traced(self.coordinates, self.mask, self.weights):
             return
-        kept = np.asarray(self.coordinates)[np.asarray(self.mask)]
+        weights, points = np.asarray(self.weights), np.asarray(self.coordinates)
+        if not (weights >= 0).all() or not np.isfinite(weights).all():
+            raise DomainError(
+                "quadrature weights are negative or not finite",
+                where="Points(domain, coordinates, weights)",
+                expected="finite weights >= 0",
+                found=f"smallest weight {weights.min():g}",
+                repair="leave the weights out and they are estimated from the points",
+            )
         slack = 1e-5 * np.asarray(self.domain.lengths)
-        inside = (kept >= np.asarray(self.domain.lower) - slack) & (
-            kept <= np.asarray(self.domain.upper) + slack
+        inside = (points >= np.asarray(self.domain.lower) - slack) & (
+            points <= np.asarray(self.domain.upper) + slack
         )
         if not inside.all():
             row = int(np.flatnonzero(~inside.all(1))[0])
             raise DomainError(
                 f"{int((~inside.all(1)).sum())} points do not lie in {self.domain}",
-                found=f"first one: {kept[row].tolist()}",
+                where="Points(domain, coordinates)",
+                expected=f"finite points of {self.domain}",
+                found=f"point {row} at {points[row].tolist()}",
                 repair="give a larger domain, or mask these points out",
             )
+
+    def pad(self, size: int) -> "Points":
+        """The same points followed by masked padding, `size` rows in all."""
+        extra = size - self.shape[0]
+        if extra < 0:
+            raise DomainError(
+                "points are padded to at least their number",
+                where="Points.pad(size)",
+                expected=f"size >= {self.shape[0]}",
+                found=str(size),
+                repair="pad to the size of the largest set",
+            )
+        return Points(
+            self.domain,
+            jnp.pad(self.coordinates, ((0, extra), (0, 0))),
+            jnp.pad(self.weights, (0, extra)),
+            jnp.pad(self.mask, (0, extra)),
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,31 +142,3 @@ class Points(AbstractDiscretization):
         for _ in range(order):
             single = along(single)
         return jnp.where(self.mask[:, None], jax.vmap(single)(self.coordinates), 0)
-
-
-def _voronoi_weights(domain: AbstractDomain, coordinates: Array, mask: Array) -> np.ndarray:
-    if traced(coordinates, mask):
-        raise DomainError(
-            "quadrature weights of points cannot be estimated inside a compiled function",
-            repair="make the Points outside jit, or pass weights=",
-        )
-    keep = np.asarray(mask)
-    inside = np.asarray(coordinates, float)[keep]
-    weights = np.zeros(len(keep))
-    if not len(inside) or not np.isfinite(inside).all():
-        raise DomainError(
-            "quadrature weights need at least one point, and finite coordinates",
-            found=f"{len(inside)} unmasked points",
-            repair="remove or mask points that are not finite",
-        )
-    side = int(np.ceil(max(4096, 64 * len(inside)) ** (1 / domain.dim)))
-    axes = [
-        a + (b - a) * (np.arange(side) + 0.5) / side for a, b in zip(domain.lower, domain.upper, strict=True)
-    ]
-    lattice = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, domain.dim)
-    lower, lengths = np.asarray(domain.lower), np.asarray(domain.lengths)
-    periods = np.where(domain.periodic, lengths, 0.0)
-    shifted = np.where(domain.periodic, np.mod(inside - lower, lengths), inside - lower)
-    _, nearest = KDTree(shifted, boxsize=periods).query(lattice - lower)
-    weights[keep] = np.bincount(nearest, minlength=len(inside)) * domain.volume / len(lattice)
-    return weights

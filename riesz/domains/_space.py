@@ -45,6 +45,8 @@ class Space(eqx.Module):
         if self.channels < 1 or not self.channels == len(self.names) == len(self.units):
             raise DomainError(
                 "a space needs at least one channel, and one name and one unit for each",
+                where="Space(domain, channels, names, units)",
+                expected=f"{max(self.channels, 1)} names and units",
                 found=f"channels={self.channels}, names={self.names}, units={self.units}",
                 repair="give as many names and units as channels, or leave them out",
             )

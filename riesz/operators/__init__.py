@@ -1,3 +1,13 @@
 """Learnable maps between functions."""
 
+from riesz.operators._apply import apply as apply
+from riesz.operators._apply import micro_batch as micro_batch
+from riesz.operators._deeponet import DeepONet as DeepONet
+from riesz.operators._fno import FNO as FNO
+from riesz.operators._layers import Constant as Constant
+from riesz.operators._layers import trainable as trainable
 from riesz.operators._operator import AbstractOperator as AbstractOperator
+from riesz.operators._registry import OPERATORS as OPERATORS
+from riesz.operators._registry import build as build
+from riesz.operators._wrappers import Normalised as Normalised
+from riesz.operators._wrappers import ZeroDirichlet as ZeroDirichlet

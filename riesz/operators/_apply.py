@@ -1,0 +1,51 @@
+"""Applying an operator to a batch, in micro-batches that stay in the cache."""
+
+from functools import partial
+from math import prod
+
+import equinox as eqx
+import jax
+
+from riesz.domains import AbstractDiscretization
+from riesz.functions import Function
+from riesz.operators._operator import AbstractOperator
+
+_CACHE_FLOATS = 2**18  # values of one layer that are worked on at once
+_WIDTH = 32  # channels of a typical layer
+
+
+def micro_batch(shape: tuple[int, ...], batch: int) -> int:
+    """How many functions on `shape` points to work on at once: a divisor of `batch`.
+
+    On a CPU a step whose activations fit the cache is about twice as fast as one over the
+    whole batch; an accelerator takes the whole batch.
+    """
+    if jax.default_backend() != "cpu":
+        return batch
+    fits = max(1, _CACHE_FLOATS // (prod(shape) * _WIDTH))
+    return max(m for m in range(1, min(fits, batch) + 1) if batch % m == 0)
+
+
+def apply(
+    operator: AbstractOperator, functions: Function, on: AbstractDiscretization | None = None
+) -> Function:
+    """The operator applied to every member of a batch of functions.
+
+    One compiled program for each shape; equal to `jax.vmap(operator)(functions)` up to rounding,
+    with bounded memory and, on a CPU, faster.
+
+    ```python
+    u = riesz.operators.apply(fitted.operator, pairs.inputs)
+    ```
+    """
+    return _apply(operator, functions, on)
+
+
+@eqx.filter_jit
+def _apply(operator, functions, on):
+    batch = functions.values.shape[0]
+    size = micro_batch(functions.values.shape[1:-1], batch)
+    one = partial(operator, on=on)
+    if size == batch:
+        return jax.vmap(one)(functions)
+    return jax.lax.map(one, functions, batch_size=size)

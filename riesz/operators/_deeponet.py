@@ -1,0 +1,171 @@
+"""The deep operator network (Lu et al. 2021, arXiv 1910.03193)."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.errors import ModelError
+from riesz.functions import Function, Pairs
+from riesz.operators._layers import Constant, Perceptron, coordinate_features, feature_count
+from riesz.operators._operator import AbstractOperator, require_input
+
+
+class DeepONet(AbstractOperator):
+    """Unstacked DeepONet: u(y) = sum_k branch_k(a(x_1), ..., a(x_m)) trunk_k(y) + bias.
+
+    The input function is evaluated at the sensors by its own interpolation, so it may come on
+    any discretization; the output may be asked anywhere (`on`), by default where the input is
+    given, or on the sensors' count of nodes if the two domains differ.
+
+    **Arguments:**
+
+    - `input_space`, `output_space`: on any two domains.
+    - `sensors`: positions, shape (m, d), or a number of nodes an axis of a uniform grid.
+    - `width`, `depth`: hidden channels and hidden layers of branch and trunk.
+    - `basis`: number of terms k for each output channel.
+
+    A trunk of POD modes (Lu et al. 2022, arXiv 2111.05512) is made by `DeepONet.with_pod`.
+
+    **Raises:** `ModelError` for arguments that make no operator.
+
+    ```python
+    DeepONet(problem.input_space, problem.output_space, sensors=64, key=jax.random.key(0))
+    ```
+    """
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    basis: int = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    depth: int = eqx.field(static=True)
+    sensors: Constant
+    branch: Perceptron
+    trunk: "Perceptron | PODTrunk"
+    bias: Float[Array, " c"]
+
+    def __init__(
+        self,
+        input_space: Space,
+        output_space: Space,
+        *,
+        sensors: int | Float[Any, "m d"] = 32,
+        width: int = 128,
+        depth: int = 2,
+        basis: int = 64,
+        key: PRNGKeyArray,
+    ):
+        self.input_space, self.output_space = input_space, output_space
+        self.basis, self.width, self.depth = basis, width, depth
+        dim = input_space.domain.dim
+        if isinstance(sensors, int):
+            grid = Grid(input_space.domain, sensors)
+            sensors = grid.coordinates.reshape(-1, dim)
+        positions = jnp.asarray(sensors, float)
+        if positions.ndim != 2 or positions.shape[1] != dim or min(width, depth, basis) < 1:
+            raise ModelError(
+                "a DeepONet needs sensors of shape (m, d) and positive sizes",
+                where="DeepONet",
+                expected=f"sensors of shape (m, {dim})",
+                found=f"sensors {positions.shape}, width={width}, depth={depth}, basis={basis}",
+            )
+        self.sensors = Constant(positions)
+        channels = output_space.channels
+        k1, k2 = jax.random.split(key)
+        inputs = positions.shape[0] * input_space.channels
+        hidden = (width,) * depth
+        self.branch = Perceptron((inputs, *hidden, basis * channels), key=k1)
+        features = feature_count(output_space.domain)
+        self.trunk = Perceptron((features, *hidden, basis * channels), key=k2)
+        self.bias = jnp.zeros(channels)
+
+    @classmethod
+    def with_pod(
+        cls,
+        pairs: Pairs,
+        *,
+        basis: int = 32,
+        sensors: int | Float[Any, "m d"] = 32,
+        width: int = 128,
+        depth: int = 2,
+        key: PRNGKeyArray,
+    ) -> "DeepONet":
+        """A DeepONet whose trunk is the mean and the leading POD modes of the outputs.
+
+        The modes are orthonormal in L2 by the quadrature of the outputs' grid; they are
+        functions, so the operator still answers anywhere.
+        """
+        sizes = {"basis": basis, "sensors": sensors, "width": width, "depth": depth}
+        plain = cls(pairs.input_space, pairs.output_space, **sizes, key=key)  # pyright: ignore[reportArgumentType]
+        trunk = PODTrunk.from_outputs(pairs.outputs, basis)
+        return eqx.tree_at(lambda o: o.trunk, plain, trunk)
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        if on is None:
+            same = a.domain == self.output_space.domain
+            on = a.discretization if same else Grid(self.output_space.domain, 64)
+        channels = self.output_space.channels
+        readings = a.at(self.sensors.value.astype(a.values.dtype)).reshape(-1)
+        coefficients = self.branch(readings).reshape(self.basis, channels)
+        if isinstance(self.trunk, PODTrunk):
+            modes, mean = self.trunk(on)
+        else:
+            features = coordinate_features(on.domain, on.coordinates).astype(readings.dtype)
+            trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
+            modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
+        values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias
+        return Function(values, on, self.output_space)
+
+    def describe(self) -> dict[str, Any]:
+        pod = self.trunk.describe() if isinstance(self.trunk, PODTrunk) else None
+        return {
+            "operator": "DeepONet",
+            "sensors": self.sensors.value.shape[0],
+            "basis": self.basis,
+            "width": self.width,
+            "depth": self.depth,
+            "pod": pod,
+        }
+
+
+class PODTrunk(eqx.Module):
+    """Fixed modes and a mean, given as functions on the grid of the training outputs."""
+
+    modes: Constant  # (*shape, basis * channels)
+    mean: Constant  # (*shape, channels)
+    grid: Grid = eqx.field(static=True)
+
+    @classmethod
+    def from_outputs(cls, outputs: Function, basis: int) -> "PODTrunk":
+        grid = outputs.discretization
+        values = jnp.asarray(outputs.values)
+        if not isinstance(grid, Grid) or basis >= values.shape[0]:
+            raise ModelError(
+                "POD needs outputs on a grid and more members than modes",
+                where="DeepONet.with_pod",
+                found=f"{values.shape[0]} outputs, basis={basis}",
+                repair="ask for fewer modes, or use the trained trunk",
+            )
+        mean = values.mean(0)
+        root = jnp.sqrt(grid.weights).astype(values.dtype)[..., None]
+
+        def leading(channel):
+            snapshots = ((values - mean) * root)[..., channel].reshape(values.shape[0], -1)
+            _, _, modes = jnp.linalg.svd(snapshots, full_matrices=False)
+            return modes[:basis].T.reshape(*grid.shape, basis) / root
+
+        modes = jnp.stack([leading(c) for c in range(values.shape[-1])], -1)
+        return cls(Constant(modes.reshape(*grid.shape, -1)), Constant(mean), grid)
+
+    def __call__(self, on: AbstractDiscretization) -> tuple[Array, Array]:
+        channels = self.mean.value.shape[-1]
+        modes = Function(self.modes.value, self.grid).resample(on).values
+        mean = Function(self.mean.value, self.grid).resample(on).values
+        return modes.reshape(*on.shape, -1, channels), mean
+
+    def describe(self) -> dict[str, Any]:
+        return {"shape": list(self.grid.shape), "nodes": list(self.grid.nodes)}

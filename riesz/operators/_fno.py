@@ -1,0 +1,152 @@
+"""The Fourier neural operator (Li et al. 2021, arXiv 2010.08895)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.domains import AbstractDiscretization, AbstractTensorGrid, Space
+from riesz.errors import DomainError, ModelError
+from riesz.functions import Function
+from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
+from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._spectral import (
+    AxisTransform,
+    reverse_axes,
+    spectral_operator,
+    tensor_transforms,
+)
+
+
+class FourierLayer(eqx.Module):
+    """v -> integral kernel(x - y) v(y) dy + W v(x) + b, the kernel a trigonometric polynomial."""
+
+    spectrum: Float[Array, "*k c two_c"]
+    local: Pointwise
+
+    def __init__(self, modes: Sequence[int], width: int, *, key: PRNGKeyArray):
+        k1, k2 = jax.random.split(key)
+        shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
+        self.spectrum = jax.random.normal(k1, shape) * 0.5 / width**0.5
+        self.local = Pointwise(width, width, key=k2)
+
+    def __call__(
+        self, v: Float[Array, "*n c"], transforms: tuple[AxisTransform, ...]
+    ) -> Float[Array, "*n c"]:
+        return spectral_operator(v, self.spectrum, transforms) + self.local(v)
+
+
+class FNO(AbstractOperator):
+    """Fourier neural operator on intervals, boxes, tori and their products, 1 to 3 axes.
+
+    u = Q(v_L), v_{l+1} = gelu(K_l v_l + W_l v_l + b_l), v_0 = P(a, x), with pointwise P and Q.
+    K_l integrates against a kernel with `modes` Fourier modes an axis by the quadrature of the
+    grid the function comes on, so that it acts on any nodes and at any resolution. Along an
+    axis with ends the kernel's period is (1 + `padding`) times the axis, which separates the
+    two ends; nothing padded is stored.
+
+    **Arguments:**
+
+    - `input_space`, `output_space`: on the same domain.
+    - `modes`: highest wave number kept, one for all axes or one an axis. On a grid too coarse
+      to carry them the highest ones are dropped.
+    - `width`: channels inside. `layers`: number of Fourier layers.
+    - `padding`: fraction of an axis with ends added to the kernel's period.
+    - `coordinates`: whether P sees x. Without, the operator commutes with translations of tori.
+
+    **Raises:** `ModelError` for arguments that make no operator, `DomainError` when called with
+    a function of another space or not on a tensor grid.
+
+    ```python
+    FNO(problem.input_space, problem.output_space, modes=12, width=32, key=jax.random.key(0))
+    ```
+    """
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    modes: tuple[int, ...] = eqx.field(static=True)
+    padding: float = eqx.field(static=True)
+    coordinates: bool = eqx.field(static=True)
+    lift: Pointwise
+    layers: tuple[FourierLayer, ...]
+    project: Perceptron
+
+    def __init__(
+        self,
+        input_space: Space,
+        output_space: Space,
+        *,
+        modes: int | Sequence[int] = 12,
+        width: int = 32,
+        layers: int = 4,
+        padding: float = 0.25,
+        coordinates: bool = True,
+        key: PRNGKeyArray,
+    ):
+        dim = input_space.domain.dim
+        self.input_space, self.output_space = input_space, output_space
+        self.modes = (modes,) * dim if isinstance(modes, int) else tuple(modes)
+        self.padding, self.coordinates = float(padding), coordinates
+        if input_space.domain != output_space.domain:
+            raise ModelError(
+                "an FNO maps functions to functions on the same domain",
+                where="FNO",
+                found=f"input {input_space.domain}, output {output_space.domain}",
+                repair="use a DeepONet, whose two domains are independent",
+            )
+        if len(self.modes) != dim or min(*self.modes, width, layers, 1) < 1 or padding < 0:
+            raise ModelError(
+                "an FNO needs positive modes, width and layers, and padding >= 0",
+                where="FNO",
+                expected=f"one number of modes, or {dim}",
+                found=f"modes={modes}, width={width}, layers={layers}, padding={padding}",
+            )
+        features = input_space.channels + coordinates * feature_count(input_space.domain)
+        keys = jax.random.split(key, layers + 2)
+        self.lift = Pointwise(features, width, key=keys[0])
+        self.layers = tuple(FourierLayer(self.modes, width, key=k) for k in keys[2:])
+        self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        grid = a.discretization
+        if not isinstance(grid, AbstractTensorGrid):
+            raise DomainError(
+                "an FNO needs a function on a grid",
+                where="FNO(a)",
+                found=f"a function on {type(grid).__name__}",
+                repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
+            )
+        values = a.values
+        if self.coordinates:
+            features = coordinate_features(a.domain, grid.coordinates).astype(values.dtype)
+            values = jnp.concatenate([values, features], -1)
+        transforms = self._transforms(grid)
+        v = self.lift(reverse_axes(values))
+        for layer in self.layers[:-1]:
+            v = jax.nn.gelu(layer(v, transforms))
+        u = reverse_axes(self.project(self.layers[-1](v, transforms)))
+        out = Function(u, grid, self.output_space)
+        return out if on is None else out.resample(on)
+
+    def _transforms(self, grid: AbstractTensorGrid) -> tuple[AxisTransform, ...]:
+        domain = self.input_space.domain
+        stretch = [1.0 if p else 1.0 + self.padding for p in domain.periodic]
+        periods = [s * length for s, length in zip(stretch, domain.lengths, strict=True)]
+        # wave numbers from half a wave a node upwards are not seen by the grid
+        cutoffs = [(n * s - 1) / 2 for n, s in zip(grid.shape, stretch, strict=True)]
+        axes = zip(grid.axis_coordinates, grid.axis_cells, strict=True)
+        return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "operator": "FNO",
+            "modes": list(self.modes),
+            "width": self.lift.weight.shape[1],
+            "layers": len(self.layers),
+            "padding": self.padding,
+            "coordinates": self.coordinates,
+        }

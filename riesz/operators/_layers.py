@@ -1,0 +1,75 @@
+"""Pointwise building blocks shared by operators."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.domains import AbstractDomain
+
+
+class Constant(eqx.Module):
+    """An array that belongs to an operator but is not trained, such as sensor positions."""
+
+    value: Float[Array, "..."]
+
+
+def trainable(operator: eqx.Module) -> eqx.Module:
+    """A prefix tree for `eqx.partition`: True for parameters, False for constants."""
+
+    def select(leaf):
+        return not isinstance(leaf, Constant) and eqx.is_inexact_array(leaf)
+
+    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, Constant))
+
+
+class Pointwise(eqx.Module):
+    """The affine map x W + b along the last axis."""
+
+    weight: Float[Array, "c_in c_out"]
+    bias: Float[Array, " c_out"]
+
+    def __init__(self, size_in: int, size_out: int, *, gain: float = 1.0, key: PRNGKeyArray):
+        self.weight = jax.random.normal(key, (size_in, size_out)) * gain / size_in**0.5
+        self.bias = jnp.zeros(size_out)
+
+    def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
+        return x @ self.weight + self.bias
+
+
+class Perceptron(eqx.Module):
+    """Affine maps with GELU between them, along the last axis."""
+
+    layers: tuple[Pointwise, ...]
+
+    def __init__(self, sizes: Sequence[int], *, key: PRNGKeyArray):
+        keys = jax.random.split(key, len(sizes) - 1)
+        gains = [2**0.5] * (len(sizes) - 2) + [1.0]
+        parts = zip(sizes[:-1], sizes[1:], gains, keys, strict=True)
+        self.layers = tuple(Pointwise(a, b, gain=g, key=k) for a, b, g, k in parts)
+
+    def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
+        for layer in self.layers[:-1]:
+            x = jax.nn.gelu(layer(x))
+        return self.layers[-1](x)
+
+
+def coordinate_features(
+    domain: AbstractDomain, coordinates: Float[Array, "*n d"]
+) -> Float[Array, "*n f"]:
+    """Coordinates scaled to [-1, 1]; cosine and sine of the angle along periodic axes."""
+    features = []
+    for axis, periodic in enumerate(domain.periodic):
+        turns = (coordinates[..., axis] - domain.lower[axis]) / domain.lengths[axis]
+        if periodic:
+            features += [jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns)]
+        else:
+            features.append(2 * turns - 1)
+    return jnp.stack(features, -1)
+
+
+def feature_count(domain: AbstractDomain) -> int:
+    """How many features `coordinate_features` makes."""
+    return sum(2 if periodic else 1 for periodic in domain.periodic)
