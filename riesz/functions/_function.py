@@ -1,6 +1,6 @@
 """The Function: values on a discretization."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from riesz.domains import AbstractDiscretization, AbstractDomain, Grid, Space
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractDomain,
+    AbstractTensorGrid,
+    Points,
+    Space,
+)
 from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._norms import Norm, inner, integral, norm
@@ -51,6 +57,14 @@ class Function(eqx.Module):
         space: Space | None = None,
     ):
         values = jnp.asarray(values)
+        if jnp.iscomplexobj(values):
+            raise DomainError(
+                "values of a function are real",
+                where="Function(values, discretization)",
+                expected="real numbers",
+                found=f"values of type {values.dtype}",
+                repair="make the real and the imaginary part two channels",
+            )
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(float)
         shape = discretization.shape
@@ -78,6 +92,7 @@ class Function(eqx.Module):
                 where="Function(values, discretization, space)",
                 expected=str(space.domain),
                 found=str(discretization.domain),
+                repair="make the space with Space(discretization.domain, channels)",
             )
         self.values = values
         self.discretization = discretization
@@ -97,7 +112,19 @@ class Function(eqx.Module):
         coordinates = discretization.coordinates
         out = f(*jnp.moveaxis(coordinates, -1, 0))
         parts = out if isinstance(out, tuple | list) else [out]
-        full = [jnp.broadcast_to(jnp.asarray(p), discretization.shape) for p in parts]
+        parts = [jnp.asarray(p) for p in parts]
+        for p in parts:
+            if p.shape not in ((), discretization.shape):
+                raise DomainError(
+                    "a sampled callable returns one array of the coordinates' shape a channel",
+                    where="Function.from_callable(f, discretization)",
+                    expected=f"shape {discretization.shape}",
+                    found=f"shape {p.shape}",
+                    repair="write f(x) for scalars and use jnp functions; several channels "
+                    "are a tuple of arrays",
+                )
+        real = jnp.result_type(coordinates, *(p for p in parts if jnp.iscomplexobj(p)))
+        full = [jnp.broadcast_to(p.astype(real), discretization.shape) for p in parts]
         return cls(jnp.stack(full, -1), discretization, space)
 
     @property
@@ -116,6 +143,8 @@ class Function(eqx.Module):
         Fourier on periodic axes, barycentric on Chebyshev axes (12 digits at 64 nodes for
         analytic functions in float64), piecewise polynomials of degree 5 on equispaced
         nodes (order 6, up to the boundary), radial basis functions on scattered points.
+        Periodic axes wrap. A point outside the domain raises, except inside compiled code,
+        where points are unknown and the result is an extrapolation of no accuracy.
         """
         points = jnp.asarray(points, self.values.dtype)
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
@@ -126,24 +155,22 @@ class Function(eqx.Module):
                 found=f"shape {points.shape}",
                 repair="points[:, None] makes rows of numbers on a line",
             )
+        _require_inside(self.domain, points)
         return self.discretization.interpolate(self.values, points)
 
     def resample(self, discretization: AbstractDiscretization) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`."""
         here = self.discretization
         _require_same_domain("Function.resample", self.domain, discretization.domain)
-        if isinstance(here, Grid) and here == discretization:
+        if _equal(here, discretization, unknown=False):
             return self
-        if isinstance(here, Grid) and isinstance(discretization, Grid):
-            values = self.values
-            grid = here
-            for axis, x in enumerate(discretization.axis_coordinates):
-                values = grid.interpolate_axis(values, axis, x.astype(values.dtype))
-                shape = (*discretization.shape[: axis + 1], *here.shape[axis + 1 :])
-                grid = Grid(here.domain, shape, here.nodes)
+        if isinstance(here, AbstractTensorGrid) and isinstance(discretization, AbstractTensorGrid):
+            values = here.resample(self.values, discretization)
         else:
             flat = discretization.coordinates.reshape(-1, self.domain.dim)
-            values = self.at(flat).reshape(*discretization.shape, self.channels)
+            flat = flat.astype(self.values.dtype)
+            values = here.interpolate(self.values, flat)
+            values = values.reshape(*discretization.shape, self.channels)
         return Function(values, discretization, self.space)
 
     def integral(self) -> Float[Array, " c"]:
@@ -152,13 +179,16 @@ class Function(eqx.Module):
 
     def inner(self, other: "Function") -> Float[Array, ""]:
         """The L2 inner product, summed over channels."""
-        _require_same(self, other, "inner")
+        _require_same(self, other, "Function.inner(other)", broadcast=False)
         return inner(self.values, other.values, self.discretization)
 
     def norm(self, kind: Norm = "L2") -> Float[Array, ""]:
         """The norm `"L1"`, `"L2"`, `"Linf"`, `"H1"` or, on tori, `"H-1"`, over all channels.
 
-        H1 is sqrt(|f|^2 + |grad f|^2); H-1 is its dual, by Fourier coefficients.
+        H1 is sqrt(|f|^2 + |grad f|^2); H-1 is its dual, by Fourier coefficients. Over several
+        channels L1, L2, H1 and H-1 sum, and Linf is the largest. Linf is the maximum over the
+        points of positive weight. A norm has no gradient at the zero function; there the
+        derivative of L2, H1 and H-1 is taken as zero.
         """
         return norm(self.values, self.discretization, kind)
 
@@ -173,21 +203,42 @@ class Function(eqx.Module):
                 repair="higher derivatives are derivatives of derivatives",
             )
         values = self.discretization.differentiate(self.values, axis, order)
-        return Function(values, self.discretization)
+        power = "" if order == 1 else "^2"
+        space = self._renamed(f"d{power}{{}}/dx{axis}{power}", f"[x{axis}]{power}")
+        return Function(values, self.discretization, space)
 
     def gradient(self) -> "Function":
         """All first derivatives as channels: channel c, axis i is channel c * dim + i."""
-        parts = [self.derivative(i).values for i in range(self.domain.dim)]
-        values = jnp.stack(parts, -1).reshape(*self.discretization.shape, -1)
-        return Function(values, self.discretization)
+        parts = [self.derivative(i) for i in range(self.domain.dim)]
+        values = jnp.stack([p.values for p in parts], -1)
+        names = zip(*(p.space.names for p in parts), strict=True)
+        units = zip(*(p.space.units for p in parts), strict=True)
+        space = Space(
+            self.domain,
+            self.channels * self.domain.dim,
+            [name for channel in names for name in channel],
+            [unit for channel in units for unit in channel],
+        )
+        return Function(values.reshape(*self.discretization.shape, -1), self.discretization, space)
 
     def laplacian(self) -> "Function":
         """The sum of the second derivatives of every channel."""
-        parts = [self.derivative(i, 2).values for i in range(self.domain.dim)]
-        return Function(sum(parts[1:], parts[0]), self.discretization, self.space)
+        differentiate = self.discretization.differentiate
+        parts = [differentiate(self.values, i, 2) for i in range(self.domain.dim)]
+        space = self._renamed("laplacian {}", "[x]^2")
+        return Function(sum(parts[1:], parts[0]), self.discretization, space)
+
+    def _renamed(self, name: str, per: str) -> Space:
+        """The space of a derivative: [x] stands for the unit of x, which domains do not hold."""
+        names = [name.format(n) for n in self.space.names]
+        units = [f"{u}/{per}" if u else "" for u in self.space.units]
+        return Space(self.domain, self.channels, names, units)
 
     def map(self, f: Callable[[Array], Array]) -> "Function":
-        """Apply a pointwise array function to the values, such as `f.map(jnp.tanh)`."""
+        """Apply a pointwise array function to the values, such as `f.map(jnp.tanh)`.
+
+        Channels of the result have default names and no unit.
+        """
         return Function(f(self.values), self.discretization)
 
     def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "Axes":
@@ -198,21 +249,25 @@ class Function(eqx.Module):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         apply = getattr(jnp, ufunc.__name__, None)
-        if method != "__call__" or kwargs or apply is None:
+        if method != "__call__" or kwargs or apply is None or ufunc.nout != 1:
             return NotImplemented
         for other in inputs:
             if isinstance(other, Function):
-                _require_same(self, other, ufunc.__name__)
-        raw = [x.values if isinstance(x, Function) else x for x in inputs]
-        return Function(apply(*raw), self.discretization)
+                _require_same(self, other, f"np.{ufunc.__name__}(Function)")
+        return Function(apply(*map(_raw, inputs)), self.discretization)
 
-    def _binary(self, other: Any, op: Callable[[Any, Any], Array], name: str) -> "Function":
+    def _binary(
+        self, other: Any, op: Callable[[Any, Any], Array], name: str, keep: bool = True
+    ) -> "Function":
         if isinstance(other, Function):
-            _require_same(self, other, name)
-            other = other.values
+            _require_same(self, other, f"Function {name} Function")
         elif not isinstance(other, int | float | np.ndarray | np.generic | Array):
             return NotImplemented
-        return Function(op(self.values, other), self.discretization, self.space)
+        values = op(self.values, _raw(other))
+        keep = keep and values.shape[-1] == self.channels
+        return Function(values, self.discretization, self.space if keep else None)
+
+    # names and units survive sums and multiples, not products, quotients and powers
 
     def __add__(self, other):
         return self._binary(other, lambda a, b: a + b, "+")
@@ -224,19 +279,25 @@ class Function(eqx.Module):
         return self._binary(other, lambda a, b: b - a, "-")
 
     def __mul__(self, other):
-        return self._binary(other, lambda a, b: a * b, "*")
+        return self._binary(other, lambda a, b: a * b, "*", not isinstance(other, Function))
 
     def __truediv__(self, other):
-        return self._binary(other, lambda a, b: a / b, "/")
+        return self._binary(other, lambda a, b: a / b, "/", not isinstance(other, Function))
 
     def __rtruediv__(self, other):
-        return self._binary(other, lambda a, b: b / a, "/")
+        return self._binary(other, lambda a, b: b / a, "/", False)
 
     def __pow__(self, other):
-        return self._binary(other, lambda a, b: a**b, "**")
+        return self._binary(other, lambda a, b: a**b, "**", False)
+
+    def __rpow__(self, other):
+        return self._binary(other, lambda a, b: b**a, "**", False)
 
     __radd__ = __add__
     __rmul__ = __mul__
+
+    def __pos__(self):
+        return self
 
     def __neg__(self):
         return Function(-self.values, self.discretization, self.space)
@@ -257,6 +318,43 @@ def take(functions: Function, index: Any) -> Function:
     return jax.tree.map(lambda leaf: leaf[index], functions)
 
 
+def stack(functions: Sequence[Function]) -> Function:
+    """A batch from functions of one space, padding scattered points to the largest set.
+
+    Functions on one grid share it; functions on different `Points` keep each their own.
+    """
+    if not functions:
+        raise DomainError(
+            "a batch needs at least one function",
+            where="stack(functions)",
+            expected="a sequence of functions",
+            found="an empty one",
+            repair="stack the members that you have",
+        )
+    size = max(f.values.shape[0] for f in functions)
+    members = []
+    for f in functions:
+        _require_same_domain("stack(functions)", functions[0].domain, f.domain)
+        if isinstance(f.discretization, Points):
+            values = jnp.pad(f.values, ((0, size - f.values.shape[0]), (0, 0)))
+            f = Function(values, f.discretization.pad(size), f.space)
+        members.append(f)
+    first = members[0]
+    for f in members:
+        if (
+            jax.tree.structure(f) != jax.tree.structure(first)
+            or f.values.shape != first.values.shape
+        ):
+            raise DomainError(
+                "functions of a batch are sampled alike and have the same channels",
+                where="stack(functions)",
+                expected=f"{_describe(first.discretization)}, {first.space.names}",
+                found=f"{_describe(f.discretization)}, {f.space.names}",
+                repair="resample them onto one grid: f.resample(grid)",
+            )
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+
+
 def _require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain) -> None:
     if first != second:
         raise DomainError(
@@ -268,24 +366,68 @@ def _require_same_domain(call: str, first: AbstractDomain, second: AbstractDomai
         )
 
 
-def _require_same(first: Function, second: Function, name: str) -> None:
-    call = f"Function {name} Function"
-    _require_same_domain(call, first.domain, second.domain)
-    a, b = first.discretization, second.discretization
-    same = a is b or jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=False):
-        equal = x is y or x.shape == y.shape and (traced(x, y) or bool(jnp.all(x == y)))
-        same = same and equal
-    if not same or first.channels not in (1, second.channels) and second.channels != 1:
+def _require_inside(domain: AbstractDomain, points: Array) -> None:
+    if traced(points):
+        return
+    x = np.asarray(points)
+    slack = 1e-5 * np.asarray(domain.lengths)
+    low, high = np.asarray(domain.lower) - slack, np.asarray(domain.upper) + slack
+    outside = (((x < low) | (x > high)) & ~np.asarray(domain.periodic)).any(1)
+    if outside.any():
         raise DomainError(
-            "two functions are sampled differently",
-            where=call,
-            expected=f"{_describe(a)}, {first.channels} channels",
-            found=f"{_describe(b)}, {second.channels} channels",
-            repair="bring one to the other's points: g.resample(f.discretization)",
+            f"{int(outside.sum())} points lie outside the domain of the function",
+            where="Function.at(points)",
+            expected=f"points of {domain}",
+            found=f"point {int(np.flatnonzero(outside)[0])} at {x[outside][0].tolist()}",
+            repair="a function is known on its domain only: drop these points",
         )
 
 
+def _equal(a: AbstractDiscretization, b: AbstractDiscretization, unknown: bool) -> bool:
+    """Whether two discretizations are the same points; `unknown` answers for traced ones."""
+    if a is b:
+        return True
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        if x is y:
+            continue
+        if x.shape != y.shape or x.dtype != y.dtype:
+            return False
+        if not (unknown if traced(x, y) else bool(jnp.all(x == y))):
+            return False
+    return True
+
+
+def _require_same(first: Function, second: Function, call: str, broadcast: bool = True) -> None:
+    _require_same_domain(call, first.domain, second.domain)
+    a, b = first.discretization, second.discretization
+    fits = first.channels == second.channels
+    fits = fits or (broadcast and 1 in (first.channels, second.channels))
+    same = _equal(a, b, unknown=True)
+    if not same or not fits:
+        raise DomainError(
+            "two functions have different channels"
+            if same
+            else "two functions are sampled differently",
+            where=call,
+            expected=f"{_describe(a)}, {first.channels} channels",
+            found=f"{_describe(b)}, {second.channels} channels",
+            repair="combine functions with as many channels"
+            if same
+            else "bring one to the other's points: g.resample(f.discretization)",
+        )
+
+
+def _raw(operand: Any) -> Any:
+    """Values of a function; NumPy scalars as Python numbers, which keep the values' dtype."""
+    if isinstance(operand, Function):
+        return operand.values
+    return operand.item() if isinstance(operand, np.generic) else operand
+
+
 def _describe(discretization: AbstractDiscretization) -> str:
-    nodes = " ".join(getattr(discretization, "nodes", ("scattered",)))
+    base = getattr(discretization, "base", discretization)
+    nodes = " ".join(getattr(base, "nodes", ("scattered",)))
+    nodes = nodes if base is discretization else f"moved {nodes}"
     return f"{' x '.join(map(str, discretization.shape))} {nodes} points"

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains import AbstractDiscretization, AbstractTensorGrid
 from riesz.errors import DomainError
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ Norm = Literal["L1", "L2", "Linf", "H1", "H-1"]
 def integral(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, " c"]:
-    """Integral of each channel."""
+    """Integral of each channel. Values at padded points do not enter, whatever they are."""
     weights = discretization.weights.astype(values.dtype)
+    values = _present(values, discretization)
     return jnp.tensordot(weights, values, axes=weights.ndim)
 
 
@@ -30,7 +31,14 @@ def inner(
     discretization: AbstractDiscretization,
 ) -> Float[Array, ""]:
     """L2 inner product summed over channels."""
+    first, second = _present(first, discretization), _present(second, discretization)
     return jnp.sum(integral(first * second, discretization))
+
+
+def _present(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
+) -> Float[Array, "*shape c"]:
+    return jnp.where((discretization.weights > 0)[..., None], values, 0)
 
 
 def norm(
@@ -40,12 +48,12 @@ def norm(
     if kind == "L1":
         return jnp.sum(integral(jnp.abs(values), discretization))
     if kind == "L2":
-        return jnp.sqrt(inner(values, values, discretization))
+        return _root(inner(values, values, discretization))
     if kind == "Linf":
         present = (discretization.weights > 0)[..., None]
         return jnp.max(jnp.abs(values), initial=0, where=present)
     if kind == "H1":
-        return jnp.sqrt(sobolev_squared(values, discretization))
+        return _root(sobolev_squared(values, discretization))
     if kind == "H-1":
         return _negative_sobolev(values, discretization)
     raise DomainError(
@@ -53,7 +61,14 @@ def norm(
         where="Function.norm(kind)",
         expected="L1, L2, Linf, H1 or H-1",
         found=repr(kind),
+        repair="write for example f.norm('L2')",
     )
+
+
+def _root(square: Float[Array, ""]) -> Float[Array, ""]:
+    """Square root with derivative zero at zero, where the norm has none."""
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), square)
 
 
 def sobolev_squared(
@@ -70,11 +85,14 @@ def sobolev_squared(
 def _negative_sobolev(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, ""]:
-    if not isinstance(discretization, Grid) or not all(discretization.domain.periodic):
+    # reflections and translations leave the size of every Fourier coefficient as it is
+    grid = discretization.unmoved[0] if isinstance(discretization, AbstractTensorGrid) else None
+    if grid is None or not all(discretization.domain.periodic):
         raise DomainError(
             "the H-1 norm is defined here for functions on uniform grids of a torus",
             where='Function.norm("H-1")',
-            found=f"a discretization of {discretization.domain}",
+            expected="a Grid of a Torus",
+            found=f"{type(discretization).__name__} on {discretization.domain}",
             repair="resample onto a Grid of a Torus, or use the L2 norm",
         )
     domain, shape = discretization.domain, discretization.shape
@@ -85,7 +103,8 @@ def _negative_sobolev(
     squared = sum(w**2 for w in np.meshgrid(*waves, indexing="ij"))
     spectrum = jnp.fft.fftn(values, axes=range(len(shape))) / prod(shape)
     weight = jnp.asarray(domain.volume / (1 + squared), values.dtype)[..., None]
-    return jnp.sqrt(jnp.sum(weight * jnp.abs(spectrum) ** 2))
+    power = jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2  # |z|^2 has no gradient at 0
+    return _root(jnp.sum(weight * power))
 
 
 def relative_error(prediction: "Function", truth: "Function", kind: Norm = "L2") -> Array:

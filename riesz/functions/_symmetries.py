@@ -91,7 +91,8 @@ class Transposition(AbstractSymmetry):
         if not isinstance(base, Grid) or not self.fits(base):
             raise DomainError(
                 "axes can be exchanged only on a grid that is the same along both",
-                where="Transposition.apply",
+                where="Transposition.apply(f, element)",
+                expected="the same ends, nodes and size along both axes",
                 found=f"shape {grid.shape} on {f.domain}",
                 repair="resample onto a square grid with one kind of nodes",
             )
@@ -126,12 +127,15 @@ def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
     if not isinstance(grid, MovedGrid):
         raise DomainError(
             "symmetries act on functions given on grids",
+            where="apply(f, element)",
+            expected="a Grid or MovedGrid",
             found=type(grid).__name__,
             repair="resample onto a Grid",
         )
-    new_sign = grid.sign.at[axis].multiply(sign.astype(grid.sign.dtype))
-    shifted = sign * grid.offset[axis] + offset
-    new_offset = grid.offset.at[axis].set(shifted.astype(grid.offset.dtype))
+    dtype = grid.sign.dtype
+    sign, offset = sign.astype(dtype), offset.astype(dtype)
+    new_sign = grid.sign.at[axis].multiply(sign)
+    new_offset = grid.offset.at[axis].set(sign * grid.offset[axis] + offset)
     return Function(f.values, MovedGrid(grid.base, new_sign, new_offset), f.space)
 
 

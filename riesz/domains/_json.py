@@ -1,0 +1,86 @@
+"""Spaces and grids as JSON values, for the files that Riesz writes."""
+
+from functools import reduce
+from typing import Any
+
+from riesz.domains._domain import AbstractDomain, Box, Interval, Torus
+from riesz.domains._grid import Grid
+from riesz.domains._space import Space
+from riesz.errors import DomainError
+
+
+def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
+    """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry an axis."""
+    return {
+        "lower": list(domain.lower),
+        "upper": list(domain.upper),
+        "periodic": list(domain.periodic),
+    }
+
+
+def domain_from_json(record: Any) -> AbstractDomain:
+    """The domain that `domain_to_json` described.
+
+    **Raises:** `DomainError` for anything else.
+    """
+    lower, upper, periodic = _entries(record, "lower", "upper", "periodic")
+    numbers = all(type(x) in (int, float) for x in (*lower, *upper))
+    same = 1 <= len(lower) == len(upper) == len(periodic)
+    if not (numbers and same and all(type(x) is bool for x in periodic)):
+        raise _damaged("one lower and upper end and one true or false an axis", record)
+    if not any(periodic):
+        return Interval(lower[0], upper[0]) if len(lower) == 1 else Box(lower, upper)
+    if all(periodic):
+        return Torus(lower, upper)
+    ends = zip(lower, upper, periodic, strict=True)
+    axes = [Torus(a, b) if circle else Interval(a, b) for a, b, circle in ends]
+    return reduce(lambda a, b: a * b, axes)
+
+
+def space_to_json(space: Space) -> dict[str, Any]:
+    """The domain's entries and `{"channels": [names], "units": [...]}`."""
+    parts = {"channels": list(space.names), "units": list(space.units)}
+    return {**domain_to_json(space.domain), **parts}
+
+
+def space_from_json(record: Any) -> Space:
+    """The space that `space_to_json` described.
+
+    **Raises:** `DomainError` for anything else.
+    """
+    names, units = _entries(record, "channels", "units")
+    if not all(isinstance(x, str) for x in (*names, *units)):
+        raise _damaged("channels and units as lists of texts", record)
+    return Space(domain_from_json(record), len(names), names, units)
+
+
+def grid_to_json(grid: Grid) -> dict[str, Any]:
+    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry an axis."""
+    parts = {"shape": list(grid.shape), "nodes": list(grid.nodes)}
+    return {**domain_to_json(grid.domain), **parts}
+
+
+def grid_from_json(record: Any) -> Grid:
+    """The grid that `grid_to_json` described.
+
+    **Raises:** `DomainError` for anything else.
+    """
+    shape, nodes = _entries(record, "shape", "nodes")
+    if not all(type(n) is int for n in shape) or not all(isinstance(k, str) for k in nodes):
+        raise _damaged("shape and nodes as lists of whole numbers and of names", record)
+    return Grid(domain_from_json(record), shape, nodes)
+
+
+def _entries(record: Any, *names: str) -> list[list[Any]]:
+    if not isinstance(record, dict) or not all(isinstance(record.get(k), list) for k in names):
+        raise _damaged(f"an object with the lists {', '.join(names)}", record)
+    return [record[k] for k in names]
+
+
+def _damaged(expected: str, found: Any) -> DomainError:
+    return DomainError(
+        "this is not the description of a domain, space or grid",
+        expected=expected,
+        found=repr(found)[:80],
+        repair="write the file again with this version of riesz",
+    )
