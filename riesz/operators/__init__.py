@@ -2,6 +2,7 @@
 
 from riesz.operators._apply import apply as apply
 from riesz.operators._apply import micro_batch as micro_batch
+from riesz.operators._apply import micro_map as micro_map
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
 from riesz.operators._layers import Constant as Constant
@@ -11,3 +12,4 @@ from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import build as build
 from riesz.operators._wrappers import Normalised as Normalised
 from riesz.operators._wrappers import ZeroDirichlet as ZeroDirichlet
+from riesz.operators._wrappers import normalised as normalised

@@ -22,30 +22,36 @@ from riesz.operators._spectral import (
 
 
 class FourierLayer(eqx.Module):
-    """v -> integral kernel(x - y) v(y) dy + W v(x) + b, the kernel a trigonometric polynomial."""
+    """v -> v + M(gelu(K v + W v + b)): K integrates against a kernel, M is a pointwise network.
+
+    The kernel of K is a trigonometric polynomial of x - y, held by its coefficients.
+    """
 
     spectrum: Float[Array, "*k c two_c"]
     local: Pointwise
+    mix: Perceptron
 
-    def __init__(self, modes: Sequence[int], width: int, *, key: PRNGKeyArray):
-        k1, k2 = jax.random.split(key)
+    def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
+        k1, k2, k3 = jax.random.split(key, 3)
         shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
         self.spectrum = jax.random.normal(k1, shape) * 0.5 / width**0.5
         self.local = Pointwise(width, width, key=k2)
+        self.mix = Perceptron((width, hidden, width), gain=0.5, key=k3)
 
     def __call__(
         self, v: Float[Array, "*n c"], transforms: tuple[AxisTransform, ...]
     ) -> Float[Array, "*n c"]:
-        return spectral_operator(v, self.spectrum, transforms) + self.local(v)
+        integral = spectral_operator(v, self.spectrum, transforms)
+        return v + self.mix(jax.nn.gelu(integral + self.local(v)))
 
 
 class FNO(AbstractOperator):
     """Fourier neural operator on intervals, boxes, tori and their products, 1 to 3 axes.
 
-    u = Q(v_L), v_{l+1} = gelu(K_l v_l + W_l v_l + b_l), v_0 = P(a, x), with pointwise P and Q.
-    K_l integrates against a kernel with `modes` Fourier modes an axis by the quadrature of the
-    grid the function comes on, so that it acts on any nodes and at any resolution. Along an
-    axis with ends the kernel's period is (1 + `padding`) times the axis, which separates the
+    u = Q(v_L), v_{l+1} = v_l + M_l(gelu(K_l v_l + W_l v_l + b_l)), v_0 = P(a, x), with pointwise
+    P, Q and M_l. K_l integrates against a kernel with `modes` Fourier modes an axis by the cells
+    of the grid the function comes on, so that it acts on any nodes and at any resolution. Along
+    an axis with ends the kernel's period is (1 + `padding`) times the axis, which separates the
     two ends; nothing padded is stored.
 
     **Arguments:**
@@ -53,7 +59,8 @@ class FNO(AbstractOperator):
     - `input_space`, `output_space`: on the same domain.
     - `modes`: highest wave number kept, one for all axes or one an axis. On a grid too coarse
       to carry them the highest ones are dropped.
-    - `width`: channels inside. `layers`: number of Fourier layers.
+    - `width`: channels inside. `layers`: number of Fourier layers. `expansion`: hidden channels
+      of M_l over `width`.
     - `padding`: fraction of an axis with ends added to the kernel's period.
     - `coordinates`: whether P sees x. Without, the operator commutes with translations of tori.
 
@@ -82,6 +89,7 @@ class FNO(AbstractOperator):
         modes: int | Sequence[int] = 12,
         width: int = 32,
         layers: int = 4,
+        expansion: float = 2.0,
         padding: float = 0.25,
         coordinates: bool = True,
         key: PRNGKeyArray,
@@ -104,10 +112,11 @@ class FNO(AbstractOperator):
                 expected=f"one number of modes, or {dim}",
                 found=f"modes={modes}, width={width}, layers={layers}, padding={padding}",
             )
+        hidden = max(1, round(expansion * width))
         features = input_space.channels + coordinates * feature_count(input_space.domain)
         keys = jax.random.split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
-        self.layers = tuple(FourierLayer(self.modes, width, key=k) for k in keys[2:])
+        self.layers = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
@@ -126,9 +135,9 @@ class FNO(AbstractOperator):
             values = jnp.concatenate([values, features], -1)
         transforms = self._transforms(grid)
         v = self.lift(reverse_axes(values))
-        for layer in self.layers[:-1]:
-            v = jax.nn.gelu(layer(v, transforms))
-        u = reverse_axes(self.project(self.layers[-1](v, transforms)))
+        for layer in self.layers:
+            v = layer(v, transforms)
+        u = reverse_axes(self.project(v))
         out = Function(u, grid, self.output_space)
         return out if on is None else out.resample(on)
 
@@ -147,6 +156,7 @@ class FNO(AbstractOperator):
             "modes": list(self.modes),
             "width": self.lift.weight.shape[1],
             "layers": len(self.layers),
+            "expansion": self.layers[0].mix.layers[0].weight.shape[1] / self.lift.weight.shape[1],
             "padding": self.padding,
             "coordinates": self.coordinates,
         }

@@ -36,7 +36,9 @@ class Pointwise(eqx.Module):
         self.bias = jnp.zeros(size_out)
 
     def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
-        return x @ self.weight + self.bias
+        # one flat product: XLA on CPU copies operands of a product with several free axes
+        flat = x.reshape(-1, x.shape[-1]) @ self.weight + self.bias
+        return flat.reshape(*x.shape[:-1], -1)
 
 
 class Perceptron(eqx.Module):
@@ -44,9 +46,9 @@ class Perceptron(eqx.Module):
 
     layers: tuple[Pointwise, ...]
 
-    def __init__(self, sizes: Sequence[int], *, key: PRNGKeyArray):
+    def __init__(self, sizes: Sequence[int], *, gain: float = 1.0, key: PRNGKeyArray):
         keys = jax.random.split(key, len(sizes) - 1)
-        gains = [2**0.5] * (len(sizes) - 2) + [1.0]
+        gains = [2**0.5] * (len(sizes) - 2) + [gain]
         parts = zip(sizes[:-1], sizes[1:], gains, keys, strict=True)
         self.layers = tuple(Pointwise(a, b, gain=g, key=k) for a, b, g, k in parts)
 

@@ -124,3 +124,12 @@ def envelope(domain: AbstractDomain, coordinates: Float[Array, "*n d"]) -> Float
             # sin of the distance to the nearer end, which is exactly 0 at both
             factor = factor * jnp.sin(jnp.pi * jnp.minimum(s, 1 - s))
     return factor
+
+
+def normalised(operator: AbstractOperator, pairs: Pairs) -> AbstractOperator:
+    """The operator with the statistics of `pairs` built in, unless it has some already."""
+    if isinstance(operator, Normalised):
+        return operator
+    if isinstance(operator, ZeroDirichlet):
+        return ZeroDirichlet(normalised(operator.inner, pairs))
+    return Normalised(operator, pairs)

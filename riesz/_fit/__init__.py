@@ -1,0 +1,7 @@
+"""Fitting operators to pairs of functions."""
+
+from riesz._fit._fit import fit as fit
+from riesz._fit._fitted import Fitted as Fitted
+from riesz._fit._fitted import Record as Record
+from riesz._fit._fitted import Status as Status
+from riesz._fit._losses import RelativeLoss as RelativeLoss

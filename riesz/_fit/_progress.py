@@ -1,0 +1,45 @@
+"""Live progress on standard error: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+_LINE_SECONDS = 10.0
+
+
+class Progress:
+    """Shows step, loss, validation error, speed and time left."""
+
+    def __init__(self, show: bool, total: int | None, budget: float | None):
+        self._show, self._total, self._budget = show, total, budget
+        self._bar = self._task = None
+        self._last_line = 0.0
+        if show and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (TextColumn("fit"), BarColumn(), TextColumn("{task.description}"))
+            self._bar = Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+            self._task = self._bar.add_task("compiling", total=1.0)
+            self._bar.start()
+
+    def update(
+        self, step: int, seconds: float, rate: float, fraction: float, loss: float, error: float
+    ) -> None:
+        """Show the state after `step` steps; plain lines are at least ten seconds apart."""
+        if not self._show:
+            return
+        text = f"step {step}  loss {loss:.4f}  validation {error:.4f}  {rate:.1f} steps/s"
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=fraction, description=text)
+        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
+            self._last_line = time.monotonic()
+            left = seconds * (1 - fraction) / fraction if fraction > 0 else float("nan")
+            print(f"{text}  {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def close(self, message: str) -> None:
+        """End the bar and say how the fit ended."""
+        if self._bar is not None:
+            self._bar.stop()
+        if self._show:
+            print(message, file=sys.stderr, flush=True)

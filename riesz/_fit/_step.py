@@ -1,0 +1,118 @@
+"""One optimisation step, compiled once: gradients by micro-batches, AdamW, a schedule."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.functions import AbstractSymmetry, Function, Pairs, relative_error, take
+from riesz.operators import AbstractOperator, micro_batch, micro_map, trainable
+
+
+class State(NamedTuple):
+    """Everything that a step changes."""
+
+    parameters: Any
+    optimiser: optax.OptState
+
+
+class Trainer(NamedTuple):
+    """Compiled functions of one fit."""
+
+    initial: State
+    step: Callable[[State, Pairs, PRNGKeyArray, float], tuple[State, Array]]
+    validate: Callable[[Any, Pairs], Array]
+    assemble: Callable[[Any], AbstractOperator]
+
+
+def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, ""]:
+    """Linear warm-up, then cosine decay to zero, as a function of the fraction done."""
+    decay = 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip((progress - warm_up) / (1 - warm_up), 0, 1)))
+    return jnp.clip(progress / warm_up, 0.02, 1) * decay
+
+
+def adamw(weight_decay: float) -> optax.GradientTransformation:
+    """AdamW with clipped gradients and unit learning rate; the step multiplies by its rate."""
+    return optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.scale_by_adam(b2=0.99),
+        optax.add_decayed_weights(weight_decay),
+        optax.scale(-1.0),
+    )
+
+
+def make_trainer(
+    operator: AbstractOperator,
+    loss: Callable[[Function, Function], Array],
+    optimiser: optax.GradientTransformation,
+    learning_rate: float,
+    symmetries: tuple[AbstractSymmetry, ...],
+) -> Trainer:
+    """Compile the step and the validation of a fit (on first use, once for each shape)."""
+    parameters, static = eqx.partition(operator, trainable(operator))
+
+    def mean_loss(parameters, pairs: Pairs, key):
+        move = _random_motion(symmetries, key)
+        network = eqx.combine(parameters, static)
+
+        def one(a, u):
+            return loss(network(move(a)), move(u))
+
+        if len(pairs) == 1:  # a batch axis of one would cost XLA its flat products
+            return one(take(pairs.inputs, 0), take(pairs.outputs, 0))
+        return jax.vmap(one)(pairs.inputs, pairs.outputs).mean()
+
+    def step(state: State, pairs: Pairs, key, progress):
+        value, gradient = _accumulate(mean_loss, state.parameters, pairs, key)
+        updates, moments = optimiser.update(gradient, state.optimiser, state.parameters)
+        rate = learning_rate * schedule(progress)
+        updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
+        return State(optax.apply_updates(state.parameters, updates), moments), value
+
+    def validate(parameters, pairs: Pairs):
+        network = eqx.combine(parameters, static)
+
+        def one(member):
+            return relative_error(network(member[0]), member[1])
+
+        members = (pairs.inputs, pairs.outputs)
+        return micro_map(one, members, pairs.inputs.values.shape[1:-1], len(pairs))
+
+    return Trainer(
+        State(parameters, optimiser.init(parameters)),
+        jax.jit(step, donate_argnums=0),
+        jax.jit(validate),
+        lambda parameters: eqx.combine(parameters, static),
+    )
+
+
+def _accumulate(mean_loss, parameters, pairs: Pairs, key):
+    batch = len(pairs)
+    size = micro_batch(pairs.inputs.values.shape[1:-1], batch)
+    gradient = jax.value_and_grad(mean_loss)
+    if size == batch:
+        return gradient(parameters, pairs, key)
+    count = batch // size
+    parts = jax.tree.map(lambda x: x.reshape(count, size, *x.shape[1:]), pairs)
+
+    def add(total, part):
+        return jax.tree.map(jnp.add, total, gradient(parameters, *part)), None
+
+    zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
+    total, _ = jax.lax.scan(add, zero, (parts, jax.random.split(key, count)))
+    return jax.tree.map(lambda x: x / count, total)
+
+
+def _random_motion(symmetries: tuple[AbstractSymmetry, ...], key: PRNGKeyArray):
+    elements = [g.draw(jax.random.fold_in(key, number)) for number, g in enumerate(symmetries)]
+
+    def move(f: Function) -> Function:
+        for g, element in zip(symmetries, elements, strict=True):
+            f = g.apply(f, element)
+        return f
+
+    return move
