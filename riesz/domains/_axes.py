@@ -185,7 +185,8 @@ class _Equispaced(AbstractAxis):
         """First node, spacing and number of nodes."""
 
     def coordinates(self) -> np.ndarray:
-        return self.stencil.start + self.stencil.step * np.arange(self.size)
+        x = self.stencil.start + self.stencil.step * np.arange(self.size)
+        return np.where(np.abs(x - self.upper) < 1e-9 * self.stencil.step, self.upper, x)
 
     def weights(self) -> np.ndarray:
         return self.stencil.quadrature(self.lower, self.upper)

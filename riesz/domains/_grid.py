@@ -79,7 +79,7 @@ class Grid(AbstractTensorGrid):
     def __init__(
         self,
         domain: AbstractDomain,
-        shape: int | Sequence[int],
+        shape: int | np.integer | Sequence[int] | np.ndarray,
         nodes: str | Sequence[str] | None = None,
     ):
         self.domain = domain

@@ -48,9 +48,9 @@ def scattered_interpolate(
     poly = polynomials(nodes) * keep
     count, extra = nodes.shape[0], poly.shape[1]
     gram = kernel(nodes, nodes) * keep * keep.T + jnp.diag(1 - keep[:, 0])
-    # points on a line do not determine every polynomial: `tiny` chooses the smallest ones
-    tiny = 8 * float(jnp.finfo(nodes.dtype).eps)
-    system = jnp.block([[gram, poly], [poly.T, -tiny * jnp.eye(extra, dtype=nodes.dtype)]])
+    # points on a line do not determine every polynomial: `tiny` chooses the flattest ones
+    tiny = jnp.full(extra, 8 * jnp.finfo(nodes.dtype).eps, nodes.dtype).at[0].multiply(1e-4)
+    system = jnp.block([[gram, poly], [poly.T, -jnp.diag(tiny)]])
     data = jnp.where(mask[:, None], values, 0).astype(nodes.dtype)
     rhs = jnp.concatenate([data, jnp.zeros((extra, values.shape[1]), nodes.dtype)])
     coefficients = jnp.linalg.solve(system, rhs)

@@ -242,7 +242,10 @@ class Function(eqx.Module):
         return Function(f(self.values), self.discretization)
 
     def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "Axes":
-        """Draw the function: a line in 1-D, an image in 2-D, the middle slice in 3-D."""
+        """Draw the function: a line in 1-D, an image in 2-D, the middle slice in 3-D.
+
+        Images show `channel` (0 when absent); other keywords go to Matplotlib.
+        """
         from riesz.functions._plot import plot
 
         return plot(self, ax, **kwargs)

@@ -1,3 +1,6 @@
 """Checks of the contracts: run them on your own instances too."""
 
+from riesz.testing._functions import DISCRETIZATIONS as DISCRETIZATIONS
+from riesz.testing._functions import FUNCTION_CHECKS as FUNCTION_CHECKS
+from riesz.testing._functions import check_function as check_function
 from riesz.testing._problems import check_problem as check_problem

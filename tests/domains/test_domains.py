@@ -1,0 +1,148 @@
+"""Domains, spaces and grids: what they are, and the text of their errors."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from riesz.domains import Box, Grid, Interval, MovedGrid, Product, Space, Torus
+from riesz.errors import DomainError
+
+
+def test_domains_compare_by_what_they_are():
+    assert Interval(0, 1) == Box(0.0, 1.0) == Box((0,), (1,))
+    assert hash(Interval(0, 1)) == hash(Box(0.0, 1.0))
+    assert Interval(0, 1) != Torus(0, 1)
+    assert Interval(0, 1) * Torus(0, 2) == Product(Box(0, 1), Torus(0, 2))
+    assert (Interval() * Interval()) * Torus() == Interval() * (Interval() * Torus())
+    assert len({Interval(0, 1), Box(0, 1), Torus(0, 1)}) == 2
+    assert Interval(0, 1) != "Interval"
+
+
+def test_what_a_domain_knows():
+    domain = Interval(0.0, 2.0) * Torus((0.0, 1.0), (1.0, 4.0))
+    assert (domain.dim, domain.lengths, domain.volume) == (3, (2.0, 1.0, 3.0), 6.0)
+    assert domain.periodic == (False, True, True)
+    assert repr(domain) == "[0, 2] x circle[0, 1) x circle[1, 4)"
+    assert Interval(np.float64(0), np.float64(np.pi)).upper == (np.pi,)
+
+
+CASES = {
+    "reversed": (
+        lambda: Interval(1.0, 0.0),
+        """Interval needs finite bounds with lower < upper along 1 to 3 axes
+          where:    Interval(a, b)
+          expected: lower < upper, both finite
+          found:    lower=(1.0,), upper=(0.0,)
+          repair:   for the unit interval write Interval(0.0, 1.0)""",
+    ),
+    "infinite": (
+        lambda: Box((0.0, 0.0), (1.0, np.inf)),
+        """Box needs finite bounds with lower < upper along 1 to 3 axes
+          where:    Box(lower, upper)
+          expected: lower < upper, both finite
+          found:    lower=(0.0, 0.0), upper=(1.0, inf)
+          repair:   for the unit square write Box((0.0, 0.0), (1.0, 1.0))""",
+    ),
+    "ragged": (
+        lambda: Torus((0.0, 0.0), (1.0,)),
+        """Torus needs finite bounds with lower < upper along 1 to 3 axes
+          where:    Torus(lower, upper)
+          expected: lower < upper, both finite
+          found:    lower=(0.0, 0.0), upper=(1.0,)
+          repair:   for the unit square write Torus((0.0, 0.0), (1.0, 1.0))""",
+    ),
+    "four axes": (
+        lambda: Box((0, 0), (1, 1)) * Torus((0, 0), (1, 1)),
+        """a product of domains has at most 3 axes
+          where:    Product(first, second)
+          expected: 1 to 3 axes
+          found:    [0, 1] x [0, 1] x circle[0, 1) x circle[0, 1), 4 axes
+          repair:   drop an axis, or make it a channel""",
+    ),
+    "space": (
+        lambda: Space(Interval(), 2, names=("u",)),
+        """a space needs at least one channel, and one name and one unit for each
+          where:    Space(domain, channels, names, units)
+          expected: 2 names and units
+          found:    channels=2, names=('u',), units=('', '')
+          repair:   give as many names and units as channels, or leave them out""",
+    ),
+    "nodes": (
+        lambda: Grid(Interval(), 8, "middle"),
+        """unknown nodes 'middle' for an axis of a grid
+          where:    Grid(domain, shape, nodes)
+          expected: centre or chebyshev or left or right or vertex
+          found:    nodes='middle' on [0, 1]
+          repair:   say where the samples lie: vertex (both ends), left (far end not stored), \
+right, centre (cell centres), chebyshev; uniform on a torus""",
+    ),
+    "nodes of a torus": (
+        lambda: Grid(Torus(), 8, "vertex"),
+        """unknown nodes 'vertex' for a periodic axis of a grid
+          where:    Grid(domain, shape, nodes)
+          expected: uniform
+          found:    nodes='vertex' on circle[0, 1)
+          repair:   say where the samples lie: vertex (both ends), left (far end not stored), \
+right, centre (cell centres), chebyshev; uniform on a torus""",
+    ),
+    "sizes": (
+        lambda: Grid(Interval(), (8, 8)),
+        """a grid needs one size and one kind of nodes for each axis of its domain
+          where:    Grid(domain, shape, nodes)
+          expected: 1 sizes, at least 2 nodes on an axis with ends
+          found:    shape=(8, 8), nodes=('vertex',) on [0, 1]
+          repair:   give a single size for all axes, or one an axis""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_errors_say_where_and_how_to_repair(name):
+    call, text = CASES[name]
+    with pytest.raises(DomainError) as caught:
+        call()
+    assert str(caught.value) == text.replace("\n        ", "\n")
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_too_few_nodes(size):
+    with pytest.raises(DomainError, match="one size and one kind"):
+        Grid(Interval(), size)
+
+
+def test_sizes_may_be_numpy_numbers():
+    assert Grid(Interval(), np.int64(8)) == Grid(Interval(), 8) == Grid(Interval(), (8,))
+    assert Grid(Box((0, 0), (1, 1)), np.asarray([3, 4])).shape == (3, 4)
+
+
+def test_defaults_of_nodes():
+    assert Grid(Interval() * Torus(), 8).nodes == ("vertex", "uniform")
+    assert Grid(Interval() * Torus(), 8, "left").nodes == ("left", "uniform")
+    assert Grid(Torus(), 8, "left").nodes == ("uniform",)
+    assert Grid(Interval() * Torus(), 8, ("centre", "left")).nodes == ("centre", "uniform")
+
+
+def test_refine_keeps_nodes():
+    domain = Box((0, 0), (1, 1)) * Torus()
+    grid = Grid(domain, (5, 4, 6), ("vertex", "left", "uniform"))
+    fine = grid.refine(2)
+    assert fine.shape == (9, 8, 12) and fine.nodes == grid.nodes
+    for x, y in zip(grid.axis_coordinates, fine.axis_coordinates, strict=True):
+        np.testing.assert_allclose(y[::2], x, atol=1e-6)
+    assert Grid(Interval(), 5, "centre").refine(3).shape == (15,)
+
+
+def test_grid_coordinates_weights_and_method():
+    grid = Grid(Interval(0.0, 2.0) * Torus(0.0, 1.0), (3, 4))
+    assert grid.coordinates.shape == (3, 4, 2) and grid.weights.shape == (3, 4)
+    np.testing.assert_allclose(grid.coordinates[2, 1], [2.0, 0.25])
+    assert grid.method == "local polynomials of degree 5 x Fourier (spectral)"
+    moved = MovedGrid(grid, jnp.asarray([-1.0, 1.0]), jnp.asarray([2.0, 0.5]))
+    np.testing.assert_allclose(moved.coordinates[2, 1], [0.0, 0.75])
+    assert moved.method == grid.method and moved.domain == grid.domain
+
+
+def test_space_accepts_by_domain_and_channels():
+    space = Space(Interval(), 2, ("p", "q"))
+    assert space.accepts(Space(Box(0, 1), 2)) and not space.accepts(Space(Interval(), 1))
+    assert Space(Interval(), 2).names == ("u0", "u1") and Space(Interval()).names == ("u",)
