@@ -1,0 +1,107 @@
+"""Finite volumes for -div(a grad u) with u = 0 on the boundary of a box."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz.domains import Grid
+
+
+class FiniteVolumes(eqx.Module):
+    """One control volume around each node that is not on the boundary.
+
+    Between neighbouring nodes the flux is their harmonic mean coefficient times the difference
+    quotient. Next to the boundary the other node is on it, with the coefficient stored there;
+    where it is not stored (`left`, `right`, `centre`) the inner node's coefficient serves, at
+    half the distance for `centre`.
+    """
+
+    grid: Grid
+    faces: tuple[Float[Array, "..."], ...]
+
+    def __init__(self, grid: Grid, coefficient: Float[Array, "*shape"]):
+        self.grid = grid
+        faces = []
+        for axis in range(grid.domain.dim):
+            at = coefficient
+            for other in range(grid.domain.dim):
+                if other != axis:
+                    at = at[(slice(None),) * other + (self._inner(other),)]
+            pad = [(0, 0)] * grid.domain.dim
+            kind = grid.nodes[axis]
+            pad[axis] = (int(kind in ("right", "centre")), int(kind in ("left", "centre")))
+            at = jnp.moveaxis(jnp.pad(at, pad, mode="edge"), axis, 0)
+            mean = 2 * at[1:] * at[:-1] / (at[1:] + at[:-1])
+            if kind == "centre":
+                mean = mean.at[0].multiply(2).at[-1].multiply(2)
+            faces.append(jnp.moveaxis(mean, 0, axis) / self._step(axis) ** 2)
+        self.faces = tuple(faces)
+
+    def _step(self, axis: int) -> float:
+        kind, size = self.grid.nodes[axis], self.grid.shape[axis]
+        return self.grid.domain.lengths[axis] / (size - (kind == "vertex"))
+
+    def _inner(self, axis: int) -> slice:
+        first = self.grid.nodes[axis] in ("vertex", "left")
+        last = self.grid.nodes[axis] in ("vertex", "right")
+        return slice(int(first), self.grid.shape[axis] - int(last))
+
+    @property
+    def _window(self) -> tuple[slice, ...]:
+        return tuple(self._inner(axis) for axis in range(self.grid.domain.dim))
+
+    def interior(self, values: Float[Array, "*shape"]) -> Float[Array, "*inner"]:
+        """The values at the nodes that are not on the boundary."""
+        return values[self._window]
+
+    def replace_interior(
+        self, values: Float[Array, "*shape"], inner: Float[Array, "*inner"]
+    ) -> Float[Array, "*shape"]:
+        """`values` with others at the nodes that are not on the boundary."""
+        return values.at[self._window].set(inner)
+
+    def extend(self, inner: Float[Array, "*inner"]) -> Float[Array, "*shape"]:
+        """The values at all nodes, zero on the boundary."""
+        return self.replace_interior(jnp.zeros(self.grid.shape, inner.dtype), inner)
+
+    def apply(self, inner: Float[Array, "*inner"]) -> Float[Array, "*inner"]:
+        """Flux out of every volume, divided by its volume."""
+        total = jnp.zeros_like(inner)
+        for axis, face in enumerate(self.faces):
+            pad = [(0, 0)] * inner.ndim
+            pad[axis] = (1, 1)
+            flux = face * jnp.diff(jnp.pad(inner, pad), axis=axis)
+            total = total - jnp.diff(flux, axis=axis)
+        return total
+
+    def inverse_laplacian(self, inner: Float[Array, "*inner"]) -> Float[Array, "*inner"]:
+        """The solution for coefficient 1, by diagonalisation in sines along every axis."""
+        bases, total = [], np.zeros(())
+        for axis, count in enumerate(inner.shape):
+            basis, eigenvalues = _sines(count, self.grid.nodes[axis] == "centre")
+            bases.append(jnp.asarray(basis, inner.dtype))
+            total = total[..., None] + eigenvalues / self._step(axis) ** 2
+        for axis, basis in enumerate(bases):
+            inner = _along(basis.T, inner, axis)
+        inner = inner / jnp.asarray(total, inner.dtype)
+        for axis, basis in enumerate(bases):
+            inner = _along(basis, inner, axis)
+        return inner
+
+
+def _along(matrix: Array, values: Array, axis: int) -> Array:
+    out = jnp.tensordot(matrix, values, axes=(1, axis), precision=jax.lax.Precision.HIGHEST)
+    return jnp.moveaxis(out, 0, axis)
+
+
+def _sines(count: int, centred: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvectors (columns) and eigenvalues of the second difference with zero ends."""
+    cells = count if centred else count + 1
+    wave = np.arange(1, count + 1)
+    node = np.arange(count) + (0.5 if centred else 1.0)
+    basis = np.sqrt(2 / cells) * np.sin(np.pi * np.outer(node, wave) / cells)
+    if centred:
+        basis[:, -1] /= np.sqrt(2)
+    return basis, 4 * np.sin(np.pi * wave / (2 * cells)) ** 2
