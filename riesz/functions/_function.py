@@ -137,8 +137,8 @@ class Function(eqx.Module):
         """Number of components of a value."""
         return self.values.shape[-1]
 
-    def at(self, points: Shaped[Any, "p d"]) -> Float[Array, "p c"]:
-        """Values at points of the domain, by the interpolation that `method` names.
+    def at(self, points: Any) -> Float[Array, "p c"]:
+        """Values at points, shape (p, d), by the interpolation the discretization's `method` names.
 
         Fourier on periodic axes, barycentric on Chebyshev axes (12 digits at 64 nodes for
         analytic functions in float64), piecewise polynomials of degree 5 on equispaced

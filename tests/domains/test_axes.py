@@ -48,13 +48,13 @@ def errors(nodes, size):
 
 @pytest.mark.parametrize("nodes", EQUISPACED)
 def test_orders_on_equispaced_nodes(nodes, x64):
-    sizes = np.asarray([32, 64, 128])
+    sizes = np.asarray([64, 128, 256])
     table = np.asarray([errors(nodes, int(n) + (nodes == "vertex")) for n in sizes])
     orders = -np.polyfit(np.log(sizes), np.log(table), 1)[0]
-    quadrature = {"vertex": 5.5, "centre": 3.8}.get(nodes, 1.9)
-    assert (orders >= [5.6, 5.4, 4.5, quadrature]).all(), orders
+    quadrature = {"vertex": 5.5, "centre": 3.8}.get(nodes, 1.8)
+    assert (orders >= [5.6, 5.4, 4.4, quadrature]).all(), orders
     at_64 = [1e-5, 1e-4, 1e-2, {"vertex": 1e-7, "centre": 1e-6}.get(nodes, 1e-2)]
-    assert (table[1] <= at_64).all(), table[1]
+    assert (table[0] <= at_64).all(), table[0]
 
 
 def test_chebyshev_is_spectral(x64):
