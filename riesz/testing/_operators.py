@@ -1,0 +1,211 @@
+"""The contract of an operator.
+
+A new operator joins every check by one line in `OPERATOR_INSTANCES`.
+"""
+
+import tempfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from riesz._io import load, save
+from riesz.domains import Box, Grid, Interval, Space, Torus
+from riesz.functions import AbstractSymmetry, Function, Translation, batch
+from riesz.operators import (
+    FNO,
+    AbstractOperator,
+    DeepONet,
+    Normalised,
+    ZeroDirichlet,
+    apply,
+    trainable,
+)
+
+
+class OperatorCase(NamedTuple):
+    """An operator with the nodes to try it on and what it declares there.
+
+    `order`: of convergence when the grid of the input is refined. `symmetries`: with which the
+    operator commutes.
+    """
+
+    operator: AbstractOperator
+    nodes: str | None = None
+    order: float = 2.0
+    symmetries: tuple[AbstractSymmetry, ...] = ()
+
+
+_BOX, _CIRCLE = Space(Box((0.0, 0.0), (1.0, 1.0))), Space(Torus(0.0, 1.0))
+_FLOW = Space(Interval(0.0, 1.0) * Torus(0.0, 2.0), 2)
+_KEY = jax.random.key(0)
+
+
+def _small(source: Space, target: Space, **options: Any) -> FNO:
+    return FNO(source, target, modes=3, width=4, layers=2, key=_KEY, **options)
+
+
+OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
+    "FNO vertex": lambda: OperatorCase(_small(_BOX, _BOX)),
+    "FNO left": lambda: OperatorCase(_small(_BOX, _BOX), "left", 1.0),
+    "FNO centre": lambda: OperatorCase(_small(_BOX, _BOX), "centre"),
+    "FNO chebyshev": lambda: OperatorCase(_small(_BOX, _BOX), "chebyshev", 4.0),
+    "FNO circle": lambda: OperatorCase(
+        _small(_CIRCLE, _CIRCLE, coordinates=False), None, 4.0, (Translation(0),)
+    ),
+    "FNO time x circle": lambda: OperatorCase(_small(_FLOW, _FLOW)),
+    "DeepONet": lambda: OperatorCase(
+        DeepONet(_BOX, _BOX, sensors=4, width=8, basis=4, key=_KEY), None, 4.0
+    ),
+    "normalised FNO, zero on the boundary": lambda: OperatorCase(
+        ZeroDirichlet(Normalised(_small(_BOX, _BOX)))
+    ),
+}
+
+
+def check_operator(case: OperatorCase | AbstractOperator) -> None:
+    """Check that an operator keeps the contract of Riesz.
+
+    Spaces, `on`, jit, vmap, grad, one compilation for each shape, save and load, the symmetries
+    it declares, and convergence of its outputs at the declared order when the grid of one
+    input is refined. Raises `AssertionError` with the name of the broken promise.
+    """
+    if isinstance(case, AbstractOperator):
+        case = OperatorCase(case)
+    for name, check in OPERATOR_CHECKS.items():
+        try:
+            check(case)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+def smooth_input(space: Space, size: int, nodes: str | None, shift: float = 0.0) -> Function:
+    """A smooth function of the space, periodic where its domain is."""
+    domain = space.domain
+
+    def f(*x):
+        turns = [
+            2 * jnp.pi * (t - a) / length + shift
+            for t, a, length in zip(x, domain.lower, domain.lengths, strict=True)
+        ]
+        total = sum(turns[1:], turns[0])
+        return [jnp.sin(total + c) + 0.5 * jnp.cos(turns[0] - c) for c in range(space.channels)]
+
+    return Function.from_callable(f, Grid(domain, size, nodes), space)
+
+
+def _close(found: Any, expected: Any, tolerance: float = 2e-5) -> None:
+    scale = float(np.max(np.abs(np.asarray(expected)))) + 1e-12
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
+
+
+def _spaces(case: OperatorCase) -> None:
+    """Outputs are functions of the output space, where they were asked for."""
+    operator = case.operator
+    a = smooth_input(operator.input_space, 12, case.nodes)
+    u = operator(a)
+    assert u.space == operator.output_space, f"output space {u.space}"
+    assert u.discretization == a.discretization, "by default the output is where the input is"
+    other = Grid(operator.output_space.domain, 9, case.nodes)
+    assert operator(a, other).discretization == other, "`on` says where the output is"
+    assert bool(jnp.isfinite(u.values).all()), "finite values"
+
+
+def _transforms(case: OperatorCase) -> None:
+    """Jit, vmap and `apply` change nothing."""
+    operator, space = case.operator, case.operator.input_space
+    members = [smooth_input(space, 12, case.nodes, shift) for shift in (0.0, 0.3, 1.0)]
+    plain = jnp.stack([operator(a).values for a in members])
+    together = batch(jnp.stack([a.values for a in members]), members[0].discretization, space)
+    _close(eqx.filter_jit(operator)(members[0]).values, plain[0])
+    _close(jax.vmap(operator)(together).values, plain)
+    _close(apply(operator, together).values, plain)
+
+
+def _gradients(case: OperatorCase) -> None:
+    """Every parameter has a finite gradient, and some influence."""
+    a = smooth_input(case.operator.input_space, 12, case.nodes)
+    parameters, rest = eqx.partition(case.operator, trainable(case.operator))
+
+    @jax.jit
+    def gradient(parameters):
+        return jax.grad(lambda p: eqx.combine(p, rest)(a).norm("L2"))(parameters)
+
+    for leaf in jax.tree.leaves(gradient(parameters)):
+        assert bool(jnp.isfinite(leaf).all()), "finite gradients"
+        assert bool((leaf != 0).any()), f"a parameter of shape {leaf.shape} has no influence"
+
+
+def _compilations(case: OperatorCase) -> None:
+    """One compilation for each shape, whatever the values and the weights."""
+    traces = []
+
+    @eqx.filter_jit
+    def call(operator, a):
+        traces.append(a.values.shape)
+        return operator(a)
+
+    space = case.operator.input_space
+    heavier = jax.tree.map(lambda x: 2 * x, case.operator)
+    for size in (12, 14):
+        call(case.operator, smooth_input(space, size, case.nodes))
+        call(heavier, smooth_input(space, size, case.nodes, 0.5))
+    assert len(traces) == 2, f"{len(traces)} compilations for 2 shapes"
+
+
+def _round_trip(case: OperatorCase) -> None:
+    """Saving and loading gives the same operator, bit for bit."""
+    a = smooth_input(case.operator.input_space, 12, case.nodes)
+    with tempfile.TemporaryDirectory() as folder:
+        save(f"{folder}/model", case.operator)
+        loaded = load(f"{folder}/model")
+    assert jax.tree.structure(loaded) == jax.tree.structure(case.operator), "same structure"
+    expected, found = eqx.filter_jit(case.operator)(a), eqx.filter_jit(loaded)(a)
+    np.testing.assert_array_equal(found.values, expected.values)
+
+
+def _symmetry(case: OperatorCase) -> None:
+    """The operator commutes with the symmetries it declares."""
+    a = smooth_input(case.operator.input_space, 64, case.nodes)
+    for g in case.symmetries:
+        element = g.draw(jax.random.key(1))
+        points = a.discretization.coordinates.reshape(-1, a.domain.dim)
+        moved = g.apply(a, element).resample(a.discretization)
+        expected = g.apply(case.operator(a), element).at(points)
+        # the moved input is sampled anew, so agreement is up to aliasing of the activations
+        _close(case.operator(moved).at(points), expected, 1e-4)
+
+
+def _refinement(case: OperatorCase) -> None:
+    """Outputs converge at the declared order when the grid of one input is refined."""
+    operator, space = case.operator, case.operator.input_space
+    domain = operator.output_space.domain
+    unit = jax.random.uniform(jax.random.key(2), (40, domain.dim), minval=0.1, maxval=0.9)
+    points = jnp.asarray(domain.lower) + unit * jnp.asarray(domain.lengths)
+    grids = [Grid(domain, 12, case.nodes).refine(2**level) for level in range(4)]
+
+    @eqx.filter_jit
+    def answer(operator, size):
+        return operator(smooth_input(space, size, case.nodes)).at(points)
+
+    outputs = [np.asarray(answer(operator, grid.shape[0])) for grid in grids]
+    gaps = [np.abs(u - outputs[-1]).max() for u in outputs[:-1]]
+    scale = np.abs(outputs[-1]).max()
+    if gaps[-1] < 1e-4 * scale:
+        return  # converged to what float32 and the finest grid resolve
+    rate = np.log2(gaps[0] / gaps[-1]) / 2
+    assert rate > case.order - 0.5, f"order {rate:.2f}, declared {case.order}; gaps {gaps}"
+
+
+OPERATOR_CHECKS: dict[str, Callable[[OperatorCase], None]] = {
+    "spaces": _spaces,
+    "transforms": _transforms,
+    "gradients": _gradients,
+    "compilations": _compilations,
+    "round trip": _round_trip,
+    "symmetries": _symmetry,
+    "refinement": _refinement,
+}
