@@ -14,5 +14,5 @@ PROBLEMS: dict[str, type[AbstractProblem]] = {
     "pendulum": Pendulum,
     "darcy": Darcy,
     "burgers": Burgers,
-    "navier_stokes": NavierStokes,
+    "navier-stokes": NavierStokes,
 }

@@ -9,7 +9,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz.domains import Grid, Space
 from riesz.domains._discretization import traced
-from riesz.errors import SolverError
+from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function
 
 
@@ -82,3 +82,20 @@ class AbstractProblem(eqx.Module):
         A draw from the law of inputs, unless the problem's law is rough.
         """
         return self.sample_input(grid, key=key)
+
+
+def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
+    """The grid of an input; refuses one of another space or on nodes the solver cannot use."""
+    grid, space = a.discretization, problem.input_space
+    ours = space.accepts(a.space)
+    if ours and isinstance(grid, Grid) and (not nodes or set(grid.nodes) <= set(nodes)):
+        return grid
+    found = " ".join(grid.nodes) if isinstance(grid, Grid) else type(grid).__name__
+    wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid"
+    raise DomainError(
+        "the reference solver cannot use this input",
+        where=f"{type(problem).__name__}.solution",
+        expected=f"{space.channels} channels on {space.domain}, {wanted}",
+        found=f"{a.channels} channels on {a.domain}, {found}",
+        repair="resample the input onto problem.grid(resolution)",
+    )
