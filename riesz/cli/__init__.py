@@ -1,0 +1,42 @@
+"""The command line `riesz`."""
+
+import sys
+import time
+
+import typer
+
+from riesz.cli import _evaluate as _evaluate
+from riesz.cli import _info as _info
+from riesz.cli import _lists as _lists
+from riesz.cli import _papers as _papers
+from riesz.cli import _predict as _predict
+from riesz.cli import _sample as _sample
+from riesz.cli import _train as _train
+from riesz.cli._app import app as app
+from riesz.cli._guard import INTERRUPTED, failed
+from riesz.errors import UsageError
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    _train.process_start = time.monotonic() - time.process_time()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; its exit code: 0, 2 for usage and data, 1 for failures, 130."""
+    try:
+        return app(arguments, prog_name="riesz", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        ctx = getattr(error, "ctx", None)
+        command = ctx.command_path if ctx is not None else "riesz"
+        if not error.format_message():  # `riesz` alone has printed its help
+            return error.exit_code
+        usage = UsageError(
+            error.format_message().rstrip("."),
+            where=command,
+            repair=f"{command} --help shows the options and an example",
+        )
+        return failed(usage, "--json" in arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED

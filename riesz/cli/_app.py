@@ -1,0 +1,80 @@
+"""The application, to which each command adds itself."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from riesz.cli._guard import guarded
+from riesz.cli._output import Answer
+
+ORDER = [
+    "train",
+    "evaluate",
+    "predict",
+    "info",
+    "sample",
+    "problems",
+    "operators",
+    "papers",
+    "reproduce",
+]
+
+
+class InOrder(TyperGroup):
+    """The commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: D102
+        return [name for name in ORDER if name in self.commands]
+
+
+app = typer.Typer(
+    name="riesz",
+    cls=InOrder,
+    help="Learn maps between functions, with honest error bands.",
+    epilog="\b\nExample:\n  riesz train darcy --out runs/darcy --time-budget 120\n"
+    "  riesz evaluate runs/darcy --grid 32 --grid 64 --json",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+# Options that several commands have.
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="FILE::GROUP", help="HDF5 or NPZ file with pairs.")
+]
+Input = Annotated[
+    str | None, typer.Option("--input", metavar="NAME", help="Data set of the inputs.")
+]
+Output = Annotated[
+    str | None, typer.Option("--output", metavar="NAME", help="Data set of the outputs.")
+]
+Nodes = Annotated[
+    str | None,
+    typer.Option(
+        "--nodes",
+        metavar="KIND",
+        help="Where the samples lie: vertex (both ends), left (the far end is not stored), right, "
+        "centre, chebyshev, uniform; one for all axes, or one an axis with commas.",
+    ),
+]
+
+
+def count(help: str, min: int | None = None, max: int | None = None) -> Any:
+    """An option that is a whole number."""
+    return typer.Option(metavar="N", help=help, min=min, max=max)
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., Answer]], Callable[..., Any]]:
+    """Make a function that returns an `Answer` a command, with examples in its help."""
+    lines = "\n".join(f"  {example}" for example in examples)
+
+    def register(function: Callable[..., Answer]) -> Callable[..., Any]:
+        epilog = f"\b\nExample{'s' if len(examples) > 1 else ''}:\n{lines}"
+        return app.command(name, epilog=epilog)(guarded(function))
+
+    return register

@@ -1,0 +1,55 @@
+"""Writing arrays to NPZ or HDF5 files in one step."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from riesz.errors import UsageError
+
+
+def require_free(path: Path, force: bool) -> None:
+    """Refuse an output that cannot be written, before anything is computed."""
+    if path.suffix.lower() not in (".npz", ".h5", ".hdf5"):
+        raise UsageError(
+            "the format of an output is told by its name",
+            where=str(path),
+            expected="a name that ends in .npz, .h5 or .hdf5",
+            found=path.name,
+            repair=f"write to {path.with_suffix('.npz')}",
+        )
+    if path.exists() and (path.is_dir() or not force):
+        raise UsageError(
+            "the output exists and was left untouched",
+            where=str(path),
+            repair="choose another name, or give --force to replace the file",
+        )
+    if not path.absolute().parent.is_dir():
+        raise UsageError(
+            "the folder of the output does not exist",
+            where=str(path),
+            repair=f"mkdir -p {path.parent}",
+        )
+
+
+def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any]) -> None:
+    """All arrays in one file, or no file."""
+    import h5py
+    import numpy as np
+
+    arrays = {name: np.asarray(x) for name, x in arrays.items()}
+    draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        if path.suffix.lower() == ".npz":
+            with draft.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+        else:
+            with h5py.File(draft, "w") as file:
+                for name, x in arrays.items():
+                    file.create_dataset(name, data=x)
+                file.attrs["riesz"] = json.dumps(attributes)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""The model card: where a model comes from and what is known about it."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from riesz.cli import _recipe as recipe
+
+if TYPE_CHECKING:
+    from riesz._data import PairsFile
+    from riesz._fit import Fitted
+    from riesz.cli._options import Options
+    from riesz.cli._source import Source
+    from riesz.cli._split import Split
+    from riesz.functions import Pairs
+
+
+def make_card(
+    options: "Options",
+    source: "Source",
+    file: "PairsFile",
+    split: "Split",
+    training: "Pairs",
+    fitted: "Fitted",
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """The card, without the metrics."""
+    from riesz._io import input_range
+
+    grid, out = file.input_grid, file.output_grid
+    return {
+        "problem": source.name,
+        "resolution": source.resolution,
+        "data": {
+            "file": os.path.abspath(file.path),
+            "group": file.group,
+            "sampled": source.file is None,
+            "pairs": len(file),
+            "fingerprint": file.fingerprint,
+            "input": file.inputs.name,
+            "output": file.outputs.name,
+            "shape": list(grid.shape),
+            "nodes": list(getattr(grid, "nodes", ())),
+            "output_shape": list(out.shape),
+            "output_nodes": list(getattr(out, "nodes", ())),
+            "notes": list(file.notes),
+        },
+        "split": split.card(options.seed),
+        "training": {
+            "status": fitted.status.name,
+            "steps": fitted.steps,
+            "seconds": round(fitted.seconds, 2),
+            "validation_error": fitted.validation_error,
+            "batch_size": options.batch_size,
+            "learning_rate": options.learning_rate,
+            "loss": f"RelativeLoss(l2={recipe.LOSS['l2']}, h1={recipe.LOSS['h1']})",
+        },
+        "level": options.level,
+        "input_range": input_range(training.inputs),
+        "seed": options.seed,
+        "command": record["command"],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "hardware": _hardware(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    import equinox
+    import jax
+    import numpy
+
+    from riesz import __version__
+
+    versions = {m.__name__: m.__version__ for m in (jax, equinox, numpy)}
+    return {"riesz": __version__, "python": platform.python_version(), **versions}
+
+
+def _hardware() -> dict[str, Any]:
+    import jax
+
+    devices = jax.devices()
+    return {
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "device": f"{len(devices)} x {devices[0].device_kind}",
+    }

@@ -1,0 +1,57 @@
+"""`riesz problems` and `riesz operators`."""
+
+import inspect
+from dataclasses import MISSING, fields
+from typing import Any
+
+from riesz.cli._app import AsJson, command
+from riesz.cli._output import Answer, table
+
+
+@command("problems", "riesz problems")
+def problems(as_json: AsJson = False) -> Answer:
+    """List the problems to sample from."""
+    from riesz.cli._source import make_problem
+    from riesz.problems import PROBLEMS
+
+    rows: list[dict[str, Any]] = []
+    for name, kind in PROBLEMS.items():
+        problem = make_problem(name)
+        arguments = {f.name: f.default for f in fields(kind) if f.init and f.default is not MISSING}
+        rows.append(
+            {
+                "name": name,
+                "what": _summary(kind),
+                "dimension": problem.input_space.domain.dim,
+                "order": problem.order,
+                "arguments": {k: v for k, v in arguments.items() if _simple(v)},
+            }
+        )
+    cells = [(r["name"], r["what"], _listed(r["arguments"])) for r in rows]
+    return Answer(rows, table(("problem", "what", "arguments in Python"), cells))
+
+
+@command("operators", "riesz operators")
+def operators(as_json: AsJson = False) -> Answer:
+    """List the operators to train."""
+    from riesz.operators import OPERATORS
+
+    rows: list[dict[str, Any]] = []
+    for name, kind in OPERATORS.items():
+        signature = inspect.signature(kind.__init__).parameters.values()
+        arguments = {p.name: p.default for p in signature if p.default is not p.empty}
+        rows.append({"name": name.lower(), "what": _summary(kind), "arguments": arguments})
+    cells = [(r["name"], r["what"], _listed(r["arguments"])) for r in rows]
+    return Answer(rows, table(("operator", "what", "arguments"), cells))
+
+
+def _summary(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ").rstrip(".")
+
+
+def _simple(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+def _listed(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in arguments.items())

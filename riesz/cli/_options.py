@@ -1,0 +1,60 @@
+"""The options of `riesz train`, checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from riesz.cli import _recipe as recipe
+from riesz.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; None where the recipe decides."""
+
+    source: str
+    data: str | None = None
+    input: str | None = None
+    output: str | None = None
+    nodes: str | None = None
+    samples: int | None = None
+    grid: int | None = None
+    operator: str = "fno"
+    modes: int | None = None
+    width: int | None = None
+    layers: int | None = None
+    steps: int | None = None
+    time_budget: float | None = None
+    batch_size: int = recipe.BATCH_SIZE
+    learning_rate: float = recipe.LEARNING_RATE
+    level: float = 0.9
+    seed: int = 0
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("operator", self.operator in ("fno", "deeponet"), "fno or deeponet"),
+            ("learning-rate", 0 < self.learning_rate < 1, "a number between 0 and 1"),
+            ("level", 0.5 <= self.level <= 0.99, "a probability from 0.5 to 0.99, such as 0.9"),
+            ("seed", self.seed < 2**31, "a whole number below 2147483648"),
+        )
+        for name, good, expected in checks:
+            if not good:
+                raise UsageError(
+                    f"--{name} has a value that makes no sense",
+                    where="riesz train",
+                    expected=expected,
+                    found=getattr(self, name.replace("-", "_")),
+                    repair=f"leave --{name} out to take the default",
+                )
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        if self.out is not None:
+            return self.out
+        return Path("runs") / (Path(self.source.partition("::")[0]).stem or "run")
+
+    @property
+    def total_steps(self) -> int | None:
+        """The steps of the fit; None when the time alone decides."""
+        return recipe.STEPS if self.steps is None and self.time_budget is None else self.steps

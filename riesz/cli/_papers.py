@@ -1,0 +1,72 @@
+"""`riesz papers` and `riesz reproduce`."""
+
+import difflib
+from typing import Annotated, Any
+
+import typer
+
+from riesz.cli._app import AsJson, command
+from riesz.cli._output import Answer, say, table
+from riesz.errors import UsageError
+
+_FIELDS = ("name", "title", "claim", "published", "measured", "seconds", "date")
+
+
+@command("papers", "riesz papers --json")
+def papers(as_json: AsJson = False) -> Answer:
+    """List the papers that are reproduced.
+
+    With their claims, the published figures and the last ones measured here.
+    """
+    from riesz.papers import PAPERS
+
+    rows = [record(name, paper) for name, paper in PAPERS.items()]
+    names = ("name", "claim", "published", "measured", "date")
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    return Answer(rows, table(names, cells) if rows else "no papers yet")
+
+
+@command("reproduce", "riesz reproduce NAME", "riesz reproduce --all")
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A paper of riesz papers.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All papers.")] = False,
+    as_json: AsJson = False,
+) -> Answer:
+    """Run a paper's claim in miniature.
+
+    The figure is recorded, and shown by riesz papers.
+    """
+    from riesz.papers import PAPERS
+
+    if (name is None) != every:
+        raise UsageError(
+            "riesz reproduce takes the name of one paper, or --all",
+            where="riesz reproduce",
+            repair="riesz papers lists the names",
+        )
+    if name is not None and name not in PAPERS:
+        near = difflib.get_close_matches(name, PAPERS, n=1, cutoff=0.4)
+        raise UsageError(
+            f"{name!r} is not the name of a paper",
+            where="riesz reproduce",
+            expected=", ".join(PAPERS) or "nothing: there are no papers yet",
+            repair=f"did you mean {near[0]!r}?" if near else "riesz papers lists them",
+        )
+    rows = []
+    for one in PAPERS if name is None else [name]:
+        say(f"reproducing {one}")
+        PAPERS[one].run()
+        rows.append(record(one, PAPERS[one]))
+    lines = [f"{r['name']}: published {r['published']}, measured {r['measured']}" for r in rows]
+    return Answer(rows, "\n".join(lines) or "no papers yet")
+
+
+def record(name: str, paper: Any) -> dict[str, Any]:
+    """What is known of a paper."""
+    return {**{field: getattr(paper, field, None) for field in _FIELDS}, "name": name}
+
+
+def _cell(value: Any) -> str:
+    return "not run" if value is None else str(value)

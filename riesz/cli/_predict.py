@@ -1,0 +1,126 @@
+"""`riesz predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from riesz.cli._app import AsJson, Nodes, command
+from riesz.cli._output import Answer
+from riesz.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from riesz.domains import Space
+    from riesz.functions import Function
+
+
+@command(
+    "predict",
+    "riesz predict runs/darcy input.npz -o output.npz",
+    "riesz predict runs/darcy fields.h5::test --input coefficient --nodes left -o bands.h5",
+)
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or model folder.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="NPZ or HDF5 file (FILE::GROUP) with functions."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="NPZ or HDF5 file to write.")],
+    input: Annotated[
+        str | None, typer.Option("--input", metavar="NAME", help="Data set of the inputs.")
+    ] = None,
+    nodes: Nodes = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an output that exists.")] = False,
+    as_json: AsJson = False,
+) -> Answer:
+    """Predict outputs with their band.
+
+    For one function or many, at any resolution. The output holds the arrays prediction, lower
+    and upper, of shape (members, points..., channels), and coordinates, of shape (points...,
+    axes).
+    """
+    import warnings
+
+    from riesz._calibrate import Banded
+    from riesz._io import check_range
+    from riesz.cli._arrays import require_free, write_arrays
+    from riesz.cli._models import open_model, training_nodes
+    from riesz.cli._source import split_nodes
+    from riesz.operators import apply
+
+    require_free(output, force)
+    model, card = open_model(run)
+    where = split_nodes(nodes) or training_nodes(card, file)
+    functions = read_inputs(file, input, where, model.input_space)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        beyond = check_range(card or model, functions)
+    arrays: dict[str, Any] = {}
+    if isinstance(model, Banded):
+        band = model.apply(functions)
+        u = band.prediction
+        arrays = {"lower": band.lower.values, "upper": band.upper.values}
+    else:
+        u = apply(model, functions)
+    points = u.discretization.coordinates
+    arrays = {"prediction": u.values, **arrays, "coordinates": points}
+    attributes = {"channels": list(u.space.names), "level": getattr(model, "level", None)}
+    write_arrays(output, arrays, attributes)
+    count, shape = u.values.shape[0], list(u.values.shape[1:-1])
+    value = {
+        "output": str(output),
+        "members": count,
+        "shape": shape,
+        **attributes,
+        "arrays": sorted(arrays),
+        "warnings": [str(w) for w in beyond],
+    }
+    text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
+    if isinstance(model, Banded):
+        text += f", with bands that hold the whole function with probability {model.level:.0%}"
+    return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
+
+
+def read_inputs(spec: str, name: str | None, nodes: Any, space: "Space") -> "Function":
+    """A batch of functions; an array without a members' axis is one function."""
+    from riesz._data import load_functions
+    from riesz._data._pairs_file import open_source
+    from riesz._data._spec import Location
+
+    source = open_source(Location(spec))
+    arrays = source.arrays
+    foreign = source.description is None
+    if foreign and name is None and len(arrays) > 1:
+        name = next((n for n in ("input", "inputs", "a", "x", "values") if n in arrays), None)
+    chosen = name or (next(iter(arrays)) if len(arrays) == 1 else None)
+    if foreign and chosen in arrays and len(arrays[chosen].shape) == space.domain.dim:
+        return _single(source, chosen, nodes, space)
+    functions = load_functions(spec, name=name, nodes=nodes, space=space if foreign else None)
+    if not space.accepts(functions.space):
+        raise UsageError(
+            "the functions are not of the model's input space",
+            where=spec,
+            expected=f"{space.channels} channels on {space.domain}",
+            found=f"{functions.space.channels} channels on {functions.space.domain}",
+            repair="give functions like those the model was trained on; riesz info shows them",
+        )
+    return functions
+
+
+def _single(source: Any, name: str, nodes: Any, space: "Space") -> "Function":
+    import numpy as np
+
+    from riesz.domains import Grid
+    from riesz.functions import batch
+
+    shape = source.arrays[name].shape
+    (values,) = source.blocks(name, [(0, shape[0])])
+    values = np.asarray(values, np.float32)
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"data set {name!r} holds values that are not finite",
+            where=str(source.location),
+            found=f"{int((~np.isfinite(values)).sum())} of {values.size} values",
+            repair="a model cannot say anything about such an input",
+        )
+    return batch(values[None, ..., None], Grid(space.domain, shape, nodes), space)

@@ -1,0 +1,104 @@
+"""`report.md`: the run for people."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riesz.cli._output import RESULT_HEADERS, markdown, result_rows, speed_lines
+
+if TYPE_CHECKING:
+    from riesz._calibrate import Banded
+    from riesz._fit import Record
+    from riesz.functions import Pairs
+
+
+def write_report(
+    folder: Path,
+    banded: "Banded",
+    card: dict[str, Any],
+    history: "tuple[Record, ...]",
+    example: "Pairs",
+) -> None:
+    """The figures, then `report.md`."""
+    from riesz._fit._checkpoint import write_atomically
+    from riesz.cli import _plots as plots
+
+    figures = [plots.example(folder, banded, example), plots.loss(folder, history)]
+    figures += plots.results(folder, card["metrics"])
+    write_atomically(folder / "report.md", _report(folder, card, figures).encode())
+
+
+def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) -> str:
+    metrics, data, training = card["metrics"], card["data"], card["training"]
+    split = card["split"]
+    title = card["problem"] or Path(data["file"]).name
+    lines = [
+        f"# {metrics['operator']} for {title}",
+        "",
+        f"Made by `{card['command']}` on {card['created'][:10]}.",
+        "",
+        "## How good it is",
+        "",
+        markdown(RESULT_HEADERS, result_rows(metrics)),
+        "",
+        f"Relative errors in L2 and H1 against {metrics['reference']}, with 95% bootstrap "
+        f"intervals of the mean. Coverage: the share of functions that lie inside their band at "
+        f"every point; promised {card['level']:.0%}. {test_remark(card)}",
+        "",
+        *(f"- {line}" for line in speed_lines(metrics)),
+        "",
+        *(f"![{text}]({name})\n\n{text}\n" for name, text in figures),
+        "## How it was made",
+        "",
+        f"- Data: {data['pairs']} pairs, {data['file']}"
+        f"{'::' + data['group'] if data['group'] else ''}, inputs on "
+        f"{' x '.join(map(str, data['shape']))} points; SHA-256 {data['fingerprint'][:16]}...",
+        f"- Split: {split['training']} for training, {split['validation']} for validation, "
+        f"{split['calibration']} for calibration, {split['test']} for the test; seed "
+        f"{card['seed']}.",
+        f"- Training: {training['steps']} steps in {training['seconds']:.0f} s "
+        f"({training['status']}), {metrics['parameters']:,} parameters, validation error "
+        f"{training['validation_error']:.2%}.",
+        f"- Inputs seen: {ranges(card)}. Outside of that neither errors nor band are known.",
+        f"- On {card['hardware']['device']}, {card['hardware']['cores']} cores; "
+        + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+        + ".",
+        "",
+        "## What next",
+        "",
+        "```",
+        *next_commands(folder, card),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def test_remark(card: dict[str, Any]) -> str:
+    """On which functions the model was measured."""
+    if card["resolution"] is not None:
+        return "The test functions are fresh samples that nothing in the training has seen."
+    split = card["split"]
+    return (
+        f"The test is on {split['test']} held-out pairs that neither training, validation nor "
+        f"the calibration ({split['calibration']} other pairs) has seen."
+    )
+
+
+def ranges(card: dict[str, Any]) -> str:
+    """The range of each input channel in words."""
+    return ", ".join(
+        f"{x['name']} from {x['min']:.4g} to {x['max']:.4g}" for x in card["input_range"]
+    )
+
+
+def next_commands(folder: Path, card: dict[str, Any]) -> list[str]:
+    """Commands to try on the model."""
+    run = shlex.quote(str(folder))
+    commands = [f"riesz info {run}", f"riesz predict {run} input.npz -o output.npz"]
+    if card["resolution"] is not None:
+        commands.append(f"riesz evaluate {run} --grid {2 * card['resolution']} --samples 20")
+    else:
+        spec = card["data"]["file"] + ("::" + card["data"]["group"]) * bool(card["data"]["group"])
+        commands.append(f"riesz evaluate {run} --data {shlex.quote(spec)}")
+    return commands

@@ -1,0 +1,180 @@
+"""Where the pairs of a training come from: a file, or the solver of a problem."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riesz.cli import _recipe as recipe
+from riesz.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jaxtyping import PRNGKeyArray
+
+    from riesz._data import PairsFile
+    from riesz.domains import AbstractDiscretization, Space
+    from riesz.functions import Pairs
+    from riesz.problems import AbstractProblem
+
+
+@dataclass(frozen=True)
+class Source:
+    """A problem, a file of pairs, or both; `resolution` where fresh samples can be drawn."""
+
+    name: str | None
+    problem: "AbstractProblem | None"
+    file: "PairsFile | None"
+    samples: int
+    resolution: int | None
+
+    @property
+    def spaces(self) -> "tuple[Space, Space]":
+        """The spaces of inputs and outputs."""
+        from_ = self.file if self.file is not None else self.problem
+        assert from_ is not None
+        return from_.input_space, from_.output_space
+
+    @property
+    def input_grid(self) -> "AbstractDiscretization":
+        """Where the inputs are sampled."""
+        if self.file is not None:
+            return self.file.input_grid
+        assert self.problem is not None and self.resolution is not None
+        return self.problem.grid(self.resolution)
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the data, as JSON values."""
+        if self.file is None:
+            return {"samples": self.samples, "grid": self.resolution}
+        grid = self.file.input_grid
+        nodes = list(getattr(grid, "nodes", ("scattered",)))
+        return {
+            "fingerprint": self.file.fingerprint,
+            "nodes": nodes,
+            "input": self.file.inputs.name,
+        }
+
+    def pairs(self, path: Path, key: "PRNGKeyArray") -> "tuple[Pairs, PairsFile]":
+        """All pairs; sampled ones stream to `path`, from which an interrupted run goes on."""
+        if self.file is not None:
+            return self.file.all(), self.file
+        from riesz._data import PairsFile
+
+        assert self.problem is not None and self.resolution is not None
+        file = self.problem.sample(self.samples, self.resolution, key=key, path=path, progress=True)
+        assert isinstance(file, PairsFile)
+        return file.all(), file
+
+
+def find_source(
+    source: str,
+    data: str | None,
+    names: tuple[str | None, str | None],
+    nodes: str | None,
+    samples: int | None,
+    grid: int | None,
+) -> Source:
+    """What `riesz train SOURCE` and its options mean."""
+    from riesz._data import open_pairs
+
+    name, problem = (source, make_problem(source)) if is_problem(source) else (None, None)
+    if problem is None and not _looks_like_file(source):
+        raise unknown_problem(source, "train", " or a data file FILE.h5::GROUP")
+    spec = data if problem is not None else source
+    if problem is None and data is not None:
+        raise UsageError(
+            "the data is given twice",
+            where=f"riesz train {source} --data {data}",
+            repair=f"write riesz train PROBLEM --data {data}, or leave --data out",
+        )
+    if spec is None:
+        _refuse(
+            "is for data in a file", "--data FILE", input=names[0], output=names[1], nodes=nodes
+        )
+        assert problem is not None
+        count = samples or recipe.SAMPLES.get(source, recipe.SAMPLES_ELSE)
+        cells = grid or recipe.GRID[problem.input_space.domain.dim]
+        return Source(name, problem, None, count, cells)
+    _refuse("is for pairs that the solver samples", "no file", samples=samples, grid=grid)
+    given = {"input": names[0], "output": names[1], "nodes": split_nodes(nodes)}
+    file = open_pairs(spec, **given, problem=problem)
+    if problem is None:
+        name, problem = _problem_of(file)
+    return Source(name, problem, file, len(file), _resolution(file, problem))
+
+
+def is_problem(name: str) -> bool:
+    """Whether a problem has this name."""
+    from riesz.problems import PROBLEMS
+
+    return name in PROBLEMS
+
+
+def make_problem(name: str) -> "AbstractProblem":
+    """The problem of a name, with its default parameters."""
+    from riesz.problems import PROBLEMS
+
+    make: "Callable[[], AbstractProblem]" = PROBLEMS[name]
+    return make()
+
+
+def unknown_problem(name: str, command: str, otherwise: str = "") -> UsageError:
+    """The error for a word that is no problem."""
+    from riesz.problems import PROBLEMS
+
+    near = difflib.get_close_matches(name.lower(), PROBLEMS, n=1, cutoff=0.5)
+    return UsageError(
+        f"{name!r} is not the name of a problem{' nor an existing file' if otherwise else ''}",
+        where=f"riesz {command} {name}",
+        expected=", ".join(PROBLEMS) + otherwise,
+        repair=f"did you mean {near[0]!r}?" if near else "riesz problems lists them",
+    )
+
+
+def split_nodes(nodes: str | None) -> "str | tuple[str, ...] | None":
+    """`left` for all axes, or `left,uniform` for one an axis."""
+    return tuple(x.strip() for x in nodes.split(",")) if nodes and "," in nodes else nodes
+
+
+def _looks_like_file(text: str) -> bool:
+    path = Path(text.partition("::")[0])
+    return "::" in text or path.exists() or path.suffix.lower() in (".h5", ".hdf5", ".npz")
+
+
+def _refuse(why: str, when: str, **options: Any) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"--{name} {why}",
+                where="riesz train",
+                expected=when,
+                found=f"--{name} {value}",
+                repair=f"leave --{name} out",
+            )
+
+
+def _problem_of(file: "PairsFile") -> "tuple[str | None, AbstractProblem | None]":
+    """The problem that a file was sampled from, when it has the default parameters."""
+    from riesz.problems import PROBLEMS
+
+    for name, kind in PROBLEMS.items():
+        if kind.__name__ == file.problem and _same_law(file, problem := make_problem(name)):
+            return name, problem
+    return None, None
+
+
+def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
+    from riesz.problems._sampling import _fields
+
+    details = (file.source.description or {}).get("details") or {}
+    return file.problem == type(problem).__name__ and details.get("fields") == _fields(problem)
+
+
+def _resolution(file: "PairsFile", problem: "AbstractProblem | None") -> int | None:
+    """The resolution of the file's grid, when the problem can give fresh samples of its law."""
+    if problem is None or not _same_law(file, problem):
+        return None
+    size = file.input_grid.shape[0]
+    return next((r for r in (size, size - 1) if problem.grid(r) == file.input_grid), None)

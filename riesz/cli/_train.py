@@ -1,0 +1,93 @@
+"""`riesz train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riesz.cli import _recipe as recipe
+from riesz.cli._app import AsJson, Data, Input, Nodes, Output, command, count
+from riesz.cli._output import Answer
+
+# The time at which this process began, where it runs one command; set by `riesz.cli.main`.
+process_start: float | None = None
+
+
+@command(
+    "train",
+    "riesz train burgers --samples 1000 --grid 128 --out runs/burgers",
+    "riesz train darcy --data darcy.h5::train_16 --nodes left --out runs/darcy --time-budget 180",
+)
+def train(
+    source: Annotated[
+        str, typer.Argument(metavar="PROBLEM|FILE", help="A problem's name, or a data file.")
+    ],
+    data: Data = None,
+    input: Input = None,
+    output: Output = None,
+    nodes: Nodes = None,
+    samples: Annotated[int | None, count("Pairs to sample.", min=1)] = None,
+    grid: Annotated[int | None, count("Cells along an axis to sample on.", min=4)] = None,
+    operator: Annotated[str, typer.Option(metavar="NAME", help="fno or deeponet.")] = "fno",
+    modes: Annotated[
+        int | None,
+        count("Fourier modes of an FNO, terms of a DeepONet.", min=1),
+    ] = None,
+    width: Annotated[int | None, count("Channels inside.", min=1)] = None,
+    layers: Annotated[int | None, count("Layers.", min=1)] = None,
+    steps: Annotated[
+        int | None,
+        count(f"Training steps; {recipe.STEPS} without --time-budget.", min=1),
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Seconds from the start of the command to the end of the fit, compilation "
+            "included; sampling by the solver is not counted.",
+            min=1,
+        ),
+    ] = None,
+    batch_size: Annotated[int, count("Pairs a step.", min=1)] = recipe.BATCH_SIZE,
+    learning_rate: Annotated[
+        float, typer.Option(metavar="X", help="Its peak.")
+    ] = recipe.LEARNING_RATE,
+    level: Annotated[float, typer.Option(metavar="X", help="Coverage of the error band.")] = 0.9,
+    seed: Annotated[int, count("Of data, split, weights and batches.", min=0)] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Run folder; runs/PROBLEM when absent.")
+    ] = None,
+    as_json: AsJson = False,
+) -> Answer:
+    """Train an operator with an error band.
+
+    Samples or reads pairs, fits, calibrates the band, measures, and saves all of it.
+
+    The run folder gets the model, report.md and plots. The same command in the same folder goes
+    on with a run that was interrupted, and only reports one that is finished. With --steps the
+    weights are the same, bit for bit, with and without interruptions.
+    """
+    from riesz.cli._options import Options
+    from riesz.cli._training import run_training
+
+    options = Options(
+        source=source,
+        data=data,
+        input=input,
+        output=output,
+        nodes=nodes,
+        samples=samples,
+        grid=grid,
+        operator=operator,
+        modes=modes,
+        width=width,
+        layers=layers,
+        steps=steps,
+        time_budget=time_budget,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        level=level,
+        seed=seed,
+        out=out,
+    )
+    return run_training(options, started=process_start)
