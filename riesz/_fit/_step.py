@@ -54,6 +54,7 @@ def make_trainer(
 ) -> Trainer:
     """Compile the step and the validation of a fit (on first use, once for each shape)."""
     parameters, static = eqx.partition(operator, trainable(operator))
+    parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
 
     def mean_loss(parameters, pairs: Pairs, key):
         move = _random_motion(symmetries, key)
@@ -68,7 +69,8 @@ def make_trainer(
 
     def step(state: State, pairs: Pairs, key, progress):
         value, gradient = _accumulate(mean_loss, state.parameters, pairs, key)
-        updates, moments = optimiser.update(gradient, state.optimiser, state.parameters)
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
+            updates, moments = optimiser.update(gradient, state.optimiser, state.parameters)
         rate = learning_rate * schedule(progress)
         updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
         return State(optax.apply_updates(state.parameters, updates), moments), value

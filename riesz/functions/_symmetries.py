@@ -18,7 +18,12 @@ from riesz.functions._function import Function
 
 
 class AbstractSymmetry(eqx.Module):
-    """A group of isometries of a domain, and what it does to values."""
+    """A group of isometries of a domain, and what it does to values.
+
+    `involution` says that the group has two elements, 0 (nothing) and 1.
+    """
+
+    involution: eqx.AbstractClassVar[bool]
 
     @abstractmethod
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
@@ -42,6 +47,7 @@ class Reflection(AbstractSymmetry):
 
     axis: int = eqx.field(static=True)
     sign: float = eqx.field(static=True, default=1.0)
+    involution = True
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.bernoulli(key).astype(float)
@@ -62,6 +68,7 @@ class Translation(AbstractSymmetry):
     """x_axis -> x_axis + t along a periodic axis."""
 
     axis: int = eqx.field(static=True)
+    involution = False
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.uniform(key)
@@ -81,6 +88,7 @@ class Transposition(AbstractSymmetry):
 
     first: int = eqx.field(static=True)
     second: int = eqx.field(static=True)
+    involution = True
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.bernoulli(key).astype(float)

@@ -12,9 +12,10 @@ from riesz.operators._deeponet import DeepONet, PODTrunk
 from riesz.operators._fno import FNO
 from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._symmetrised import Symmetrised
 from riesz.operators._wrappers import Normalised, ZeroDirichlet
 
-WRAPPERS = {"Normalised": Normalised, "ZeroDirichlet": ZeroDirichlet}
+WRAPPERS = {"Normalised": Normalised, "ZeroDirichlet": ZeroDirichlet, "Symmetrised": Symmetrised}
 OPERATORS: dict[str, type[AbstractOperator]] = {"FNO": FNO, "DeepONet": DeepONet}
 
 

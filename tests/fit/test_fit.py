@@ -1,0 +1,196 @@
+"""Fits: reproducible, resumable, honest about how they end."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from riesz._fit import RelativeLoss, Status, fit
+from riesz._fit import _fit as implementation
+from riesz.domains import Grid, Space, Torus
+from riesz.errors import RunError
+from riesz.functions import Pairs, Reflection, Translation, batch
+from riesz.operators import FNO, Constant
+
+KEY = jax.random.key(0)
+GRID = Grid(Torus(0.0, 1.0), 16)
+SPACE = Space(GRID.domain)
+
+
+@functools.cache
+def pairs(count=40, scale=1.0):
+    """Inputs are random waves; outputs their squares."""
+    turns = np.random.default_rng(0).random((count, 1))
+    x = np.asarray(GRID.coordinates)[:, 0]
+    values = scale * np.cos(2 * np.pi * (x + turns)).astype(np.float32)[..., None]
+    return Pairs(batch(values, GRID), batch(values**2, GRID))
+
+
+@functools.cache
+def network():
+    return FNO(SPACE, SPACE, modes=3, width=4, layers=1, coordinates=False, key=KEY)
+
+
+def run(**options):
+    defaults = {"key": KEY, "steps": 60, "batch_size": 4, "progress": False, "learning_rate": 1e-2}
+    return fit(network(), options.pop("data", pairs()), **{**defaults, **options})
+
+
+def weights(fitted):
+    return [np.asarray(x) for x in jax.tree.leaves(eqx.filter(fitted.operator, eqx.is_array))]
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
+
+
+@functools.cache
+def uninterrupted():
+    return run()
+
+
+def test_a_fit_learns_and_reports():
+    fitted = uninterrupted()
+    assert fitted.status is Status.finished
+    assert fitted.steps == 60
+    first, last = fitted.history[0], fitted.history[-1]
+    assert last.step == 60
+    assert last.validation < 0.7 * first.validation
+    assert fitted.validation_error == min(r.validation for r in fitted.history)
+
+
+def test_the_same_key_gives_the_same_weights():
+    assert same(run(), uninterrupted())
+    assert not same(run(key=jax.random.key(1)), uninterrupted())
+
+
+@pytest.mark.parametrize("at", [7, 41])
+def test_an_interrupted_fit_resumes_to_the_same_weights(tmp_path, monkeypatch, at):
+    original = implementation._batches
+
+    def interrupting(pairs, size, key, start):
+        for number, part in enumerate(original(pairs, size, key, start), start):
+            if number == at:
+                raise KeyboardInterrupt
+            yield part
+
+    monkeypatch.setattr(implementation, "_batches", interrupting)
+    stopped = run(folder=tmp_path)
+    assert stopped.status is Status.interrupted
+    assert stopped.steps == at
+    monkeypatch.setattr(implementation, "_batches", original)
+    resumed = run(folder=tmp_path)
+    assert resumed.status is Status.finished
+    assert same(resumed, uninterrupted())
+    assert [r.step for r in resumed.history] == [r.step for r in uninterrupted().history]
+
+
+def test_a_finished_folder_is_not_trained_again(tmp_path):
+    run(folder=tmp_path)
+    again = run(folder=tmp_path)
+    assert again.steps == 60
+    assert same(again, uninterrupted())
+
+
+def test_a_folder_of_another_fit_is_refused(tmp_path):
+    run(folder=tmp_path)
+    with pytest.raises(RunError, match=r"another fit(.|\n)*steps = 61(.|\n)*= 60(.|\n)*repair"):
+        run(folder=tmp_path, steps=61)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path):
+    run(folder=tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=r"checkpoint cannot be used(.|\n)*checksum(.|\n)*delete"):
+        run(folder=tmp_path)
+
+
+def test_divergence_keeps_the_best_weights():
+    fitted = run(steps=400, optimiser=explode_after(120))
+    assert fitted.status is Status.diverged
+    assert all(np.isfinite(x).all() for x in weights(fitted))
+    assert np.isfinite(fitted.validation_error)
+
+
+def explode_after(steps):
+    """Adam whose updates become infinite."""
+    import optax
+
+    def blow(count):
+        return jnp.where(count < steps, -1e-3, jnp.inf)
+
+    return optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(blow))
+
+
+def test_early_stopping():
+    fitted = run(steps=4000, learning_rate=1e-9, patience=3)
+    assert fitted.status is Status.stopped_early
+    assert fitted.steps < 4000
+
+
+def test_a_time_budget_ends_the_fit():
+    fitted = run(steps=None, time_budget=4.0)
+    assert fitted.status is Status.time_spent
+    assert fitted.seconds < 30
+    assert fitted.history
+
+
+def test_constants_are_not_trained():
+    def statistics(operator):
+        leaves = jax.tree.leaves(operator, is_leaf=lambda x: isinstance(x, Constant))
+        return [np.asarray(x.value) for x in leaves if isinstance(x, Constant)]
+
+    trained, data = statistics(uninterrupted().operator), pairs()
+    assert len(trained) == 4
+    assert abs(float(trained[0][0])) < 0.05  # the mean of waves over their period
+    np.testing.assert_allclose(trained[1], np.sqrt(0.5), rtol=1e-4)
+    assert data.inputs.values.shape == (40, 16, 1)
+
+
+def test_symmetries_that_the_grid_carries_are_used():
+    fitted = run(symmetries=(Reflection(0), Translation(0)))
+    assert fitted.status is Status.finished
+    assert not same(fitted, uninterrupted())
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"steps": 0}, "at least one step"),
+        ({"time_budget": -1.0, "steps": None}, "positive time budget"),
+        ({"batch_size": 0}, "positive batch size"),
+        ({"data": pairs(scale=np.nan)}, "NaN or infinite"),
+    ],
+)
+def test_bad_arguments_are_refused(options, text):
+    with pytest.raises(RunError, match=text):
+        run(**options)
+
+
+def test_plain_progress_lines(capsys):
+    run(progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "finished: all steps were taken (60 steps" in shown.err
+    assert "validation" in shown.err
+
+
+def test_relative_loss_is_a_ratio_of_integrals():
+    grid = Grid(Torus(0.0, 2 * np.pi), 32)
+    data = Pairs(*[batch(np.zeros((1, 32, 1), np.float32), grid)] * 2)
+    zero = jax.tree.map(lambda x: x[0], data.inputs)
+    x = zero.discretization.coordinates
+    truth = eqx.tree_at(lambda f: f.values, zero, jnp.sin(x))
+    guess = eqx.tree_at(lambda f: f.values, zero, jnp.sin(x) + 0.1 * jnp.sin(2 * x))
+    np.testing.assert_allclose(RelativeLoss()(guess, truth), 0.1, rtol=1e-5)
+    np.testing.assert_allclose(RelativeLoss(l2=0.0, h1=1.0)(guess, truth), 0.2, rtol=1e-4)
+    np.testing.assert_allclose(RelativeLoss(l2=1.0, h1=0.5)(guess, truth), 0.2, rtol=1e-4)
+    assert np.isfinite(jax.grad(lambda f: RelativeLoss(1.0, 1.0)(f, truth))(truth).values).all()
+    with pytest.raises(RunError, match="must not be negative"):
+        RelativeLoss(l2=-1.0)
