@@ -20,11 +20,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["domains"],
     ["functions"],
-    ["_io"],
+    ["_data"],
     ["kernels", "networks", "operators"],
     ["processes"],
     ["problems"],
-    ["_fit", "_evaluate", "_calibrate"],
+    ["_calibrate", "_evaluate", "_fit", "_io"],
     ["testing", "papers"],
     ["cli", "studio", "__main__"],
 ]

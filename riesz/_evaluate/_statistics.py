@@ -1,0 +1,68 @@
+"""Means with honest intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv
+
+RESAMPLES = 2000
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One error over all members of a test set.
+
+    `low` and `high` are a 95 % interval of the mean: percentiles of the means of 2000 bootstrap
+    samples, drawn with seed 0, so that a report is reproducible. With one member they are its
+    value. `worst_index` is the number of the member with the largest error.
+    """
+
+    mean: float
+    median: float
+    worst: float
+    worst_index: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, errors: np.ndarray) -> "Statistic":
+        """The statistics of one error a member."""
+        errors = np.asarray(errors, np.float64)
+        draw = np.random.default_rng(SEED)
+        count = len(errors)
+        means = [errors[draw.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
+        low, high = np.quantile(means, [0.025, 0.975])
+        worst = int(np.argmax(errors))
+        return cls(
+            mean=float(errors.mean()),
+            median=float(np.median(errors)),
+            worst=float(errors[worst]),
+            worst_index=worst,
+            low=float(low),
+            high=float(high),
+        )
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The share of functions inside their bands, with its 95 % Clopper-Pearson interval."""
+
+    share: float
+    low: float
+    high: float
+    level: float
+
+    @classmethod
+    def of(cls, inside: int, count: int, level: float) -> "Coverage":
+        """From `inside` of `count` functions; `level` is what the calibration promised."""
+        low, high = clopper_pearson(inside, count)
+        return cls(inside / count, low, high, level)
+
+
+def clopper_pearson(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a probability (Clopper and Pearson 1934)."""
+    tail, k, n = (1 - level) / 2, successes, count
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
+    return low, high
