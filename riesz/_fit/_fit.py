@@ -2,21 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz._fit._checkpoint import read_checkpoint, write_atomically, write_checkpoint
-from riesz._fit._fitted import Fitted, Record, Status
+from riesz._fit._checkpoint import write_atomically
+from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss
-from riesz._fit._progress import Progress
+from riesz._fit._run import Run
 from riesz._fit._step import adamw, make_trainer
 from riesz.domains import Grid
 from riesz.errors import RunError
@@ -86,7 +85,7 @@ def fit(
     network = normalised(operator, training)
     kept = tuple(g for g in symmetries if _fits(g, training))
     trainer = make_trainer(network, loss, optimiser or adamw(weight_decay), learning_rate, kept)
-    run = _Run(trainer, steps, time_budget, patience, start)
+    run = Run(trainer, steps, time_budget, patience, start)
     if folder is not None:
         identity = _identity(
             network,
@@ -97,114 +96,12 @@ def fit(
             batch_size,
             repr((learning_rate, weight_decay, loss, kept, patience)),
         )
-        run.attach(Path(folder), identity, checkpoint_every)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        _claim(Path(folder) / "fit.json", identity)
+        run.attach(Path(folder), checkpoint_every)
     run.go(training, held, batch_size, step_key, progress)
     best = trainer.assemble(run.best)
     return Fitted(best, run.status, tuple(run.history), run.step, run.seconds())
-
-
-class _Run:
-    """The state of a fit between steps, and its loop."""
-
-    def __init__(self, trainer, steps, budget, patience, start):
-        self.trainer, self.steps, self.budget, self.patience = trainer, steps, budget, patience
-        self.state, self.best = trainer.initial, trainer.initial.parameters
-        self.history: list[Record] = []
-        self.step, self.spent, self.start = 0, 0.0, start
-        self.status = Status.finished
-        self.folder: Path | None = None
-        self.saved, self.every = time.monotonic(), 30.0
-
-    def seconds(self) -> float:
-        return self.spent + time.monotonic() - self.start
-
-    def fraction(self) -> float:
-        by_steps = self.step / self.steps if self.steps else 0.0
-        by_time = self.seconds() / self.budget if self.budget else 0.0
-        return min(1.0, max(by_steps, by_time))
-
-    def attach(self, folder: Path, identity: dict[str, Any], every: float) -> None:
-        """Use a folder for checkpoints; go on from the one that is there."""
-        folder.mkdir(parents=True, exist_ok=True)
-        _claim(folder / "fit.json", identity)
-        self.folder, self.every = folder, every
-        found = read_checkpoint(folder, (self.state, self.best))
-        if found is not None:
-            (self.state, self.best), record = found
-            self.step, self.spent = record["step"], record["seconds"]
-            self.history = [Record(*line) for line in record["history"]]
-
-    def save(self) -> None:
-        if self.folder is not None:
-            record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
-            write_checkpoint(self.folder, (self.state, self.best), record)
-            self.saved = time.monotonic()
-
-    def go(self, training: Pairs, held: Pairs, batch_size: int, key: PRNGKeyArray, show: bool):
-        bar = Progress(show, self.steps, self.budget)
-        every = max(len(training) // batch_size, 25)
-        batches = _batches(training, batch_size, key, self.step)
-        # the first best is that of random weights, so that there always is one
-        self.best = jax.tree.map(jnp.copy, self.best)
-        begun, losses = time.monotonic() - 1e-9, []
-        first = self.step
-        try:
-            while self.fraction() < 1:
-                fraction = self.fraction()
-                step_key = jax.random.fold_in(key, self.step)
-                self.state, value = self.trainer.step(
-                    self.state, next(batches), step_key, np.float32(fraction)
-                )
-                self.step += 1
-                losses.append(value)
-                if self.step % every == 0 or self.fraction() >= 1:
-                    if not self.validate(losses, held):
-                        break
-                    losses = []
-                    if self.folder and time.monotonic() - self.saved > self.every:
-                        self.save()
-                if self.history:
-                    rate = (self.step - first) / (time.monotonic() - begun)
-                    last = self.history[-1]
-                    bar.update(
-                        self.step, self.seconds(), rate, self.fraction(), last.loss, last.validation
-                    )
-        except KeyboardInterrupt:
-            self.status = Status.interrupted
-        if self.status not in (Status.diverged,):
-            self.save()
-        if self.status is Status.finished and not (self.steps and self.step >= self.steps):
-            self.status = Status.time_spent
-        bar.close(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
-
-    def validate(self, losses: list[Array], held: Pairs) -> bool:
-        """Record the errors and keep the best weights; whether to go on."""
-        loss = float(np.mean(jax.device_get(losses)))
-        error = float(np.mean(self.trainer.validate(self.state.parameters, held)))
-        if not np.isfinite(loss) or not np.isfinite(error):
-            self.status = Status.diverged
-            return False
-        if not self.history or error < min(r.validation for r in self.history):
-            self.best = jax.tree.map(jnp.copy, self.state.parameters)
-        self.history.append(Record(self.step, self.seconds(), loss, error))
-        errors = [r.validation for r in self.history]
-        if self.patience and len(errors) - 1 - int(np.argmin(errors)) >= self.patience:
-            self.status = Status.stopped_early
-            return False
-        return True
-
-
-def _batches(pairs: Pairs, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:
-    """Random batches without replacement within an epoch; a function of the step number."""
-    seed = np.asarray(jax.random.key_data(key)).tolist()
-    each = len(pairs) // size
-    step = start
-    while True:
-        epoch, place = divmod(step, each)
-        order = np.random.default_rng([*seed, epoch]).permutation(len(pairs))
-        for i in range(place, each):
-            yield pairs[np.sort(order[i * size : (i + 1) * size])]
-            step += 1
 
 
 def _fits(symmetry: AbstractSymmetry, pairs: Pairs) -> bool:

@@ -43,5 +43,5 @@ class Fitted(eqx.Module):
 
     @property
     def validation_error(self) -> float:
-        """The lowest validation error, mean relative L2."""
-        return min(r.validation for r in self.history)
+        """The lowest validation error, mean relative L2; NaN when none was measured."""
+        return min((r.validation for r in self.history), default=float("nan"))

@@ -2,6 +2,9 @@
 
 import sys
 import time
+from collections.abc import Sequence
+
+from riesz._fit._fitted import Record
 
 _LINE_SECONDS = 10.0
 
@@ -9,8 +12,8 @@ _LINE_SECONDS = 10.0
 class Progress:
     """Shows step, loss, validation error, speed and time left."""
 
-    def __init__(self, show: bool, total: int | None, budget: float | None):
-        self._show, self._total, self._budget = show, total, budget
+    def __init__(self, show: bool):
+        self._show = show
         self._bar = self._task = None
         self._last_line = 0.0
         if show and sys.stderr.isatty():
@@ -24,12 +27,15 @@ class Progress:
             self._bar.start()
 
     def update(
-        self, step: int, seconds: float, rate: float, fraction: float, loss: float, error: float
+        self, step: int, seconds: float, rate: float, fraction: float, history: Sequence[Record]
     ) -> None:
         """Show the state after `step` steps; plain lines are at least ten seconds apart."""
         if not self._show:
             return
-        text = f"step {step}  loss {loss:.4f}  validation {error:.4f}  {rate:.1f} steps/s"
+        errors = ""
+        if history:
+            errors = f"loss {history[-1].loss:.4f}  validation {history[-1].validation:.4f}  "
+        text = f"step {step}  {errors}{rate:.1f} steps/s"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=fraction, description=text)
         elif time.monotonic() - self._last_line >= _LINE_SECONDS:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -24,7 +25,7 @@ class Trainer(NamedTuple):
     """Compiled functions of one fit."""
 
     initial: State
-    step: Callable[[State, Pairs, PRNGKeyArray, float], tuple[State, Array]]
+    step: Callable[[State, Pairs, PRNGKeyArray, np.float32], tuple[State, Array]]
     validate: Callable[[Any, Pairs], Array]
     assemble: Callable[[Any], AbstractOperator]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from riesz._fit import RelativeLoss, Status, fit
-from riesz._fit import _fit as implementation
+from riesz._fit import _run as implementation
 from riesz.domains import Grid, Space, Torus
 from riesz.errors import RunError
 from riesz.functions import Pairs, Reflection, Translation, batch
@@ -69,7 +69,7 @@ def test_the_same_key_gives_the_same_weights():
 
 @pytest.mark.parametrize("at", [7, 41])
 def test_an_interrupted_fit_resumes_to_the_same_weights(tmp_path, monkeypatch, at):
-    original = implementation._batches
+    original = implementation.make_batches
 
     def interrupting(pairs, size, key, start):
         for number, part in enumerate(original(pairs, size, key, start), start):
@@ -77,11 +77,11 @@ def test_an_interrupted_fit_resumes_to_the_same_weights(tmp_path, monkeypatch, a
                 raise KeyboardInterrupt
             yield part
 
-    monkeypatch.setattr(implementation, "_batches", interrupting)
+    monkeypatch.setattr(implementation, "make_batches", interrupting)
     stopped = run(folder=tmp_path)
     assert stopped.status is Status.interrupted
     assert stopped.steps == at
-    monkeypatch.setattr(implementation, "_batches", original)
+    monkeypatch.setattr(implementation, "make_batches", original)
     resumed = run(folder=tmp_path)
     assert resumed.status is Status.finished
     assert same(resumed, uninterrupted())
@@ -128,10 +128,12 @@ def explode_after(steps):
     return optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(blow))
 
 
-def test_early_stopping():
-    fitted = run(steps=4000, learning_rate=1e-9, patience=3)
+def test_early_stopping(tmp_path):
+    options = {"steps": 4000, "learning_rate": 1e-9, "patience": 3, "folder": tmp_path}
+    fitted = run(**options)
     assert fitted.status is Status.stopped_early
     assert fitted.steps < 4000
+    assert run(**options).steps == fitted.steps
 
 
 def test_a_time_budget_ends_the_fit():
@@ -178,7 +180,7 @@ def test_plain_progress_lines(capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "finished: all steps were taken (60 steps" in shown.err
-    assert "validation" in shown.err
+    assert "steps/s" in shown.err
 
 
 def test_relative_loss_is_a_ratio_of_integrals():

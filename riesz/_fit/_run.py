@@ -1,0 +1,134 @@
+"""The loop of a fit: steps, validations, checkpoints."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
+from riesz._fit._fitted import Record, Status
+from riesz._fit._progress import Progress
+from riesz._fit._step import Trainer
+from riesz.functions import Pairs
+
+
+class Run:
+    """The state of a fit between steps, and its loop."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        steps: int | None,
+        budget: float | None,
+        patience: int | None,
+        start: float,
+    ):
+        self.trainer, self.steps, self.budget, self.patience = trainer, steps, budget, patience
+        self.state = trainer.initial
+        # best so far are the first weights, copied because the step overwrites its argument
+        self.best = jax.tree.map(jnp.copy, trainer.initial.parameters)
+        self.history: list[Record] = []
+        self.losses: list[Any] = []  # since the last validation
+        self.step, self.spent, self.start = 0, 0.0, start
+        self.ended, self.interrupted = "", False  # `ended` is the name of a status
+        self.folder: Path | None = None
+        self.saved, self.every = time.monotonic(), 30.0
+
+    def seconds(self) -> float:
+        """Time spent on the fit, earlier parts included."""
+        return self.spent + time.monotonic() - self.start
+
+    def fraction(self) -> float:
+        """How much of the steps, or of the time, is done."""
+        by_steps = self.step / self.steps if self.steps else 0.0
+        by_time = self.seconds() / self.budget if self.budget else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def attach(self, folder: Path, every: float) -> None:
+        """Write checkpoints to a folder; go on from the one that is there."""
+        self.folder, self.every = folder, every
+        found = read_checkpoint(folder, (self.state, self.best))
+        if found is not None:
+            (self.state, self.best), record = found
+            self.step, self.spent, self.losses = record["step"], record["seconds"], record["losses"]
+            self.history = [Record(*line) for line in record["history"]]
+            self.ended = record["ended"]
+
+    def save(self) -> None:
+        """Write a checkpoint, unless the weights are already spoilt."""
+        if self.folder is None:
+            return
+        self.saved = time.monotonic()
+        losses = [float(x) for x in jax.device_get(self.losses)]
+        if np.isfinite(losses).all():
+            record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
+            record |= {"losses": losses, "ended": self.ended}
+            write_checkpoint(self.folder, (self.state, self.best), record)
+
+    def go(self, training: Pairs, held: Pairs, batch_size: int, key: PRNGKeyArray, show: bool):
+        """Take steps until the fit ends; `status` says how."""
+        bar = Progress(show)
+        every = max(len(training) // batch_size, 25)
+        batches = make_batches(training, batch_size, key, self.step)
+        begun, first = time.monotonic(), self.step
+        try:
+            while not self.ended and self.fraction() < 1:
+                step_key = jax.random.fold_in(key, self.step)
+                progress = np.float32(self.fraction())
+                self.state, loss = self.trainer.step(self.state, next(batches), step_key, progress)
+                self.step += 1
+                self.losses.append(loss)
+                if self.step % every == 0:
+                    self.validate(held)
+                if self.folder and time.monotonic() - self.saved > self.every:
+                    self.save()
+                rate = (self.step - first) / (time.monotonic() - begun)
+                bar.update(self.step, self.seconds(), rate, self.fraction(), self.history)
+            if not self.ended:
+                if self.losses:
+                    self.validate(held)
+                done = self.steps and self.step >= self.steps
+                self.ended = self.ended or (Status.finished if done else Status.time_spent).name
+        except KeyboardInterrupt:
+            self.interrupted = True
+        if self.ended != Status.diverged.name:
+            self.save()
+        bar.close(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
+
+    @property
+    def status(self) -> Status:
+        """How the fit ended."""
+        return Status.interrupted if self.interrupted else Status[self.ended]
+
+    def validate(self, held: Pairs) -> None:
+        """Record the errors, keep the best weights, and see whether the fit has ended."""
+        loss = float(np.mean(jax.device_get(self.losses)))
+        error = float(np.mean(self.trainer.validate(self.state.parameters, held)))
+        self.losses = []
+        if not np.isfinite(loss) or not np.isfinite(error):
+            self.ended = Status.diverged.name
+            return
+        if not self.history or error < min(r.validation for r in self.history):
+            self.best = jax.tree.map(jnp.copy, self.state.parameters)
+        self.history.append(Record(self.step, self.seconds(), loss, error))
+        errors = [r.validation for r in self.history]
+        if self.patience and len(errors) - 1 - int(np.argmin(errors)) >= self.patience:
+            self.ended = Status.stopped_early.name
+
+
+def make_batches(pairs: Pairs, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:
+    """Random batches without replacement within an epoch; a function of the step number."""
+    seed = np.asarray(jax.random.key_data(key)).tolist()
+    each = len(pairs) // size
+    step = start
+    while True:
+        epoch, place = divmod(step, each)
+        order = np.random.default_rng([*seed, epoch]).permutation(len(pairs))
+        for i in range(place, each):
+            yield pairs[np.sort(order[i * size : (i + 1) * size])]
+            step += 1
