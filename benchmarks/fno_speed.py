@@ -184,7 +184,8 @@ def main() -> None:
     if options.record:
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / "fno_speed.json").write_text(json.dumps(result, indent=1) + "\n")
-        note = f"\n\nMedians of {result['runs']} interleaved runs, {result['hardware']}, {result['date']}.\n"
+        note = f"\n\nMedians of {result['runs']} interleaved runs, {result['hardware']}, "
+        note += f"{result['date']}.\n"
         docs = HERE.parent / "docs" / "tables"
         docs.mkdir(parents=True, exist_ok=True)
         (docs / "speed.md").write_text(table(result) + note)

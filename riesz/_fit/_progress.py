@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from riesz._fit._fitted import Record
 
@@ -15,7 +15,8 @@ class Progress:
     def __init__(self, show: bool):
         self._show = show
         self._bar = self._task = None
-        self._last_line = 0.0
+        self._first: tuple[int, float] | None = None
+        self._last_line = (0, 0.0)
         if show and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -27,21 +28,25 @@ class Progress:
             self._bar.start()
 
     def update(
-        self, step: int, seconds: float, rate: float, fraction: float, history: Sequence[Record]
+        self, step: int, fraction: float, history: Sequence[Record], left: Callable[[float], float]
     ) -> None:
         """Show the state after `step` steps; plain lines are at least ten seconds apart."""
-        if not self._show:
+        now = time.monotonic()
+        if self._first is None:  # compilation is over
+            self._first = self._last_line = (step, now)
+        since, begun = self._first
+        if not self._show or step == since:
             return
+        rate = (step - since) / (now - begun)
         errors = ""
         if history:
             errors = f"loss {history[-1].loss:.4f}  validation {history[-1].validation:.4f}  "
         text = f"step {step}  {errors}{rate:.1f} steps/s"
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=fraction, description=text)
-        elif time.monotonic() - self._last_line >= _LINE_SECONDS:
-            self._last_line = time.monotonic()
-            left = seconds * (1 - fraction) / fraction if fraction > 0 else float("nan")
-            print(f"{text}  {left:.0f} s left", file=sys.stderr, flush=True)
+        elif now - self._last_line[1] >= _LINE_SECONDS:
+            self._last_line = (step, now)
+            print(f"{text}  {left(rate):.0f} s left", file=sys.stderr, flush=True)
 
     def close(self, message: str) -> None:
         """End the bar and say how the fit ended."""

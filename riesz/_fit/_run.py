@@ -49,6 +49,11 @@ class Run:
         by_time = self.seconds() / self.budget if self.budget else 0.0
         return min(1.0, max(by_steps, by_time))
 
+    def left(self, rate: float) -> float:
+        """Seconds left at so many steps a second."""
+        by_steps = (self.steps - self.step) / rate if self.steps else float("inf")
+        return min(by_steps, self.budget - self.seconds() if self.budget else float("inf"))
+
     def attach(self, folder: Path, every: float) -> None:
         """Write checkpoints to a folder; go on from the one that is there."""
         self.folder, self.every = folder, every
@@ -75,7 +80,6 @@ class Run:
         bar = Progress(show)
         every = max(len(training) // batch_size, 25)
         batches = make_batches(training, batch_size, key, self.step)
-        begun, first = time.monotonic(), self.step
         try:
             while not self.ended and self.fraction() < 1:
                 step_key = jax.random.fold_in(key, self.step)
@@ -87,8 +91,7 @@ class Run:
                     self.validate(held)
                 if self.folder and time.monotonic() - self.saved > self.every:
                     self.save()
-                rate = (self.step - first) / (time.monotonic() - begun)
-                bar.update(self.step, self.seconds(), rate, self.fraction(), self.history)
+                bar.update(self.step, self.fraction(), self.history, self.left)
             if not self.ended:
                 if self.losses:
                     self.validate(held)
