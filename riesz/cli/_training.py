@@ -94,6 +94,7 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
         time_budget=folder.record.get("fit_budget"),
         batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
+        weight_decay=recipe.WEIGHT_DECAY,
         loss=RelativeLoss(**settings["loss"]),
         symmetries=source.problem.symmetries if source.problem is not None else (),
         validation=validation,
@@ -113,7 +114,8 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
     if fitted.status is Status.diverged:
         say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
     say("calibrating")
-    banded = calibrate(fitted.operator, calibration, level=options.level, key=_key(seed, 3))
+    network = recipe.symmetrise(fitted.operator, source.problem)
+    banded = calibrate(network, calibration, level=options.level, key=_key(seed, 3))
     card = make_card(options, source, file, split, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
     if source.resolution is not None:
