@@ -7,6 +7,7 @@ from scipy.special import betaincinv
 
 RESAMPLES = 2000
 SEED = 0
+_BLOCK = 2**20  # members drawn at once
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Statistic:
         errors = np.asarray(errors, np.float64)
         draw = np.random.default_rng(SEED)
         count = len(errors)
-        means = [errors[draw.integers(count, size=count)].mean() for _ in range(RESAMPLES)]
+        rows = max(1, _BLOCK // count)
+        sizes = [min(rows, RESAMPLES - start) for start in range(0, RESAMPLES, rows)]
+        parts = [errors[draw.integers(count, size=(size, count))].mean(1) for size in sizes]
+        means = np.concatenate(parts)
         low, high = np.quantile(means, [0.025, 0.975])
         worst = int(np.argmax(errors))
         return cls(

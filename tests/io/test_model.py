@@ -112,9 +112,7 @@ np.savez({str(tmp_path / "out.npz")!r}, p=band.prediction.values, l=band.lower.v
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    a = Function(
-        np.sin(np.arange(24, dtype=np.float32))[:, None], Grid(CIRCLE.domain, 24), CIRCLE
-    )
+    a = Function(np.sin(np.arange(24, dtype=np.float32))[:, None], Grid(CIRCLE.domain, 24), CIRCLE)
     band = riesz.load(tmp_path / "model")(a)
     with np.load(tmp_path / "out.npz") as other:
         assert np.array_equal(other["p"], band.prediction.values)
