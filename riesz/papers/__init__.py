@@ -1,6 +1,45 @@
-"""Papers whose claims run in miniature."""
+"""Papers whose claims run in miniature, through the public interface.
 
+```python
+riesz.papers.PAPERS["fourier-neural-operator"].claim
+riesz.papers.reproduce("fourier-neural-operator")  # minutes; recorded in results.json
+```
+"""
+
+import difflib
+import time
 from typing import Any
 
+from riesz.errors import RunError
+from riesz.papers._deeponet import DEEPONET
+from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
+from riesz.papers._neural_operator import NEURAL_OPERATOR
+from riesz.papers._paper import Paper as Paper
+from riesz.papers._results import require_writable, write_result
+
 # Papers by the name that `riesz reproduce` takes.
-PAPERS: dict[str, Any] = {}
+PAPERS: dict[str, Paper] = {
+    paper.name: paper for paper in (DEEPONET, FOURIER_NEURAL_OPERATOR, NEURAL_OPERATOR)
+}
+
+
+def reproduce(name: str) -> dict[str, Any]:
+    """Run a paper's claim in miniature and record what was measured.
+
+    **Returns** the record: `measured`, `seconds`, `date`, `hardware`, `load` (mean number of
+    running processes over the last minutes) and the version of `riesz`.
+
+    **Raises:** `RunError` for an unknown name, or where the record cannot be written.
+    """
+    if name not in PAPERS:
+        near = difflib.get_close_matches(name, PAPERS, n=1, cutoff=0.4)
+        raise RunError(
+            f"{name!r} is not the name of a paper",
+            where="riesz.papers.reproduce",
+            expected=", ".join(PAPERS),
+            repair=f"did you mean {near[0]!r}?" if near else "choose one of these",
+        )
+    require_writable()
+    start = time.monotonic()
+    measured = PAPERS[name].run()
+    return write_result(name, measured, time.monotonic() - start)
