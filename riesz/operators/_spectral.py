@@ -65,7 +65,7 @@ def axis_transform(
 
 
 def tensor_transforms(
-    axes: Sequence[tuple[Float[Array, " n"], Float[Array, " n"]]],
+    axes: Sequence[tuple[Float[Array, " _"], Float[Array, " _"]]],
     modes: Sequence[int],
     periods: Sequence[float],
     cutoffs: Sequence[float],
