@@ -14,6 +14,7 @@ from riesz.cli import _sample as _sample
 from riesz.cli import _train as _train
 from riesz.cli._app import app as app
 from riesz.cli._guard import INTERRUPTED, failed
+from riesz.cli._output import say
 from riesz.errors import UsageError
 
 
@@ -30,7 +31,8 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         ctx = getattr(error, "ctx", None)
         command = ctx.command_path if ctx is not None else "riesz"
-        if not error.format_message():  # `riesz` alone has printed its help
+        if type(error).__name__ == "NoArgsIsHelpError":
+            say(error.format_message())
             return error.exit_code
         usage = UsageError(
             error.format_message().rstrip("."),

@@ -32,7 +32,7 @@ def _value(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(run: Path, model: dict[str, Any]) -> str:
-    from riesz.cli._report import ranges, test_remark
+    from riesz.cli._report import ranges, remark
 
     card = model["card"]
     rows = [
@@ -67,7 +67,7 @@ def _text(run: Path, model: dict[str, Any]) -> str:
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
     if "metrics" in card:
-        lines += ["", result_table(card["metrics"]), test_remark(card)]
+        lines += ["", result_table(card["metrics"]), remark(card)]
     elif "training" in card:
         lines += ["", "Not measured yet: the run is unfinished."]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from riesz.cli._app import AsJson, command
-from riesz.cli._output import Answer, say, table
+from riesz.cli._output import Answer, say
 from riesz.errors import UsageError
 
 _FIELDS = ("name", "title", "claim", "published", "measured", "seconds", "date")
@@ -21,9 +21,7 @@ def papers(as_json: AsJson = False) -> Answer:
     from riesz.papers import PAPERS
 
     rows = [record(name, paper) for name, paper in PAPERS.items()]
-    names = ("name", "claim", "published", "measured", "date")
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    return Answer(rows, table(names, cells) if rows else "no papers yet")
+    return Answer(rows, "\n\n".join(map(_text, rows)) or "no papers yet")
 
 
 @command("reproduce", "riesz reproduce NAME", "riesz reproduce --all")
@@ -39,6 +37,7 @@ def reproduce(
     The figure is recorded, and shown by riesz papers.
     """
     from riesz.papers import PAPERS
+    from riesz.papers import reproduce as reproduce_paper
 
     if (name is None) != every:
         raise UsageError(
@@ -57,10 +56,9 @@ def reproduce(
     rows = []
     for one in PAPERS if name is None else [name]:
         say(f"reproducing {one}")
-        PAPERS[one].run()
+        reproduce_paper(one)
         rows.append(record(one, PAPERS[one]))
-    lines = [f"{r['name']}: published {r['published']}, measured {r['measured']}" for r in rows]
-    return Answer(rows, "\n".join(lines) or "no papers yet")
+    return Answer(rows, "\n\n".join(map(_text, rows)) or "no papers yet")
 
 
 def record(name: str, paper: Any) -> dict[str, Any]:
@@ -68,5 +66,13 @@ def record(name: str, paper: Any) -> dict[str, Any]:
     return {**{field: getattr(paper, field, None) for field in _FIELDS}, "name": name}
 
 
+def _text(row: dict[str, Any]) -> str:
+    lines = [f"{row['name']}: {row['title']}"]
+    names = ("claim", "published", "measured", "seconds", "date")
+    return "\n".join([*lines, *(f"  {name + ':':<10} {_cell(row[name])}" for name in names)])
+
+
 def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {x:.4g}" for name, x in value.items())
     return "not run" if value is None else str(value)

@@ -43,7 +43,7 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         "",
         f"Relative errors in L2 and H1 against {metrics['reference']}, with 95% bootstrap "
         f"intervals of the mean. Coverage: the share of functions that lie inside their band at "
-        f"every point; promised {card['level']:.0%}. {test_remark(card)}",
+        f"every point; promised {card['level']:.0%}. {remark(card)}",
         "",
         *(f"- {line}" for line in speed_lines(metrics)),
         "",
@@ -74,7 +74,7 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
     return "\n".join(lines)
 
 
-def test_remark(card: dict[str, Any]) -> str:
+def remark(card: dict[str, Any]) -> str:
     """On which functions the model was measured."""
     if card["resolution"] is not None:
         return "The test functions are fresh samples that nothing in the training has seen."
@@ -99,6 +99,6 @@ def next_commands(folder: Path, card: dict[str, Any]) -> list[str]:
     if card["resolution"] is not None:
         commands.append(f"riesz evaluate {run} --grid {2 * card['resolution']} --samples 20")
     else:
-        spec = card["data"]["file"] + ("::" + card["data"]["group"]) * bool(card["data"]["group"])
-        commands.append(f"riesz evaluate {run} --data {shlex.quote(spec)}")
+        nodes = ",".join(dict.fromkeys(card["data"]["nodes"]))
+        commands.append(f"riesz evaluate {run} --data FILE::HELD_OUT --nodes {nodes}")
     return commands

@@ -9,8 +9,6 @@ from riesz.cli import _recipe as recipe
 from riesz.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jaxtyping import PRNGKeyArray
 
     from riesz._data import PairsFile
@@ -116,7 +114,7 @@ def make_problem(name: str) -> "AbstractProblem":
     """The problem of a name, with its default parameters."""
     from riesz.problems import PROBLEMS
 
-    make: "Callable[[], AbstractProblem]" = PROBLEMS[name]
+    make: Any = PROBLEMS[name]
     return make()
 
 

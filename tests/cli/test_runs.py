@@ -1,0 +1,101 @@
+"""What may happen to a run folder."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def snapshot(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def test_a_finished_run_is_only_reported(run, data, tiny, value):
+    before = snapshot(run)
+    start = time.monotonic()
+    result = value("train", data, "--nodes", "vertex", *tiny, "--out", run)
+    assert result["status"] == "finished" and result["results"]
+    assert snapshot(run) == before and time.monotonic() - start < 20
+
+
+def test_a_folder_of_another_run_is_refused(run, data, tiny, value):
+    before = snapshot(run)
+    options = ["--nodes", "vertex", *tiny, "--seed", "1", "--out", run]
+    error = value("train", data, *options, code=2)["error"]
+    assert error["expected"] == "seed = 1" and error["found"] == "seed = 0"
+    assert snapshot(run) == before
+
+
+def test_a_folder_of_other_things_is_left_alone(data, tiny, value, tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    error = value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path, code=2)["error"]
+    assert "thesis.tex" in error["found"]
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_an_unfinished_run_has_no_model(run, value, tmp_path):
+    shutil.copy(run / "run.json", tmp_path)
+    assert "unfinished" in value("info", tmp_path, code=2)["error"]["message"]
+
+
+def test_a_damaged_record_is_refused(run, data, tiny, value, tmp_path):
+    (tmp_path / "run.json").write_text("{")
+    error = value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path, code=2)["error"]
+    assert "damaged" in error["message"]
+
+
+def start(data, out):
+    """The command in a process of its own."""
+    options = ["--nodes", "vertex", "--modes", "3", "--width", "4", "--layers", "1"]
+    options += ["--steps", "500", "--out", str(out)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax-cli"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        # checkpoints often enough that the kill falls between two of them
+        "RIESZ_CHECKPOINT_SECONDS": "0.2",
+    }
+    command = [sys.executable, "-m", "riesz", "train", str(data), *options]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def stop_in_the_fit(process, out, how):
+    checkpoint = out / "fit" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    time.sleep(0.3 * (time.time() % 1))
+    process.send_signal(how)
+    return process.communicate(timeout=60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    process = start(data, cut)
+    stop_in_the_fit(process, cut, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert (cut / "run.json").exists() and not (cut / "model.json").exists()
+    process = start(data, cut)
+    _, said = stop_in_the_fit(process, cut, signal.SIGINT)
+    if process.returncode:  # unless it was done before the signal came
+        assert process.returncode == 130, said
+        assert b"to go on, repeat:" in said and b"Traceback" not in said
+    for out in (cut, whole):
+        process = start(data, out)
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    digests = [hashlib.sha256((x / "weights.safetensors").read_bytes()) for x in (cut, whole)]
+    assert digests[0].hexdigest() == digests[1].hexdigest()
