@@ -1,10 +1,10 @@
-"""Write the tables of README.md from docs/tables, and docs/tables/papers.md from the records.
+"""Write the tables of README.md and of the site, and docs/tables/papers.md from the records.
 
     python benchmarks/readme.py            # write
     python benchmarks/readme.py --check    # only say whether anything would change
 
-The parts of README.md between `<!-- table: NAME -->` and `<!-- end -->` are docs/tables/NAME.md;
-a table that no script has written yet is said to be missing.
+The parts of README.md, docs/measurements.md and docs/papers.md between `<!-- table: NAME -->`
+and `<!-- end -->` are docs/tables/NAME.md; a table that is not there yet is said to be missing.
 """
 
 import re
@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ROOT / "docs" / "tables"
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "measurements.md", ROOT / "docs" / "papers.md")
 PART = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # The command that writes each table.
@@ -28,19 +29,22 @@ WRITTEN_BY = {
 }
 
 
-def part(name: str) -> str:
-    """What stands in README for a table."""
+def part(name: str, page: Path) -> str:
+    """What stands in a page for a table."""
     path = TABLES / f"{name}.md"
     if not path.exists():
-        return f"Not recorded yet: `{WRITTEN_BY[name]}` writes this table.\n"
+        command = WRITTEN_BY[name]
+        scripts = [word for word in command.split() if word.endswith(".py")]
+        there = all((ROOT / script).exists() for script in scripts)
+        return f"Not recorded yet; `{command}` writes it.\n" if there else "Not recorded yet.\n"
     text = path.read_text().strip()
-    # links of the site lead from docs/tables to docs; README lies above docs
-    return f"{text.replace('](../', '](docs/')}\n"
+    # links in tables lead from docs/tables to docs
+    return "{}\n".format(text.replace("](../", "](docs/" if page == README else "]("))
 
 
-def readme(text: str) -> str:
-    """README with its tables written anew."""
-    return PART.sub(lambda m: f"{m[1]}{part(m[2])}{m[3]}", text)
+def rewritten(page: Path) -> str:
+    """A page with its tables written anew."""
+    return PART.sub(lambda m: f"{m[1]}{part(m[2], page)}{m[3]}", page.read_text())
 
 
 def papers() -> str:
@@ -70,11 +74,10 @@ def papers() -> str:
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
-    for path, wanted in (
-        (TABLES / "papers.md", papers),
-        (README, lambda: readme(README.read_text())),
-    ):
-        text = wanted()
+    for path, wanted in [(TABLES / "papers.md", lambda page: papers())] + [
+        (page, rewritten) for page in PAGES
+    ]:
+        text = wanted(path)
         if path.exists() and path.read_text() == text:
             continue
         stale.append(str(path.relative_to(ROOT)))

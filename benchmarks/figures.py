@@ -1,0 +1,50 @@
+"""Take the picture of README from a finished run folder, with a caption from its model card.
+
+    python benchmarks/figures.py runs/demo      # `make demo` makes such a folder
+
+Writes docs/images/demo.png and docs/tables/demo.md; then `python benchmarks/readme.py` puts both
+into README.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from riesz._io import read_model
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def caption(card: dict) -> str:
+    """What the picture shows and how the model came about, all from the card."""
+    training, data, split = card["training"], card["data"], card["split"]
+    hardware = card["hardware"]
+    result = card["metrics"]["results"][0]
+    points = " x ".join(map(str, data["shape"]))
+    text = (
+        f"A test function of the problem `{card['problem'] or data['group']}` that the model has "
+        f"not seen, with its {card['level']:.0%} band. The model was trained on "
+        f"{split['training']} pairs on {points} points for {training['seconds']:.0f} s "
+        f"({hardware['device']}, {hardware['cores']} cores). Its mean relative L2 error on "
+        f"{result['n']} test functions is {result['relative_l2']:.2%}"
+    )
+    if result["coverage"] is not None:
+        text += f"; {result['coverage']:.0%} of them lie in the band everywhere"
+    return f"{text}. Made by `{card['command']}` on {card['created'][:10]}."
+
+
+def main() -> None:
+    """Copy the picture and write the caption."""
+    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "prediction.png").exists():
+        sys.exit(f"{__doc__}\nexpected: a run folder with prediction.png")
+    run = Path(sys.argv[1])
+    card = read_model(run)["card"]
+    (DOCS / "images").mkdir(exist_ok=True)
+    shutil.copyfile(run / "prediction.png", DOCS / "images" / "demo.png")
+    picture = "![Input, truth, prediction, error and band](../images/demo.png)"
+    (DOCS / "tables" / "demo.md").write_text(f"{picture}\n\n{caption(card)}\n")
+    print("written: docs/images/demo.png, docs/tables/demo.md")
+
+
+if __name__ == "__main__":
+    main()
