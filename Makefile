@@ -12,7 +12,7 @@ demo: $(CORE)
 	$(BIN)/python examples/demo.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(DEV)
 	$(BIN)/ruff check .
