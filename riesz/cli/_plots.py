@@ -20,9 +20,12 @@ TRUTH, MODEL, BAND, THIRD = "#222222", "#d1495b", "#edae49", "#00798c"
 
 def example(folder: Path, banded: "Banded", pairs: "Pairs") -> tuple[str, str]:
     """Input, truth, prediction, error and band of one test pair."""
+    import jax
+    import jax.numpy as jnp
+
     from riesz.functions import relative_error, take
 
-    a, truth = take(pairs.inputs, 0), take(pairs.outputs, 0)
+    a, truth = jax.tree.map(jnp.asarray, (take(pairs.inputs, 0), take(pairs.outputs, 0)))
     band = banded(a, truth.discretization)
     share = float(relative_error(band.prediction, truth))
     inside = bool(band.contains(truth))

@@ -106,7 +106,6 @@ def test_predict_many(run, folder, value, write, suffix, points):
     assert not list(folder.glob("*.partial"))
 
 
-@pytest.mark.xfail(reason="riesz._data._npz._header refuses NPZ members under beartype")
 def test_predict_reads_npz(run, folder, value):
     np.savez(folder / "in.npz", a=np.zeros((2, 24)))
     assert value("predict", run, folder / "in.npz", "-o", folder / "npz-out.npz")["members"] == 2

@@ -70,10 +70,14 @@ def start(data, out):
     )
 
 
-def stop_in_the_fit(process, out, how):
+def age(path):
+    return path.stat().st_mtime_ns if path.exists() else None
+
+
+def stop_in_the_fit(process, out, how, before=None):
     checkpoint = out / "fit" / "checkpoint.safetensors"
     deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
+    while age(checkpoint) == before and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
     time.sleep(0.3 * (time.time() % 1))
@@ -88,8 +92,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path):
     stop_in_the_fit(process, cut, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert (cut / "run.json").exists() and not (cut / "model.json").exists()
+    before = age(cut / "fit" / "checkpoint.safetensors")
     process = start(data, cut)
-    _, said = stop_in_the_fit(process, cut, signal.SIGINT)
+    _, said = stop_in_the_fit(process, cut, signal.SIGINT, before)
     if process.returncode:  # unless it was done before the signal came
         assert process.returncode == 130, said
         assert b"to go on, repeat:" in said and b"Traceback" not in said
