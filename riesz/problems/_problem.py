@@ -1,16 +1,18 @@
 """The contract of a problem."""
 
 from abc import abstractmethod
+from os import PathLike
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from riesz._data import PairsFile
 from riesz.domains import Grid, Space
 from riesz.domains._discretization import traced
 from riesz.errors import DomainError, SolverError
-from riesz.functions import AbstractSymmetry, Function
+from riesz.functions import AbstractSymmetry, Function, Pairs
 
 
 class Solution(eqx.Module):
@@ -75,6 +77,39 @@ class AbstractProblem(eqx.Module):
                 "solution(a) returns the last iterate with its status",
             )
         return solution.function
+
+    def sample(
+        self,
+        n: int,
+        grid: int | Grid,
+        *,
+        key: PRNGKeyArray,
+        path: str | PathLike[str] | None = None,
+        batch: int | None = None,
+        progress: bool = False,
+    ) -> Pairs | PairsFile:
+        """`n` pairs of an input of the law and its solution.
+
+        **Arguments:**
+
+        - `grid`: a resolution, as for `self.grid`, or a grid.
+        - `key`: pair i uses `jax.random.fold_in(key, i)`, so that 100 pairs are the first 100
+          of 1000, and equal up to rounding for every `batch`.
+        - `path`: `"FILE.h5"` or `"FILE.h5::GROUP"` to write to, some pairs at a time. A run
+          that was interrupted continues where it stopped when the call is repeated; a finished
+          file is opened and not computed again.
+        - `batch`: how many pairs are solved together; bounded by memory when absent.
+        - `progress`: report on the standard error stream.
+
+        **Returns:** `Pairs` with NumPy values, or with `path` a `PairsFile`, which reads them
+        when asked.
+
+        **Raises:** `SolverError` naming the pair that did not converge; `DataError` when the
+        file holds other data.
+        """
+        from riesz.problems._sampling import sample
+
+        return sample(self, n, grid, key=key, path=path, batch=batch, progress=progress)
 
     def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """An input smooth enough that the solver shows its declared order.

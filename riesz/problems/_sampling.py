@@ -1,0 +1,187 @@
+"""Draws from a problem: inputs of its law, with the reference solver's outputs."""
+
+import hashlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import prod
+from os import PathLike
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray, UInt32
+
+from riesz._data import PairsFile, PairsWriter, open_pairs
+from riesz._data._spec import Location
+from riesz.domains import Grid
+from riesz.errors import DataError, SolverError
+from riesz.functions import Function, Pairs
+from riesz.problems._problem import AbstractProblem, Solution
+
+_CHUNK_FLOATS = 2**22  # values of the inputs of one compiled batch
+_LARGEST_BATCH = 64
+
+
+def sample(
+    problem: AbstractProblem,
+    n: int,
+    grid: int | Grid,
+    *,
+    key: PRNGKeyArray,
+    path: str | PathLike[str] | None = None,
+    batch: int | None = None,
+    progress: bool = False,
+) -> Pairs | PairsFile:
+    """`n` pairs of a problem; see `AbstractProblem.sample`."""
+    grid = grid if isinstance(grid, Grid) else problem.grid(grid)
+    batch = min(n, batch or max(1, min(_LARGEST_BATCH, _CHUNK_FLOATS // prod(grid.shape))))
+    if n < 1 or batch < 1:
+        raise DataError(
+            "a sample needs at least one pair, and at least one pair a batch",
+            where=f"{_name(problem)}.sample",
+            found=f"n={n}, batch={batch}",
+        )
+    if path is None:
+        with _reporting(problem, n, 0, progress) as report:
+            parts = list(_batches(problem, n, grid, key, batch, 0, report))
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    a, solution = jax.eval_shape(lambda k: _solve(problem, grid, k), key)
+    seed, kind = _seed(key)
+    with PairsWriter(
+        Location(path).path,
+        Location(path).group,
+        problem.input_space,
+        problem.output_space,
+        a.discretization,
+        solution.function.discretization,
+        n,
+        problem=_name(problem),
+        seed=seed,
+        details={"fields": _fields(problem), "key": kind},
+    ) as writer:
+        if not writer.done:
+            with _reporting(problem, n, writer.complete, progress) as report:
+                done = writer.complete
+                start = done // batch * batch  # the same batches as without interruption
+                for pairs in _batches(problem, n, grid, key, batch, start, report):
+                    writer.append_pairs(pairs[max(0, done - start) :])
+                    start += len(pairs)
+    return open_pairs(path)
+
+
+def _batches(
+    problem: AbstractProblem,
+    n: int,
+    grid: Grid,
+    key: PRNGKeyArray,
+    batch: int,
+    start: int,
+    report: Callable[[int], None],
+) -> Iterator[Pairs]:
+    for first in range(start, n, batch):
+        # Members past n are solved and dropped, so that every batch is the same program.
+        members = jnp.arange(first, first + batch, dtype=jnp.uint32)
+        a, solution = jax.device_get(_solve_batch(problem, grid, key, members))
+        pairs = Pairs(a, solution.function)[: n - first]
+        _require_solved(problem, grid, pairs, solution.converged[: n - first], first)
+        report(min(first + batch, n))
+        yield pairs
+
+
+@eqx.filter_jit
+def _solve_batch(
+    problem: AbstractProblem, grid: Grid, key: PRNGKeyArray, members: UInt32[Array, " b"]
+):
+    return jax.vmap(lambda i: _solve(problem, grid, jax.random.fold_in(key, i)))(members)
+
+
+def _solve(problem: AbstractProblem, grid: Grid, key: PRNGKeyArray) -> tuple[Function, Solution]:
+    a = problem.sample_input(grid, key=key)
+    return a, problem.solution(a)
+
+
+def _require_solved(
+    problem: AbstractProblem, grid: Grid, pairs: Pairs, converged: np.ndarray, first: int
+) -> None:
+    count = len(pairs)
+    good_input = _finite(pairs.inputs.values)
+    finite = _finite(pairs.outputs.values)
+    failed = np.flatnonzero(~(good_input & finite & converged))
+    if not failed.size:
+        return
+    i = int(failed[0])
+    what = "did not converge"
+    if not finite[i]:
+        what = "gave values that are not finite"
+    if not good_input[i]:
+        what = "was given an input that is not finite"
+    raise SolverError(
+        f"the reference solver {what} for member {first + i}",
+        where=f"{_name(problem)}.sample",
+        expected="convergence to finite values for every member",
+        found=f"{failed.size} of the {count} members from {first} on failed",
+        repair=f"look at it: a = problem.sample_input(grid, key=jax.random.fold_in(key, "
+        f"{first + i})); problem.solution(a)\nwith grid = Grid(..., {grid.shape}, {grid.nodes}) on "
+        f"{grid.domain}. A finer grid or milder parameters of the problem may help",
+    )
+
+
+def _finite(values: Any) -> np.ndarray:
+    """Which members of a batch are finite."""
+    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
+
+
+def _name(problem: AbstractProblem) -> str:
+    return type(problem).__name__
+
+
+def _seed(key: PRNGKeyArray) -> tuple[list[int], str]:
+    """The numbers of a random key, and its generator."""
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return np.asarray(jax.random.key_data(key)).tolist(), str(jax.random.key_impl(key))
+    return np.asarray(key).tolist(), "raw"
+
+
+def _fields(problem: AbstractProblem) -> str:
+    """A digest of a problem's parameters: data of other parameters must not be continued."""
+    leaves, structure = jax.tree.flatten(problem)
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(structure))
+    digest = hashlib.sha256(text.encode())
+    for leaf in leaves:
+        digest.update(f"{np.asarray(leaf).dtype}{np.shape(leaf)}".encode())
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _reporting(
+    problem: AbstractProblem, n: int, start: int, progress: bool
+) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, a line at every tenth elsewhere, on the standard error stream."""
+    title = f"sampling {_name(problem)}"
+    if not progress:
+        yield lambda done: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(title, total=n, completed=start)
+            yield lambda done: bar.update(task, completed=done)
+    else:
+        began, told = time.perf_counter(), 10 * start // n
+
+        def line(done: int) -> None:
+            nonlocal told
+            if 10 * done // n > told:
+                told = 10 * done // n
+                seconds = time.perf_counter() - began
+                print(f"{title}: {done} of {n} pairs, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+        yield line
