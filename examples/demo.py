@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import typer
+
 from riesz.cli._guard import guarded
 from riesz.cli._options import Options
 from riesz.cli._output import Answer, say
@@ -42,4 +44,7 @@ def demo(samples: int = SAMPLES, grid: int = GRID, seconds: float = SECONDS) -> 
 
 
 if __name__ == "__main__":
-    guarded(demo)(*(int(x) for x in sys.argv[1:]))
+    try:
+        guarded(demo)(*(int(x) for x in sys.argv[1:]))
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)

@@ -107,9 +107,11 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
         raise RunError(
             "the fit gave no usable weights",
             where=str(folder.path),
-            expected="a finite loss",
+            expected="at least one validation with a finite loss",
             found=str(fitted.status),
-            repair="give a smaller --learning-rate and another --out",
+            repair="give a larger --time-budget and another --out"
+            if fitted.status is Status.time_spent
+            else "give a smaller --learning-rate and another --out",
         )
     if fitted.status is Status.diverged:
         say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
