@@ -71,8 +71,8 @@ DEEPONET = Paper(
     "the universal approximation theorem of operators",
     claim="The test error of a DeepONet falls polynomially with the number of training functions "
     "(64, 256, 1024; the rate is its exponent), and stays close to the training error.",
-    published="rates from one half to four, then exponential ones, and a significantly smaller "
-    "generalisation error than fully connected networks (Lu et al. 2021, arXiv 1910.03193, "
-    "abstract)",
+    published="polynomial rates from one half to four and even exponential convergence in the size "
+    "of the training set; significantly smaller generalisation error than fully connected networks "
+    "(Lu et al. 2019, arXiv 1910.03193, abstract)",
     run=run,
 )

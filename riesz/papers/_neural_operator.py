@@ -46,6 +46,7 @@ NEURAL_OPERATOR = Paper(
     "of at most 1), while the error of a convolutional network of the same size grows more than "
     "5 times.",
     published="the same parameters for all discretizations: Burgers, FNO 0.0149 to 0.0139 from "
-    "256 to 8192 points, each trained at its resolution (Kovachki et al. 2023, JMLR 24(89))",
+    "256 to 8192 points, each trained at its resolution "
+    "(Li et al. 2021, arXiv 2010.08895; Kovachki et al. 2023, JMLR 24(89))",
     run=run,
 )
