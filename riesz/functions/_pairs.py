@@ -39,8 +39,8 @@ class Pairs(eqx.Module):
         return self.inputs.values.shape[0]
 
     def __getitem__(self, index: Any) -> "Pairs":
-        if isinstance(index, int):
-            index = slice(index, index + 1)
+        if isinstance(index, int | np.integer):
+            index = slice(index, index + 1 or None)
         return Pairs(take(self.inputs, index), take(self.outputs, index))
 
     @property
