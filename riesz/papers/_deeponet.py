@@ -70,7 +70,8 @@ DEEPONET = Paper(
     title="DeepONet: Learning nonlinear operators for identifying differential equations based on "
     "the universal approximation theorem of operators",
     claim="The test error of a DeepONet falls polynomially with the number of training functions "
-    "(64, 256, 1024; the rate is its exponent), and stays close to the training error.",
+    "(64, 256, 1024; the rate is its exponent), stays within twice the training error (the gap), "
+    "and is at most 2/3 of that of a fully connected network of the same size.",
     published="polynomial rates from one half to four and even exponential convergence in the size "
     "of the training set; significantly smaller generalisation error than fully connected networks "
     "(Lu et al. 2019, arXiv 1910.03193, abstract)",
