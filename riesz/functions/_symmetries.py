@@ -18,12 +18,12 @@ from riesz.functions._function import Function
 
 
 class AbstractSymmetry(eqx.Module):
-    """A group of isometries of a domain, and what it does to values.
+    """A group of isometries of a domain, and what it does to values."""
 
-    `involution` says that the group has two elements, 0 (nothing) and 1.
-    """
-
-    involution: eqx.AbstractClassVar[bool]
+    @property
+    @abstractmethod
+    def involution(self) -> bool:
+        """Whether the group has two elements, 0 (nothing) and 1."""
 
     @abstractmethod
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
@@ -47,7 +47,10 @@ class Reflection(AbstractSymmetry):
 
     axis: int = eqx.field(static=True)
     sign: float = eqx.field(static=True, default=1.0)
-    involution = True
+
+    @property
+    def involution(self) -> bool:
+        return True
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.bernoulli(key).astype(float)
@@ -68,7 +71,10 @@ class Translation(AbstractSymmetry):
     """x_axis -> x_axis + t along a periodic axis."""
 
     axis: int = eqx.field(static=True)
-    involution = False
+
+    @property
+    def involution(self) -> bool:
+        return False
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.uniform(key)
@@ -88,7 +94,10 @@ class Transposition(AbstractSymmetry):
 
     first: int = eqx.field(static=True)
     second: int = eqx.field(static=True)
-    involution = True
+
+    @property
+    def involution(self) -> bool:
+        return True
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, ""]:
         return jax.random.bernoulli(key).astype(float)

@@ -174,6 +174,7 @@ def _round_trip(case: OperatorCase) -> None:
     with tempfile.TemporaryDirectory() as folder:
         save(f"{folder}/model", case.operator)
         loaded = load(f"{folder}/model")
+    assert isinstance(loaded, AbstractOperator), "an operator comes back"
     assert jax.tree.structure(loaded) == jax.tree.structure(case.operator), "same structure"
     expected, found = eqx.filter_jit(case.operator)(a), eqx.filter_jit(loaded)(a)
     np.testing.assert_array_equal(found.values, expected.values)
