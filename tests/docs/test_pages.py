@@ -1,9 +1,9 @@
 """The pages: their Python runs, their commands parse, their links lead somewhere, and what scripts
 write into them is current.
 
-Numbers of training steps, sizes of operators and the parts named in `SMALLER` are made small, so that a
-page is executed in seconds; nothing else of a page is changed. Pages are code of users: they run
-without the strict dtype promotion of the other tests.
+Numbers of training steps, sizes of operators and the parts named in `SMALLER` are made small, so
+that a page is executed in seconds; nothing else of a page is changed. Pages are code of users: they
+run without the strict dtype promotion of the other tests.
 """
 
 import importlib
@@ -43,7 +43,8 @@ SMALLER = {
     "README.md": {
         "problem.sample(256, grid=64": "problem.sample(60, grid=16",
         "modes=3, width=4": "modes=3, width=4, layers=1",
-        "problem, resolutions=(32, 64, 128), key=keys[5]": "held_out",  # docs/verbs/evaluate.md does
+        # docs/verbs/evaluate.md evaluates on a problem
+        "problem, resolutions=(32, 64, 128), key=keys[5]": "held_out",
         "problem.grid(100)": "problem.grid(20)",
     },
     "docs/tutorial.md": {"rods(400, x)": "rods(200, x)"},
