@@ -48,12 +48,12 @@ def norm(
     if kind == "L1":
         return jnp.sum(integral(jnp.abs(values), discretization))
     if kind == "L2":
-        return _root(inner(values, values, discretization))
+        return root(inner(values, values, discretization))
     if kind == "Linf":
         present = (discretization.weights > 0)[..., None]
         return jnp.max(jnp.abs(values), initial=0, where=present)
     if kind == "H1":
-        return _root(sobolev_squared(values, discretization))
+        return root(sobolev_squared(values, discretization))
     if kind == "H-1":
         return _negative_sobolev(values, discretization)
     raise DomainError(
@@ -65,7 +65,7 @@ def norm(
     )
 
 
-def _root(square: Float[Array, ""]) -> Float[Array, ""]:
+def root(square: Float[Array, ""]) -> Float[Array, ""]:
     """Square root with derivative zero at zero, where the norm has none."""
     positive = square > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), square)
@@ -104,7 +104,7 @@ def _negative_sobolev(
     spectrum = jnp.fft.fftn(values, axes=range(len(shape))) / prod(shape)
     weight = jnp.asarray(domain.volume / (1 + squared), values.dtype)[..., None]
     power = jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2  # |z|^2 has no gradient at 0
-    return _root(jnp.sum(weight * power))
+    return root(jnp.sum(weight * power))
 
 
 def relative_error(prediction: "Function", truth: "Function", kind: Norm = "L2") -> Array:

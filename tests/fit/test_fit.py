@@ -11,9 +11,10 @@ import pytest
 
 from riesz._fit import RelativeLoss, Status, fit
 from riesz._fit import _run as implementation
-from riesz.domains import Grid, Space, Torus
+from riesz._fit._losses import slope_norm
+from riesz.domains import Box, Grid, Points, Space, Torus
 from riesz.errors import RunError
-from riesz.functions import Pairs, Reflection, Translation, batch
+from riesz.functions import Function, Pairs, Reflection, Translation, batch
 from riesz.operators import FNO, Constant
 
 KEY = jax.random.key(0)
@@ -193,8 +194,33 @@ def test_relative_loss_is_a_ratio_of_integrals():
     truth = eqx.tree_at(lambda f: f.values, zero, jnp.sin(x))
     guess = eqx.tree_at(lambda f: f.values, zero, jnp.sin(x) + 0.1 * jnp.sin(2 * x))
     np.testing.assert_allclose(RelativeLoss()(guess, truth), 0.1, rtol=1e-5)
-    np.testing.assert_allclose(RelativeLoss(l2=0.0, h1=1.0)(guess, truth), 0.2, rtol=1e-4)
-    np.testing.assert_allclose(RelativeLoss(l2=1.0, h1=0.5)(guess, truth), 0.2, rtol=1e-4)
+    slope = 0.2 * np.cos(np.pi / 32)  # of chords
+    np.testing.assert_allclose(RelativeLoss(l2=0.0, h1=1.0)(guess, truth), slope, rtol=1e-4)
+    np.testing.assert_allclose(RelativeLoss(1.0, 0.5)(guess, truth), 0.1 + slope / 2, rtol=1e-4)
     assert np.isfinite(jax.grad(lambda f: RelativeLoss(1.0, 1.0)(f, truth))(truth).values).all()
     with pytest.raises(RunError, match="must not be negative"):
         RelativeLoss(l2=-1.0)
+
+
+@pytest.mark.parametrize("nodes", ["vertex", "left", "right", "centre", "chebyshev"])
+def test_slopes_converge_to_the_seminorm(nodes):
+    square = Box((0.0, 0.0), (1.0, 2.0))
+
+    def error(size):
+        f = Function.from_callable(lambda x, y: jnp.sin(2 * x) * y**2, Grid(square, size, nodes))
+        # int 4 cos^2(2x) dx int y^4 dy + int sin^2(2x) dx int 4 y^2 dy
+        exact = (2 + np.sin(4) / 2) * 32 / 5 + (0.5 - np.sin(4) / 8) * 32 / 3
+        return abs(float(slope_norm(f)) / np.sqrt(exact) - 1)
+
+    assert error(64) < 0.06
+    assert error(128) < 0.6 * error(64)
+
+
+def test_slopes_of_moved_and_scattered_functions():
+    f = Function.from_callable(lambda x: jnp.sin(2 * np.pi * x), GRID)
+    moved = Translation(0).apply(Reflection(0).apply(f, jnp.ones(())), jnp.array(0.3))
+    np.testing.assert_allclose(slope_norm(moved), slope_norm(f), rtol=1e-5)
+    np.testing.assert_allclose(slope_norm(f), np.sqrt(2) * np.pi, rtol=2e-2)
+    points = Points(GRID.domain, np.linspace(0, 1, 40, endpoint=False)[:, None])
+    scattered = Function.from_callable(lambda x: jnp.sin(2 * np.pi * x), points)
+    np.testing.assert_allclose(slope_norm(scattered), np.sqrt(2) * np.pi, rtol=5e-2)
