@@ -40,6 +40,11 @@ SENSORS = {1: 64, 2: 16, 3: 8}
 DEEPONET_BASIS, DEEPONET_WIDTH, DEEPONET_DEPTH = 64, 128, 2
 
 
+def refinement(problem: "AbstractProblem") -> int:
+    """How much finer than the data's grid the solver works, for truths nearer to the solution."""
+    return REFINEMENTS[-1] if problem.order <= 2 else 1
+
+
 def operator_settings(
     name: str,
     space: "Space",

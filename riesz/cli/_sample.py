@@ -50,7 +50,8 @@ def sample(
     count = samples or recipe.SAMPLES.get(problem, recipe.SAMPLES_ELSE)
     cells = grid or recipe.GRID[family.input_space.domain.dim]
     try:
-        file = family.sample(count, cells, key=jax.random.key(seed), path=output, progress=True)
+        key, refine = jax.random.key(seed), recipe.refinement(family)
+        file = family.sample(count, cells, key=key, path=output, refine=refine, progress=True)
     except KeyboardInterrupt:
         raise Interrupted(this_command()) from None
     assert isinstance(file, PairsFile)

@@ -61,7 +61,10 @@ class Source:
         from riesz._data import PairsFile
 
         assert self.problem is not None and self.resolution is not None
-        file = self.problem.sample(self.samples, self.resolution, key=key, path=path, progress=True)
+        refine = recipe.refinement(self.problem)
+        file = self.problem.sample(
+            self.samples, self.resolution, key=key, path=path, refine=refine, progress=True
+        )
         assert isinstance(file, PairsFile)
         return file.all(), file
 

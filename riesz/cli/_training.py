@@ -145,7 +145,9 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
     example = test[:1]
     if source.resolution is not None:
         assert source.problem is not None
-        example = source.problem.sample(1, source.resolution, key=_key(seed, 5))[:1]
+        refine = recipe.refinement(source.problem)
+        sampled = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
+        example = sampled[:1]
     write_report(folder.path, banded, card, fitted.history, example)
     folder.update(state="finished", seconds=round(time.monotonic() - started, 1))
 

@@ -85,6 +85,7 @@ class AbstractProblem(eqx.Module):
         *,
         key: PRNGKeyArray,
         path: str | PathLike[str] | None = None,
+        refine: int = 1,
         batch: int | None = None,
         progress: bool = False,
     ) -> Pairs | PairsFile:
@@ -98,6 +99,8 @@ class AbstractProblem(eqx.Module):
         - `path`: `"FILE.h5"` or `"FILE.h5::GROUP"` to write to, some pairs at a time. A run
           that was interrupted continues where it stopped when the call is repeated; a finished
           file is opened and not computed again.
+        - `refine`: solve on a grid so many times finer, and give inputs and outputs on `grid`:
+          the outputs are then nearer to the solution than `grid` alone would allow.
         - `batch`: how many pairs are solved together; bounded by memory when absent.
         - `progress`: report on the standard error stream.
 
@@ -109,7 +112,9 @@ class AbstractProblem(eqx.Module):
         """
         from riesz.problems._sampling import sample
 
-        return sample(self, n, grid, key=key, path=path, batch=batch, progress=progress)
+        return sample(
+            self, n, grid, key=key, path=path, refine=refine, batch=batch, progress=progress
+        )
 
     def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """An input smooth enough that the solver shows its declared order.

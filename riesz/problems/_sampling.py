@@ -34,23 +34,25 @@ def sample(
     *,
     key: PRNGKeyArray,
     path: str | PathLike[str] | None = None,
+    refine: int = 1,
     batch: int | None = None,
     progress: bool = False,
 ) -> Pairs | PairsFile:
     """`n` pairs of a problem; see `AbstractProblem.sample`."""
     grid = grid if isinstance(grid, Grid) else problem.grid(grid)
-    batch = min(n, batch or max(1, min(_LARGEST_BATCH, _CHUNK_FLOATS // prod(grid.shape))))
-    if n < 1 or batch < 1:
+    if min(n, refine, 1 if batch is None else batch) < 1:
         raise DataError(
-            "a sample needs at least one pair, and at least one pair a batch",
+            "a sample needs at least one pair, one pair a batch, and a grid refined at least once",
             where=f"{_name(problem)}.sample",
-            found=f"n={n}, batch={batch}",
+            found=f"n={n}, batch={batch}, refine={refine}",
         )
+    fits = _CHUNK_FLOATS // prod(grid.refine(refine).shape)
+    batch = min(n, batch or max(1, min(_LARGEST_BATCH, fits)))
     if path is None:
         with _reporting(problem, n, 0, progress) as report:
-            parts = list(_batches(problem, n, grid, key, batch, 0, report))
+            parts = list(_batches(problem, n, grid, refine, key, batch, 0, report))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
-    a, solution = jax.eval_shape(lambda k: _solve(problem, grid, k), key)
+    a, solution = eqx.filter_eval_shape(_solve, problem, grid, refine, key)
     seed, kind = _seed(key)
     with PairsWriter(
         Location(path).path,
@@ -62,13 +64,13 @@ def sample(
         n,
         problem=_name(problem),
         seed=seed,
-        details={"fields": _fields(problem), "key": kind},
+        details={"fields": _fields(problem), "key": kind, "refine": refine},
     ) as writer:
         if not writer.done:
             with _reporting(problem, n, writer.complete, progress) as report:
                 done = writer.complete
                 start = done // batch * batch  # the same batches as without interruption
-                for pairs in _batches(problem, n, grid, key, batch, start, report):
+                for pairs in _batches(problem, n, grid, refine, key, batch, start, report):
                     writer.append_pairs(pairs[max(0, done - start) :])
                     start += len(pairs)
     return open_pairs(path)
@@ -78,6 +80,7 @@ def _batches(
     problem: AbstractProblem,
     n: int,
     grid: Grid,
+    refine: int,
     key: PRNGKeyArray,
     batch: int,
     start: int,
@@ -86,7 +89,7 @@ def _batches(
     for first in range(start, n, batch):
         # Members past n are solved and dropped, so that every batch is the same program.
         members = jnp.arange(first, first + batch, dtype=jnp.uint32)
-        a, solution = jax.device_get(_solve_batch(problem, grid, key, members))
+        a, solution = jax.device_get(_solve_batch(problem, grid, refine, key, members))
         pairs = Pairs(a, solution.function)[: n - first]
         _require_solved(problem, grid, pairs, solution.converged[: n - first], first)
         report(min(first + batch, n))
@@ -95,14 +98,28 @@ def _batches(
 
 @eqx.filter_jit
 def _solve_batch(
-    problem: AbstractProblem, grid: Grid, key: PRNGKeyArray, members: UInt32[Array, " b"]
+    problem: AbstractProblem,
+    grid: Grid,
+    refine: int,
+    key: PRNGKeyArray,
+    members: UInt32[Array, " b"],
 ):
-    return jax.vmap(lambda i: _solve(problem, grid, jax.random.fold_in(key, i)))(members)
+    def one(i):
+        return _solve(problem, grid, refine, jax.random.fold_in(key, i))
+
+    return jax.vmap(one)(members)
 
 
-def _solve(problem: AbstractProblem, grid: Grid, key: PRNGKeyArray) -> tuple[Function, Solution]:
+def _solve(
+    problem: AbstractProblem, grid: Grid, refine: int, key: PRNGKeyArray
+) -> tuple[Function, Solution]:
     a = problem.sample_input(grid, key=key)
-    return a, problem.solution(a)
+    if refine == 1:
+        return a, problem.solution(a)
+    fine = problem.solution(problem.sample_input(grid.refine(refine), key=key))
+    on = eqx.filter_eval_shape(problem.solution, a).function.discretization
+    u = fine.function.resample(on)
+    return a, Solution(u, fine.converged, fine.iterations)
 
 
 def _require_solved(

@@ -15,6 +15,7 @@ from riesz._data import fingerprint, open_pairs
 from riesz.domains import Grid, Torus
 from riesz.errors import DataError, SolverError
 from riesz.functions import take
+from riesz.problems import Darcy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOY = pathlib.Path(__file__).with_name("_toy.py")
@@ -114,3 +115,14 @@ def test_a_killed_generation_continues_and_gives_the_same_file(tmp_path):
     assert kills and path.read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert open_pairs(path).fingerprint == open_pairs(tmp_path / "whole.h5").fingerprint
     assert not partial.exists()
+
+
+def test_outputs_solved_on_a_finer_grid_are_nearer_to_the_solution(getkey):
+    key, problem = getkey(), Darcy(law="lognormal")
+    plain = problem.sample(2, 8, key=key)
+    refined = problem.sample(2, 8, key=key, refine=4)
+    best = problem.sample(2, 8, key=key, refine=8)
+    np.testing.assert_array_equal(refined.inputs.values, plain.inputs.values)
+    assert refined.outputs.discretization == plain.outputs.discretization
+    far, near = (np.abs(p.outputs.values - best.outputs.values).max() for p in (plain, refined))
+    assert near < 0.3 * far
