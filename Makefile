@@ -27,7 +27,7 @@ bench: $(BENCH)
 
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --deselect tests/papers
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv .venv

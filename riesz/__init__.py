@@ -17,9 +17,15 @@ if TYPE_CHECKING:
     from . import problems as problems
     from . import testing as testing
     from ._calibrate import calibrate as calibrate
+    from ._data import open_pairs as open_pairs
+    from ._data import write_pairs as write_pairs
     from ._evaluate import evaluate as evaluate
+    from ._fit import RelativeLoss as RelativeLoss
     from ._fit import fit as fit
+    from ._io import check_range as check_range
+    from ._io import input_range as input_range
     from ._io import load as load
+    from ._io import read_card as read_card
     from ._io import save as save
 
 __version__ = "0.1.0"
@@ -27,18 +33,24 @@ __version__ = "0.1.0"
 # Public name -> "module" or "module:attribute". The block above repeats it for type checkers.
 _PUBLIC = {
     "calibrate": "riesz._calibrate:calibrate",
+    "check_range": "riesz._io:check_range",
     "cli": "riesz.cli",
     "domains": "riesz.domains",
     "errors": "riesz.errors",
     "evaluate": "riesz._evaluate:evaluate",
     "fit": "riesz._fit:fit",
     "functions": "riesz.functions",
+    "input_range": "riesz._io:input_range",
     "load": "riesz._io:load",
+    "open_pairs": "riesz._data:open_pairs",
     "operators": "riesz.operators",
     "papers": "riesz.papers",
     "problems": "riesz.problems",
+    "read_card": "riesz._io:read_card",
+    "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
     "testing": "riesz.testing",
+    "write_pairs": "riesz._data:write_pairs",
 }
 
 
