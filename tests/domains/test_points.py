@@ -1,5 +1,6 @@
 """Scattered points: weights, padding, interpolation, errors."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +57,7 @@ def test_interpolation_of_points_converges(x64):
     both = np.concatenate([inside, everywhere])
     for count in (64, 256, 1024):
         f = Function.from_callable(wave, Points(SQUARE, scattered(SQUARE, count)))
-        gap = np.abs(jax.jit(f.at)(both)[:, 0] - wave(*both.T))
+        gap = np.abs(eqx.filter_jit(f.at)(both)[:, 0] - wave(*both.T))
         errors.append([gap[: len(inside)].max(), gap[len(inside) :].max()])
     orders = -np.polyfit(np.log([8, 16, 32]), np.log(errors), 1)[0]
     assert orders[0] > 2.5 and orders[1] > 1.5, orders
