@@ -75,7 +75,9 @@ class RunFolder:
 
 def this_command() -> str:
     """The command line of this process, to be repeated."""
-    return shlex.join(["riesz", *sys.argv[1:]])
+    script = Path(sys.argv[0])  # a script that calls the commands' functions, such as the demo
+    program = ["python", str(script)] if script.suffix == ".py" and script.stem[0] != "_" else None
+    return shlex.join([*(program or ["riesz"]), *sys.argv[1:]])
 
 
 def _read(path: Path) -> dict[str, Any] | None:
