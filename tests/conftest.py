@@ -1,6 +1,10 @@
 """Settings and fixtures of the tests. The library itself touches no global setting."""
 
+import os
 import pathlib
+
+# Most of the tests' time is spent compiling programs that run once; processes of tests inherit it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest

@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import ModelError
-from riesz.functions import Function
+from riesz.functions import Function, PairsLike
+from riesz.functions._pairs import pieces
 from riesz.operators import AbstractOperator, Constant, build
 from riesz.operators import apply as apply_operator
 
@@ -130,8 +131,15 @@ def _bands(banded: Banded, predictions: Function) -> Band:
     return jax.vmap(banded.around)(predictions)
 
 
-def ranges(functions: Function) -> np.ndarray:
-    """The smallest and the largest value of each channel, shape (2, channels)."""
-    values = np.asarray(functions.values)
-    values = values.reshape(-1, values.shape[-1])
-    return np.stack([values.min(0), values.max(0)])
+def input_ranges(inputs: Function | PairsLike) -> np.ndarray:
+    """The smallest and the largest value of each channel of functions, shape (2, channels).
+
+    Those of the inputs, for pairs.
+    """
+    parts = [inputs] if isinstance(inputs, Function) else (p.inputs for p in pieces(inputs))
+    low, high = [], []
+    for f in parts:
+        values = np.asarray(f.values).reshape(-1, f.channels)
+        low.append(values.min(0))
+        high.append(values.max(0))
+    return np.stack([np.min(low, 0), np.max(high, 0)])

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from riesz._calibrate._banded import Banded, ranges
-from riesz._calibrate._predict import chunks, predict
+from riesz._calibrate._banded import Banded, input_ranges
+from riesz._calibrate._predict import predict
 from riesz.domains import Grid
 from riesz.errors import DataError
-from riesz.functions import Function, Pairs
+from riesz.functions import Function, PairsLike
+from riesz.functions._pairs import chunks, subset
 from riesz.operators import AbstractOperator, Constant
 
 SCALE_FRACTION = 0.25
@@ -21,7 +22,7 @@ _CHUNK = 32
 
 
 def calibrate(
-    operator: AbstractOperator, held_out: Pairs, *, level: float = 0.9, key: PRNGKeyArray
+    operator: AbstractOperator, held_out: PairsLike, *, level: float = 0.9, key: PRNGKeyArray
 ) -> Banded:
     """An operator whose answers come with a band that holds the truth with a guarantee.
 
@@ -53,7 +54,8 @@ def calibrate(
     **Arguments:**
 
     - `operator`: any operator, with values on the grid of the outputs.
-    - `held_out`: pairs that were not used in training, outputs on a `Grid`.
+    - `held_out`: pairs that were not used in training, in memory or in an open data file, outputs
+      on a `Grid`.
     - `level`: the wanted coverage, such as 0.9.
     - `key`: chooses the quarter.
 
@@ -65,7 +67,8 @@ def calibrate(
     band = banded(a)            # band.prediction, band.lower, band.upper
     ```
     """
-    grid = held_out.outputs.discretization
+    _require_enough(len(held_out), level)
+    grid = held_out[:1].outputs.discretization
     if not isinstance(grid, Grid):
         raise DataError(
             "calibration needs outputs on a grid",
@@ -74,10 +77,10 @@ def calibrate(
             found=type(grid).__name__,
             repair="resample the outputs: jax.vmap(lambda u: u.resample(grid))(outputs)",
         )
-    _require_enough(len(held_out), level)
     order = np.asarray(jax.random.permutation(key, len(held_out)))
     cut = scale_count(len(held_out))
-    for_scale, for_scores = held_out[np.sort(order[:cut])], held_out[np.sort(order[cut:])]
+    for_scale = subset(held_out, np.sort(order[:cut]))
+    for_scores = subset(held_out, np.sort(order[cut:]))
     scale = _scale(operator, for_scale)
     scores = _scores(operator, for_scores, scale)
     quantile = np.sort(scores)[rank(len(scores), level) - 1]
@@ -85,7 +88,7 @@ def calibrate(
         operator,
         Constant(scale),
         Constant(jnp.asarray(quantile, scale.dtype)),
-        Constant(jnp.asarray(ranges(held_out.inputs), scale.dtype)),
+        Constant(jnp.asarray(input_ranges(held_out), scale.dtype)),
         grid,
         level,
         len(scores),
@@ -124,7 +127,7 @@ def _require_enough(count: int, level: float) -> None:
         )
 
 
-def _scale(operator: AbstractOperator, pairs: Pairs) -> Float[Array, "..."]:
+def _scale(operator: AbstractOperator, pairs: PairsLike) -> Float[Array, "..."]:
     total = None
     for part, count in chunks(pairs, _CHUNK):
         squares = _squares(predict(operator, part), part.outputs, jnp.asarray(count))
@@ -136,7 +139,7 @@ def _scale(operator: AbstractOperator, pairs: Pairs) -> Float[Array, "..."]:
     return jnp.maximum(scale, jnp.where(top > 0, FLOOR * top, 1))
 
 
-def _scores(operator: AbstractOperator, pairs: Pairs, scale: Array) -> np.ndarray:
+def _scores(operator: AbstractOperator, pairs: PairsLike, scale: Array) -> np.ndarray:
     scores = []
     for part, count in chunks(pairs, _CHUNK):
         prediction = predict(operator, part)

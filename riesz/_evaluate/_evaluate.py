@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from riesz._calibrate import Banded
-from riesz._calibrate._predict import PairsLike, chunks, predict
+from riesz._calibrate._predict import predict
 from riesz._evaluate._measure import Tally
 from riesz._evaluate._reference import Reference, _resample, interleaved
 from riesz._evaluate._report import Report
@@ -16,7 +16,8 @@ from riesz._io import check_range
 from riesz._io._model import count_parameters
 from riesz.domains import Grid
 from riesz.errors import DataError, RunError
-from riesz.functions import Pairs
+from riesz.functions import Pairs, PairsLike
+from riesz.functions._pairs import chunks
 from riesz.operators import AbstractOperator
 from riesz.problems import AbstractProblem
 

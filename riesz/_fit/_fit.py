@@ -19,13 +19,14 @@ from riesz._fit._run import Run
 from riesz._fit._step import adamw, make_trainer
 from riesz.domains import Grid
 from riesz.errors import RunError
-from riesz.functions import AbstractSymmetry, Function, Pairs
+from riesz.functions import AbstractSymmetry, Function, PairsLike
+from riesz.functions._pairs import pieces, split_members, subset
 from riesz.operators import AbstractOperator, normalised
 
 
 def fit(
     operator: AbstractOperator,
-    data: Pairs,
+    data: PairsLike,
     *,
     key: PRNGKeyArray,
     steps: int | None = None,
@@ -36,7 +37,7 @@ def fit(
     optimiser: optax.GradientTransformation | None = None,
     loss: Callable[[Function, Function], Array] | None = None,
     symmetries: tuple[AbstractSymmetry, ...] = (),
-    validation: float | Pairs = 0.1,
+    validation: float | PairsLike = 0.1,
     patience: int | None = None,
     folder: str | Path | None = None,
     checkpoint_every: float = 30.0,
@@ -50,7 +51,8 @@ def fit(
     **Arguments:**
 
     - `operator`: normalisation by the training data is built in unless it has one already.
-    - `data`: n pairs. `validation`: the fraction of them held out, or other pairs.
+    - `data`: n pairs, in memory or in an open data file (`riesz.open_pairs`), from which each
+      batch is then read. `validation`: the fraction of them held out, or other pairs.
     - `steps`: number of steps; with it the result is reproducible bit for bit.
     - `time_budget`: seconds, compilation included.
     - `learning_rate`: its peak. `optimiser`: an optax transformation instead of AdamW, of unit
@@ -73,14 +75,16 @@ def fit(
     """
     start = time.monotonic()
     split_key, step_key = jax.random.split(key)
-    if isinstance(validation, Pairs):
+    if isinstance(validation, PairsLike):
         training, held = data, validation
     else:
-        training, held = data.split(validation, key=split_key)
+        members = split_members(len(data), validation, split_key)
+        training, held = (subset(data, part) for part in members)
     loss = loss or RelativeLoss()
     if steps is None and time_budget is None:
         steps = 1000
-    _check_arguments(steps, time_budget, batch_size, training)
+    _check_arguments(steps, time_budget, batch_size)
+    content = _content(training)
     batch_size = min(batch_size, len(training))
     network = normalised(operator, training)
     kept = tuple(g for g in symmetries if _fits(g, training))
@@ -89,7 +93,7 @@ def fit(
     if folder is not None:
         identity = _identity(
             network,
-            training,
+            content,
             key,
             steps,
             time_budget,
@@ -104,33 +108,44 @@ def fit(
     return Fitted(best, run.status, tuple(run.history), run.step, run.seconds())
 
 
-def _fits(symmetry: AbstractSymmetry, pairs: Pairs) -> bool:
+def _fits(symmetry: AbstractSymmetry, pairs: PairsLike) -> bool:
+    pairs = pairs[:1]
     grids = (pairs.inputs.discretization, pairs.outputs.discretization)
     return all(isinstance(grid, Grid) and symmetry.fits(grid) for grid in grids)
 
 
-def _check_arguments(steps, budget, batch_size, training) -> None:
+def _check_arguments(steps, budget, batch_size) -> None:
     if (steps is not None and steps < 1) or (budget is not None and budget <= 0) or batch_size < 1:
         raise RunError(
             "a fit needs at least one step, a positive time budget and a positive batch size",
             where="riesz.fit",
             found=f"steps={steps}, time_budget={budget}, batch_size={batch_size}",
         )
-    if not all(bool(np.isfinite(x).all()) for x in jax.tree.leaves(training)):
-        raise RunError(
-            "the training data hold NaN or infinite values",
-            where="riesz.fit",
-            repair="leave these members out; riesz names them when it reads a file",
-        )
 
 
-def _identity(network, training, key, steps, budget, batch_size, settings) -> dict[str, Any]:
+def _content(training: PairsLike) -> str:
+    """The digest of the training data, which must be finite."""
     content = sha256()
-    for leaf in jax.tree.leaves((network, training)):
-        content.update(np.ascontiguousarray(leaf).tobytes())
+    for part in pieces(training):
+        for leaf in jax.tree.leaves(part):
+            if not np.isfinite(leaf).all():
+                raise RunError(
+                    "the training data hold NaN or infinite values",
+                    where="riesz.fit",
+                    repair="leave these members out; riesz names them when it reads a file",
+                )
+            content.update(np.ascontiguousarray(leaf).tobytes())
+    return content.hexdigest()
+
+
+def _identity(network, content, key, steps, budget, batch_size, settings) -> dict[str, Any]:
+    weights = sha256()
+    for leaf in jax.tree.leaves(network):
+        weights.update(np.ascontiguousarray(leaf).tobytes())
     return {
         "operator": network.describe(),
-        "start": content.hexdigest(),
+        "start": weights.hexdigest(),
+        "data": content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "steps": steps,
         "time_budget": budget,

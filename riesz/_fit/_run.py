@@ -14,7 +14,10 @@ from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._progress import Progress
 from riesz._fit._step import Trainer
-from riesz.functions import Pairs
+from riesz.functions import Pairs, PairsLike
+from riesz.functions._pairs import chunks
+
+_VALIDATED = 512  # members of a compiled validation
 
 
 class Run:
@@ -75,7 +78,9 @@ class Run:
             record |= {"losses": losses, "ended": self.ended}
             write_checkpoint(self.folder, (self.state, self.best), record)
 
-    def go(self, training: Pairs, held: Pairs, batch_size: int, key: PRNGKeyArray, show: bool):
+    def go(
+        self, training: PairsLike, held: PairsLike, batch_size: int, key: PRNGKeyArray, show: bool
+    ) -> None:
         """Take steps until the fit ends; `status` says how."""
         bar = Progress(show)
         every = max(len(training) // batch_size, 25)
@@ -108,10 +113,14 @@ class Run:
         """How the fit ended."""
         return Status.interrupted if self.interrupted else Status[self.ended]
 
-    def validate(self, held: Pairs) -> None:
+    def validate(self, held: PairsLike) -> None:
         """Record the errors, keep the best weights, and see whether the fit has ended."""
         loss = float(np.mean(jax.device_get(self.losses)))
-        error = float(np.mean(self.trainer.validate(self.state.parameters, held)))
+        errors = [
+            np.asarray(self.trainer.validate(self.state.parameters, part))[:count]
+            for part, count in chunks(held, _VALIDATED)
+        ]
+        error = float(np.mean(np.concatenate(errors)))
         self.losses = []
         if not np.isfinite(loss) or not np.isfinite(error):
             self.ended = Status.diverged.name
@@ -124,7 +133,7 @@ class Run:
             self.ended = Status.stopped_early.name
 
 
-def make_batches(pairs: Pairs, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:
+def make_batches(pairs: PairsLike, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:
     """Random batches without replacement within an epoch; a function of the step number."""
     seed = np.asarray(jax.random.key_data(key)).tolist()
     each = len(pairs) // size

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from riesz._calibrate import Banded
-from riesz._calibrate._banded import ranges
-from riesz.functions import Function
+from riesz._calibrate._banded import input_ranges
+from riesz.functions import Function, PairsLike
 from riesz.operators import AbstractOperator
 
 MARGIN = 0.05
@@ -18,12 +18,14 @@ class InputRangeWarning(UserWarning):
     """An input leaves the range that the model saw in training, where its errors are unknown."""
 
 
-def input_range(functions: Function) -> list[dict[str, Any]]:
+def input_range(inputs: Function | PairsLike) -> list[dict[str, Any]]:
     """The smallest and largest value of each channel, for the card of a model.
 
-    One function or a batch: `[{"name": "u", "min": 0.0, "max": 1.0}, ...]`.
+    Of one function, a batch, or the inputs of pairs in memory or in an open data file:
+    `[{"name": "u", "min": 0.0, "max": 1.0}, ...]`.
     """
-    rows = zip(functions.space.names, *ranges(functions), strict=True)
+    first = inputs if isinstance(inputs, Function) else inputs[:1].inputs
+    rows = zip(first.space.names, *input_ranges(inputs), strict=True)
     return [{"name": n, "min": float(a), "max": float(b)} for n, a, b in rows]
 
 

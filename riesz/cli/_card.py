@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from riesz.cli._options import Options
     from riesz.cli._source import Source
     from riesz.cli._split import Split
-    from riesz.functions import Pairs
+    from riesz.functions import PairsLike
 
 
 def make_card(
@@ -21,7 +21,7 @@ def make_card(
     source: "Source",
     file: "PairsFile",
     split: "Split",
-    training: "Pairs",
+    training: "PairsLike",
     fitted: "Fitted",
     record: dict[str, Any],
 ) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def make_card(
             "loss": f"RelativeLoss(l2={recipe.LOSS['l2']}, h1={recipe.LOSS['h1']})",
         },
         "level": options.level,
-        "input_range": input_range(training.inputs),
+        "input_range": input_range(training),
         "seed": options.seed,
         "command": record["command"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,6 +15,9 @@ SAMPLES = {"antiderivative": 1000, "pendulum": 1000, "burgers": 1000}
 SAMPLES_ELSE = 500
 GRID = {1: 128, 2: 32, 3: 16}
 
+# Values of all pairs, 4 bytes each, up to which they are read into memory before the fit.
+MOST_VALUES_IN_MEMORY = 2**29
+
 # The fit.
 STEPS = 2000
 BATCH_SIZE = 16

@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from riesz._data import PairsFile
     from riesz.domains import AbstractDiscretization, Space
-    from riesz.functions import Pairs
+    from riesz.functions import PairsLike
     from riesz.problems import AbstractProblem
 
 
@@ -54,19 +55,24 @@ class Source:
             "input": self.file.inputs.name,
         }
 
-    def pairs(self, path: Path, key: "PRNGKeyArray") -> "tuple[Pairs, PairsFile]":
-        """All pairs; sampled ones stream to `path`, from which an interrupted run goes on."""
-        if self.file is not None:
-            return self.file.all(), self.file
-        from riesz._data import PairsFile
+    def pairs(self, path: Path, key: "PRNGKeyArray") -> "tuple[PairsLike, PairsFile]":
+        """All pairs; sampled ones stream to `path`, from which an interrupted run goes on.
 
+        In memory where they are few; otherwise they stay in the file and are read by batches.
+        """
+        if self.file is not None:
+            return _in_memory(self.file), self.file
         assert self.problem is not None and self.resolution is not None
         refine = recipe.refinement(self.problem)
         file = self.problem.sample(
             self.samples, self.resolution, key=key, path=path, refine=refine, progress=True
         )
-        assert isinstance(file, PairsFile)
-        return file.all(), file
+        return _in_memory(file), file
+
+
+def _in_memory(file: "PairsFile") -> "PairsLike":
+    values = len(file) * (prod(file.inputs.shape) + prod(file.outputs.shape))
+    return file.all() if values <= recipe.MOST_VALUES_IN_MEMORY else file
 
 
 def find_source(

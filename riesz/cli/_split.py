@@ -11,7 +11,7 @@ from riesz.errors import DataError
 if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
 
-    from riesz.functions import Pairs
+    from riesz.functions import PairsLike
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,11 @@ class Split:
         held = {"calibration_pairs": self.calibration.tolist(), "test_pairs": self.test.tolist()}
         return {**self.counts(), "seed": seed, "rule": rule, **held}
 
-    def take(self, pairs: "Pairs") -> "tuple[Pairs, Pairs, Pairs, Pairs]":
+    def take(self, pairs: "PairsLike") -> "tuple[PairsLike, PairsLike, PairsLike, PairsLike]":
         """The four parts."""
-        a, b, c, d = (pairs[part] for part in vars(self).values())
+        from riesz.functions._pairs import subset
+
+        a, b, c, d = (subset(pairs, part) for part in vars(self).values())
         return a, b, c, d
 
 

@@ -2,9 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 from operator import index
+from typing import cast
 
 import equinox as eqx
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains._axes import AXES, AbstractAxis
+from riesz.domains._axes import NODES, AbstractAxis, Nodes, make_axis
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
 from riesz.errors import DomainError
@@ -74,7 +75,7 @@ class Grid(AbstractTensorGrid):
 
     domain: AbstractDomain = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
-    nodes: tuple[str, ...] = eqx.field(static=True)
+    nodes: tuple[Nodes, ...] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Grid(AbstractTensorGrid):
 
     def __check_init__(self):
         ok = len(self.shape) == len(self.nodes) == self.domain.dim
-        if not ok or any(n < AXES[k].minimum for n, k in zip(self.shape, self.nodes, strict=True)):
+        if not ok or any(n < NODES[k] for n, k in zip(self.shape, self.nodes, strict=True)):
             raise DomainError(
                 "a grid needs one size and one kind of nodes for each axis of its domain",
                 where="Grid(domain, shape, nodes)",
@@ -102,7 +103,7 @@ class Grid(AbstractTensorGrid):
     def axes(self) -> tuple[AbstractAxis, ...]:
         """The one-dimensional grids whose product this is."""
         parts = zip(self.nodes, self.domain.lower, self.domain.upper, self.shape, strict=True)
-        return tuple(AXES[kind](a, b, n) for kind, a, b, n in parts)  # pyright: ignore[reportCallIssue]
+        return tuple(make_axis(*part) for part in parts)
 
     @property
     def axis_coordinates(self) -> tuple[Float[Array, " n"], ...]:
@@ -127,7 +128,6 @@ class Grid(AbstractTensorGrid):
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        # one compiled program for each grid and number of points, also outside jit
         return _interpolate(self.axes, values, points)
 
     def resample(
@@ -144,8 +144,7 @@ class Grid(AbstractTensorGrid):
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
-        moved = jnp.moveaxis(values, axis, 0)
-        return jnp.moveaxis(self.axes[axis].differentiate(moved, order), 0, axis)
+        return _differentiate(self.axes[axis], values, axis, order)
 
     def refine(self, factor: int) -> "Grid":
         """The same kind of grid, `factor` times finer; old nodes stay nodes, except centres."""
@@ -222,6 +221,10 @@ class MovedGrid(AbstractTensorGrid):
         )
 
 
+# The functions below are compiled once for each grid, also where they are called outside jit.
+
+
+@jax.jit
 def _resample(
     grid: Grid, values: Array, onto: AbstractTensorGrid, sign: Array, offset: Array
 ) -> Array:
@@ -234,6 +237,12 @@ def _resample(
         moved = source.resample(jnp.moveaxis(values, i, 0), target, sign[i], offset[i])
         values = jnp.moveaxis(moved, 0, i)
     return values
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _differentiate(along: AbstractAxis, values: Array, axis: int, order: int) -> Array:
+    moved = jnp.moveaxis(values, axis, 0)
+    return jnp.moveaxis(along.differentiate(moved, order), 0, axis)
 
 
 @jax.jit
@@ -261,7 +270,7 @@ def _interpolate(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -
     return jax.lax.map(one, points, batch_size=chunk)
 
 
-def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -> tuple[str, ...]:
+def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -> tuple[Nodes, ...]:
     if nodes is None or isinstance(nodes, str):
         ends = nodes if nodes not in (None, "uniform") else "vertex"
         wanted = ["uniform" if p else ends for p in domain.periodic]
@@ -275,8 +284,8 @@ def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -
             for p, k in zip(domain.periodic, nodes, strict=False)
         ]
     for periodic, kind in zip(domain.periodic, wanted, strict=False):
-        if kind not in AXES or (kind == "uniform") != periodic:
-            allowed = ["uniform"] if periodic else sorted(set(AXES) - {"uniform"})
+        if kind not in NODES or (kind == "uniform") != periodic:
+            allowed = ["uniform"] if periodic else sorted(set(NODES) - {"uniform"})
             raise DomainError(
                 f"unknown nodes {kind!r} for {'a periodic' if periodic else 'an'} axis of a grid",
                 where="Grid(domain, shape, nodes)",
@@ -285,4 +294,4 @@ def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -
                 repair="say where the samples lie: vertex (both ends), left (far end not "
                 "stored), right, centre (cell centres), chebyshev; uniform on a torus",
             )
-    return tuple(wanted)
+    return cast(tuple[Nodes, ...], tuple(wanted))

@@ -1,5 +1,7 @@
 """Scattered samples, with masked padding so that ragged sets stack."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from riesz.domains._discretization import AbstractDiscretization, traced
 from riesz.domains._domain import AbstractDomain
-from riesz.domains._scattered import scattered_interpolate, voronoi_weights
+from riesz.domains._scattered import refuse_duplicates, scattered_interpolate, voronoi_weights
 from riesz.errors import DomainError
 
 
@@ -124,21 +126,33 @@ class Points(AbstractDiscretization):
     def interpolate(
         self, values: Float[Array, "n c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        return scattered_interpolate(self.domain, self.coordinates, self.mask, values)(points)
+        refuse_duplicates(self.coordinates, self.mask)
+        return _interpolate(self, values, points)
 
     def differentiate(
         self, values: Float[Array, "n c"], axis: int, order: int
     ) -> Float[Array, "n c"]:
-        smooth = scattered_interpolate(self.domain, self.coordinates, self.mask, values)
+        refuse_duplicates(self.coordinates, self.mask)
+        return _differentiate(self, values, axis, order)
 
-        def along(f):
-            def derivative(x):
-                direction = jnp.zeros_like(x).at[axis].set(1)
-                return jax.jvp(f, (x,), (direction,))[1]
 
-            return derivative
+@jax.jit
+def _interpolate(on: Points, values: Array, points: Array) -> Array:
+    return scattered_interpolate(on.domain, on.coordinates, on.mask, values)(points)
 
-        single = lambda x: smooth(x[None])[0]  # noqa: E731
-        for _ in range(order):
-            single = along(single)
-        return jnp.where(self.mask[:, None], jax.vmap(single)(self.coordinates), 0)
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _differentiate(on: Points, values: Array, axis: int, order: int) -> Array:
+    smooth = scattered_interpolate(on.domain, on.coordinates, on.mask, values)
+
+    def along(f):
+        def derivative(x):
+            direction = jnp.zeros_like(x).at[axis].set(1)
+            return jax.jvp(f, (x,), (direction,))[1]
+
+        return derivative
+
+    single = lambda x: smooth(x[None])[0]  # noqa: E731
+    for _ in range(order):
+        single = along(single)
+    return jnp.where(on.mask[:, None], jax.vmap(single)(on.coordinates), 0)

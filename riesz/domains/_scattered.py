@@ -26,7 +26,6 @@ def scattered_interpolate(
     values: Float[Array, "n c"],
 ) -> Callable[[Float[Array, "p d"]], Float[Array, "p c"]]:
     """The interpolant through `values` at the unmasked `nodes`; O(n^3) work, once."""
-    _refuse_duplicates(nodes, mask)
     lengths = jnp.asarray(domain.lengths, nodes.dtype)
     lower = jnp.asarray(domain.lower, nodes.dtype)
     periodic = np.asarray(domain.periodic)
@@ -70,7 +69,8 @@ def scattered_interpolate(
     return evaluate
 
 
-def _refuse_duplicates(nodes: Array, mask: Array) -> None:
+def refuse_duplicates(nodes: Array, mask: Array) -> None:
+    """Refuse two points in one place, unless the points are traced."""
     if traced(nodes, mask):
         return
     kept = np.asarray(nodes)[np.asarray(mask)]

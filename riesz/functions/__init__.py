@@ -11,6 +11,7 @@ from riesz.functions._function import take as take
 from riesz.functions._norms import Norm as Norm
 from riesz.functions._norms import relative_error as relative_error
 from riesz.functions._pairs import Pairs as Pairs
+from riesz.functions._pairs import PairsLike as PairsLike
 from riesz.functions._random_field import RandomField as RandomField
 from riesz.functions._random_field import random_field as random_field
 from riesz.functions._symmetries import AbstractSymmetry as AbstractSymmetry

@@ -3,6 +3,7 @@
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 Norm = Literal["L1", "L2", "Linf", "H1", "H-1"]
 
 
+# compiled: outside jit every operation would be a program of its own
+@jax.jit
 def integral(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, " c"]:
@@ -25,6 +28,7 @@ def integral(
     return jnp.tensordot(weights, values, axes=weights.ndim)
 
 
+@jax.jit
 def inner(
     first: Float[Array, "*shape c"],
     second: Float[Array, "*shape c"],

@@ -1,6 +1,9 @@
 """Pairs of functions: the data an operator is learned from."""
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -55,12 +58,76 @@ class Pairs(eqx.Module):
 
     def split(self, fraction: float, *, key: PRNGKeyArray) -> tuple["Pairs", "Pairs"]:
         """The pairs without, and with, a random `fraction` of them (at least one)."""
-        held = max(1, round(fraction * len(self)))
-        if not 0 < fraction < 1 or held >= len(self):
-            raise DataError(
-                "a split must leave pairs on both sides",
-                expected="0 < fraction < 1",
-                found=f"fraction {fraction} of {len(self)} pairs",
-            )
-        order = np.asarray(jax.random.permutation(key, len(self)))
-        return self[np.sort(order[held:])], self[np.sort(order[:held])]
+        rest, held = split_members(len(self), fraction, key)
+        return self[rest], self[held]
+
+
+@runtime_checkable
+class PairsLike(Protocol):
+    """Pairs, or what reads `Pairs` when it is indexed, such as an open data file.
+
+    An index is a slice, or an array of the numbers of members.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Pairs: ...
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some members of pairs, read when they are asked for."""
+
+    pairs: PairsLike
+    members: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, index: Any) -> Pairs:
+        return self.pairs[np.atleast_1d(self.members[index])]
+
+
+def subset(pairs: PairsLike, members: np.ndarray) -> PairsLike:
+    """Members of pairs: copied from memory, or read from elsewhere when they are asked for."""
+    return pairs[members] if isinstance(pairs, Pairs) else Subset(pairs, members)
+
+
+def split_members(count: int, fraction: float, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending numbers of members: those left, and a random `fraction` (at least one)."""
+    held = max(1, round(fraction * count))
+    if not 0 < fraction < 1 or held >= count:
+        raise DataError(
+            "a split must leave pairs on both sides",
+            expected="0 < fraction < 1",
+            found=f"fraction {fraction} of {count} pairs",
+        )
+    order = np.asarray(jax.random.permutation(key, count))
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+_PIECE_FLOATS = 2**24  # values read at once, 64 MiB
+
+
+def pieces(pairs: PairsLike) -> Iterator[Pairs]:
+    """All pairs in order, as many at a time as fit a bounded memory."""
+    first = pairs[:1]
+    each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
+    size = max(1, _PIECE_FLOATS // max(1, each))
+    for start in range(0, len(pairs), size):
+        yield pairs[start : start + size]
+
+
+def chunks(pairs: PairsLike, size: int) -> Iterator[tuple[Pairs, int]]:
+    """Pairs of exactly `size` members (or all), and how many of them count.
+
+    The last chunk is filled up with copies of its last member, so that one compiled program
+    serves all.
+    """
+    size = min(size, len(pairs))
+    for start in range(0, len(pairs), size):
+        part = pairs[start : min(start + size, len(pairs))]
+        count = len(part)
+        if count < size:
+            part = part[np.minimum(np.arange(size), count - 1)]
+        yield part, count

@@ -8,15 +8,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import DomainError, ModelError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._wrappers import AbstractWrapper
 
 _SYMMETRIES = {"Reflection": Reflection, "Transposition": Transposition}
 
 
-class Symmetrised(AbstractOperator):
+class Symmetrised(AbstractWrapper):
     """a -> mean over g of g^-1 G(g a): commutes with every g, whatever the operator G.
 
     The group is that of all products of the given reflections and transpositions, 2^k of them
@@ -47,14 +48,6 @@ class Symmetrised(AbstractOperator):
                 found=", ".join(type(g).__name__ for g in self.symmetries),
                 repair="an FNO with coordinates=False commutes with translations of a torus",
             )
-
-    @property
-    def input_space(self) -> Space:
-        return self.inner.input_space
-
-    @property
-    def output_space(self) -> Space:
-        return self.inner.output_space
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         grid = a.discretization

@@ -19,8 +19,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax
 
     problems = {
-        "antiderivative": riesz.problems.Antiderivative(),  # pyright: ignore[reportCallIssue]
-        "pendulum": riesz.problems.Pendulum(),  # pyright: ignore[reportCallIssue]
+        "antiderivative": riesz.problems.Antiderivative(),
+        "pendulum": riesz.problems.Pendulum(),
     }
     measured = {}
     for number, (name, problem) in enumerate(problems.items()):

@@ -20,14 +20,14 @@ def run(scale: float = 1.0) -> dict[str, float]:
     from riesz.functions import Pairs
 
     keys = jax.random.split(jax.random.key(0), 6)
-    problem = riesz.problems.Burgers(viscosity=0.1)  # pyright: ignore[reportCallIssue]
+    problem = riesz.problems.Burgers(viscosity=0.1)
     data = pairs(problem, scaled(1000, scale, 16), 128, keys[0])
     test = pairs(problem, scaled(100, scale, 4), 1024, keys[1])
     measured = _errors(
         "burgers", problem, data, test, (128, 256, 512, 1024), 64, 16, keys[2], scale
     )
 
-    problem = riesz.problems.Darcy(law="piecewise")  # pyright: ignore[reportCallIssue]
+    problem = riesz.problems.Darcy(law="piecewise")
     fine = pairs(problem, scaled(300, scale, 16), 128, keys[3])
     coarse = problem.grid(32)  # solved on the fine grid and given on the coarse one, as published
     resample = jax.vmap(lambda f: f.resample(coarse))

@@ -12,7 +12,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     from riesz.papers._baselines import Convolutional
 
     keys = jax.random.split(jax.random.key(0), 4)
-    problem = riesz.problems.Burgers(viscosity=0.1)  # pyright: ignore[reportCallIssue]
+    problem = riesz.problems.Burgers(viscosity=0.1)
     spaces = problem.input_space, problem.output_space
     data = pairs(problem, scaled(500, scale, 16), 64, keys[0])
     test = pairs(problem, scaled(100, scale, 4), 256, keys[3])

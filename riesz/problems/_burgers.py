@@ -61,7 +61,6 @@ class Burgers(AbstractProblem):
     """
 
     order = inf
-    zero_boundary = False
     time_order: ClassVar[float] = 4.0
     viscosity: float = eqx.field(static=True, default=0.1)
     time: float = eqx.field(static=True, default=1.0)

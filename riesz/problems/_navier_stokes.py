@@ -66,7 +66,6 @@ class NavierStokes(AbstractProblem):
     """
 
     order = inf
-    zero_boundary = False
     time_order: ClassVar[float] = 4.0
     viscosity: float = eqx.field(static=True, default=1e-3)
     time: float = eqx.field(static=True, default=1.0)

@@ -25,7 +25,6 @@ class Pendulum(AbstractProblem):
     """
 
     order = 4.0
-    zero_boundary = False
     duration: float = eqx.field(static=True, default=1.0)
     stiffness: float = eqx.field(static=True, default=1.0)
     length_scale: float = eqx.field(static=True, default=0.2)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from os import PathLike
+from typing import ClassVar, overload
 
 import equinox as eqx
 import jax
@@ -31,11 +32,23 @@ class AbstractProblem(eqx.Module):
     `zero_boundary` says that outputs vanish on the boundary of the domain.
     """
 
-    order: eqx.AbstractClassVar[float]
-    zero_boundary: eqx.AbstractClassVar[bool]
-    input_space: eqx.AbstractVar[Space]
-    output_space: eqx.AbstractVar[Space]
-    symmetries: eqx.AbstractVar[tuple[AbstractSymmetry, ...]]
+    order: ClassVar[float]
+    zero_boundary: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def input_space(self) -> Space:
+        """Where the inputs live."""
+
+    @property
+    @abstractmethod
+    def output_space(self) -> Space:
+        """Where the outputs live."""
+
+    @property
+    @abstractmethod
+    def symmetries(self) -> tuple[AbstractSymmetry, ...]:
+        """Motions of the domain that turn a solution into the solution of the moved input."""
 
     @abstractmethod
     def grid(self, resolution: int) -> Grid:
@@ -77,6 +90,32 @@ class AbstractProblem(eqx.Module):
                 "solution(a) returns the last iterate with its status",
             )
         return solution.function
+
+    @overload
+    def sample(
+        self,
+        n: int,
+        grid: int | Grid,
+        *,
+        key: PRNGKeyArray,
+        path: None = None,
+        refine: int = 1,
+        batch: int | None = None,
+        progress: bool = False,
+    ) -> Pairs: ...
+
+    @overload
+    def sample(
+        self,
+        n: int,
+        grid: int | Grid,
+        *,
+        key: PRNGKeyArray,
+        path: str | PathLike[str],
+        refine: int = 1,
+        batch: int | None = None,
+        progress: bool = False,
+    ) -> PairsFile: ...
 
     def sample(
         self,

@@ -7,4 +7,5 @@ from riesz.testing._operators import OPERATOR_CHECKS as OPERATOR_CHECKS
 from riesz.testing._operators import OPERATOR_INSTANCES as OPERATOR_INSTANCES
 from riesz.testing._operators import OperatorCase as OperatorCase
 from riesz.testing._operators import check_operator as check_operator
+from riesz.testing._problems import PROBLEM_INSTANCES as PROBLEM_INSTANCES
 from riesz.testing._problems import check_problem as check_problem

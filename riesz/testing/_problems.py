@@ -1,5 +1,6 @@
 """What every problem must do, as one check."""
 
+from collections.abc import Callable
 from math import inf, log2
 
 import jax
@@ -10,7 +11,13 @@ from jaxtyping import Array, PRNGKeyArray
 from riesz.domains import Grid, MovedGrid
 from riesz.errors import SolverError
 from riesz.functions import AbstractSymmetry, Function, Translation, relative_error
-from riesz.problems import AbstractProblem
+from riesz.problems import PROBLEMS, AbstractProblem, NavierStokes
+
+# One of each registered problem to check, cheap enough to be solved some twenty times.
+PROBLEM_INSTANCES: dict[str, Callable[[], AbstractProblem]] = {
+    **PROBLEMS,
+    "navier-stokes": lambda: NavierStokes(viscosity=1e-2, time=0.5, modes=48, steps=64),
+}
 
 
 def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: int = 16) -> None:

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from riesz.cli import _recipe as recipe
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -104,3 +106,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path):
         assert process.returncode == 0, said
     digests = [hashlib.sha256((x / "weights.safetensors").read_bytes()) for x in (cut, whole)]
     assert digests[0].hexdigest() == digests[1].hexdigest()
+
+
+def test_pairs_left_in_the_file_give_the_same_model(run, data, tiny, value, tmp_path, monkeypatch):
+    monkeypatch.setattr(recipe, "MOST_VALUES_IN_MEMORY", 0)
+    value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "run")
+    weights = "weights.safetensors"
+    assert (tmp_path / "run" / weights).read_bytes() == (run / weights).read_bytes()

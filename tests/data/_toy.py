@@ -13,7 +13,6 @@ from riesz.problems import AbstractProblem, Solution
 
 class Toy(AbstractProblem):
     order = float("inf")
-    zero_boundary = False
     scale: float = 1.0
     fails_above: float = eqx.field(static=True, default=1e9)
 

@@ -22,7 +22,6 @@ class Slope(AbstractProblem):
     """u = a' by central differences, of order 2."""
 
     order = 2.0
-    zero_boundary = False
     fails: bool = eqx.field(static=True, default=False)
     input_space = property(lambda self: SPACE)
     output_space = property(lambda self: SPACE)

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from riesz import open_pairs, write_pairs
 from riesz._fit import RelativeLoss, Status, fit
 from riesz._fit import _run as implementation
 from riesz._fit._losses import slope_norm
 from riesz.domains import Box, Grid, Points, Space, Torus
 from riesz.errors import RunError
-from riesz.functions import Function, Pairs, Reflection, Translation, batch
+from riesz.functions import Function, Pairs, Reflection, Translation, _pairs, batch
 from riesz.operators import FNO, Constant
 
 KEY = jax.random.key(0)
@@ -224,3 +225,34 @@ def test_slopes_of_moved_and_scattered_functions():
     points = Points(GRID.domain, np.linspace(0, 1, 40, endpoint=False)[:, None])
     scattered = Function.from_callable(lambda x: jnp.sin(2 * np.pi * x), points)
     np.testing.assert_allclose(slope_norm(scattered), np.sqrt(2) * np.pi, rtol=5e-2)
+
+
+class Counting:
+    """Pairs elsewhere, which counts the members that are read at once."""
+
+    def __init__(self, source):
+        self.source, self.most = source, 0
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, index):
+        part = self.source[index]
+        self.most = max(self.most, len(part))
+        return part
+
+
+def test_a_file_is_read_by_batches_and_gives_the_same_weights(tmp_path, monkeypatch):
+    write_pairs(tmp_path / "data.h5", pairs())
+    file = Counting(open_pairs(tmp_path / "data.h5"))
+    monkeypatch.setattr(_pairs, "_PIECE_FLOATS", 8 * 32)  # 8 members
+    monkeypatch.setattr(implementation, "_VALIDATED", 3)
+    assert same(run(data=file), run())
+    assert file.most == 8
+
+
+def test_bad_members_of_a_file_are_refused():
+    bad = pairs(9)
+    bad = Pairs(jax.tree.map(lambda v: v.at[7].set(jnp.nan), bad.inputs), bad.outputs)
+    with pytest.raises(RunError, match="the training data hold NaN or infinite values"):
+        run(data=Counting(bad))
