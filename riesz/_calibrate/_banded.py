@@ -1,5 +1,6 @@
 """Operators that answer with a band."""
 
+from math import prod
 from typing import Any
 
 import equinox as eqx
@@ -43,24 +44,35 @@ class Banded(eqx.Module):
 
     `banded(a)` is a `Band` around `operator(a)`. The scale was estimated on `grid`; elsewhere it
     is interpolated and kept between its smallest and largest value, so that it is positive.
-    The guarantee is for the points of `grid`; on other points of the domain it holds as far as
-    residuals and scale vary little between the points.
+
+    There is a quantile for each grid of the calibration, these having `sizes` points, ascending,
+    and the guarantee is for the points of these grids. For other numbers of points the quantile
+    is interpolated linearly in their logarithm (beyond the ends it is that of the end), and the
+    band holds as far as residuals and scale vary little between the points.
 
     `inputs` holds the smallest and the largest value of each input channel in calibration.
     """
 
     operator: AbstractOperator
     scale: Constant  # (*grid.shape, channels), positive
-    quantile: Constant  # a number
+    quantile: Constant  # one for each of sizes
     inputs: Constant  # (2, input channels)
     grid: Grid = eqx.field(static=True)
+    sizes: tuple[int, ...] = eqx.field(static=True)
     level: float = eqx.field(static=True)
     n: int = eqx.field(static=True)
 
     def __check_init__(self):
         shape = (*self.grid.shape, self.operator.output_space.channels)
         inputs = (2, self.operator.input_space.channels)
-        parts = {"scale": shape, "quantile": (), "inputs": inputs}
+        parts = {"scale": shape, "quantile": (len(self.sizes),), "inputs": inputs}
+        if list(self.sizes) != sorted(set(self.sizes)) or min(self.sizes, default=0) < 1:
+            raise ModelError(
+                "the numbers of points of a calibrated operator do not ascend",
+                where="Banded(..., sizes)",
+                found=str(self.sizes),
+                repair="make it with riesz.calibrate",
+            )
         for name, expected in parts.items():
             found = getattr(self, name).value.shape
             if found != expected:
@@ -93,8 +105,14 @@ class Banded(eqx.Module):
     def around(self, prediction: Function) -> Band:
         """The band around a prediction of the operator."""
         half = self.scale_on(prediction.discretization).astype(prediction.values.dtype)
-        half = half * self.quantile.value.astype(half.dtype)
+        half = half * self.quantile_at(prod(prediction.discretization.shape)).astype(half.dtype)
         return Band(prediction, prediction - half, prediction + half)
+
+    def quantile_at(self, size: int) -> Array:
+        """The quantile for a number of points."""
+        quantile = self.quantile.value
+        here, there = (jnp.asarray(np.log(s), quantile.dtype) for s in (size, self.sizes))
+        return jnp.interp(here, there, quantile)
 
     def scale_on(self, discretization: AbstractDiscretization) -> Array:
         """Values of the scale on a discretization of the output domain."""
@@ -109,6 +127,7 @@ class Banded(eqx.Module):
             "operator": "Banded",
             "inner": self.operator.describe(),
             "grid": grid_to_json(self.grid),
+            "sizes": list(self.sizes),
             "level": self.level,
             "n": self.n,
         }
@@ -122,8 +141,9 @@ class Banded(eqx.Module):
         inner = build(description["inner"], input_space, output_space)
         scale = Constant(jnp.ones((*grid.shape, output_space.channels)))
         inputs = Constant(jnp.zeros((2, input_space.channels)))
+        sizes = tuple(map(int, description["sizes"]))
         level, n = float(description["level"]), int(description["n"])
-        return cls(inner, scale, Constant(jnp.ones(())), inputs, grid, level, n)
+        return cls(inner, scale, Constant(jnp.ones(len(sizes))), inputs, grid, sizes, level, n)
 
 
 @eqx.filter_jit

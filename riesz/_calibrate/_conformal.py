@@ -1,6 +1,6 @@
 """Split conformal prediction for functions."""
 
-from math import ceil, floor
+from math import ceil, floor, prod
 
 import equinox as eqx
 import jax
@@ -22,7 +22,11 @@ _CHUNK = 32
 
 
 def calibrate(
-    operator: AbstractOperator, held_out: PairsLike, *, level: float = 0.9, key: PRNGKeyArray
+    operator: AbstractOperator,
+    held_out: PairsLike | list[PairsLike] | tuple[PairsLike, ...],
+    *,
+    level: float = 0.9,
+    key: PRNGKeyArray,
 ) -> Banded:
     """An operator whose answers come with a band that holds the truth with a guarantee.
 
@@ -55,7 +59,8 @@ def calibrate(
 
     - `operator`: any operator, with values on the grid of the outputs.
     - `held_out`: pairs that were not used in training, in memory or in an open data file, outputs
-      on a `Grid`.
+      on a `Grid`. Or several sets on different grids, of the same or of other functions: the
+      first gives the scale, each a half-width, and the band then holds on each of the grids.
     - `level`: the wanted coverage, such as 0.9.
     - `key`: chooses the quarter.
 
@@ -67,31 +72,43 @@ def calibrate(
     band = banded(a)            # band.prediction, band.lower, band.upper
     ```
     """
-    _require_enough(len(held_out), level)
-    grid = held_out[:1].outputs.discretization
-    if not isinstance(grid, Grid):
-        raise DataError(
-            "calibration needs outputs on a grid",
-            where="riesz.calibrate(operator, held_out)",
-            expected="a Grid",
-            found=type(grid).__name__,
-            repair="resample the outputs: jax.vmap(lambda u: u.resample(grid))(outputs)",
-        )
-    order = np.asarray(jax.random.permutation(key, len(held_out)))
-    cut = scale_count(len(held_out))
-    for_scale = subset(held_out, np.sort(order[:cut]))
-    for_scores = subset(held_out, np.sort(order[cut:]))
-    scale = _scale(operator, for_scale)
-    scores = _scores(operator, for_scores, scale)
-    quantile = np.sort(scores)[rank(len(scores), level) - 1]
-    return Banded(
-        operator,
-        Constant(scale),
-        Constant(jnp.asarray(quantile, scale.dtype)),
-        Constant(jnp.asarray(input_ranges(held_out), scale.dtype)),
-        grid,
-        level,
-        len(scores),
+    sets = list(held_out) if isinstance(held_out, list | tuple) else [held_out]
+    for pairs in sets:
+        _require_enough(len(pairs), level)
+    first, grids = sets[0], [_grid(pairs) for pairs in sets]
+    order = np.asarray(jax.random.permutation(key, len(first)))
+    cut = scale_count(len(first))
+    scale = _scale(operator, subset(first, np.sort(order[:cut])))
+    sets[0] = subset(first, np.sort(order[cut:]))
+    n = min(map(len, sets))
+    half_widths: dict[int, float] = {}  # by the number of points
+    band = _band(operator, scale, first, {prod(grids[0].shape): 1.0}, level, n)
+    for grid, pairs in zip(grids, sets, strict=True):
+        scores = np.sort(_scores(band, pairs))
+        quantile = float(scores[rank(len(scores), level) - 1])
+        size = prod(grid.shape)
+        half_widths[size] = max(quantile, half_widths.get(size, 0.0))
+    return _band(operator, scale, first, half_widths, level, n)
+
+
+def _band(operator, scale, first, half_widths: dict[int, float], level, n) -> Banded:
+    sizes = tuple(sorted(half_widths))
+    quantiles = jnp.asarray([half_widths[size] for size in sizes], scale.dtype)
+    inputs = jnp.asarray(input_ranges(first), scale.dtype)
+    constants = Constant(scale), Constant(quantiles), Constant(inputs)
+    return Banded(operator, *constants, _grid(first), sizes, level, n)
+
+
+def _grid(pairs: PairsLike) -> Grid:
+    grid = pairs[:1].outputs.discretization
+    if isinstance(grid, Grid):
+        return grid
+    raise DataError(
+        "calibration needs outputs on a grid",
+        where="riesz.calibrate(operator, held_out)",
+        expected="a Grid",
+        found=type(grid).__name__,
+        repair="resample the outputs: jax.vmap(lambda u: u.resample(grid))(outputs)",
     )
 
 
@@ -139,10 +156,11 @@ def _scale(operator: AbstractOperator, pairs: PairsLike) -> Float[Array, "..."]:
     return jnp.maximum(scale, jnp.where(top > 0, FLOOR * top, 1))
 
 
-def _scores(operator: AbstractOperator, pairs: PairsLike, scale: Array) -> np.ndarray:
+def _scores(banded: Banded, pairs: PairsLike) -> np.ndarray:
     scores = []
+    scale = banded.scale_on(pairs[:1].outputs.discretization)
     for part, count in chunks(pairs, _CHUNK):
-        prediction = predict(operator, part)
+        prediction = predict(banded.operator, part)
         scores.append(np.asarray(_suprema(prediction, part.outputs, scale))[:count])
     out = np.concatenate(scores)
     _require_finite(out)

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
 from riesz._evaluate._measure import Tally
-from riesz._evaluate._reference import Reference, _resample, interleaved
+from riesz._evaluate._reference import Reference, _resample, interleaved, member_keys
 from riesz._evaluate._report import Report
 from riesz._io import check_range
 from riesz._io._model import count_parameters
@@ -94,18 +93,12 @@ def _on_problem(operator, problem, resolutions, n, key, chunk, source):
             repair=f"give {missing}=",
         )
     count, finest = n or _MEMBERS, max(resolutions)
-    fold = jax.vmap(jax.random.fold_in, (None, 0))  # the keys of problem.sample
-    keys = fold(jax.random.fold_in(key, _TEST_SET), np.arange(count, dtype=np.uint32))
+    keys = member_keys(jax.random.fold_in(key, _TEST_SET), count)
     reference = Reference(problem, finest, keys)
     dim = operator.output_space.domain.dim
     tallies = [Tally(operator, (r,) * dim) for r in resolutions]
-    size = min(chunk, count)
-    for start in range(0, count, size):
-        index = np.minimum(np.arange(start, start + size), count - 1)  # full chunks only
-        part, real = keys[index], min(size, count - start)
-        truth = reference.truth(part, start)
-        for resolution, tally in zip(resolutions, tallies, strict=True):
-            pairs = reference.pairs(resolution, part, truth)
+    for found, real in reference.chunks(resolutions, chunk):
+        for pairs, tally in zip(found, tallies, strict=True):
             check_range(source, pairs.inputs)
             tally.add(pairs, real)
     times = [reference.speed(t.mean_l2(), lambda t=t: _one(t)) for t in tallies]

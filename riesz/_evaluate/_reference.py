@@ -1,13 +1,13 @@
 """Pairs from a problem: the same functions at every resolution, and the cost of its solver."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PRNGKeyArray
 
 from riesz._evaluate._report import Speed
 from riesz.domains import Grid
@@ -56,10 +56,19 @@ class Reference:
         assert isinstance(where, Grid)
         return where
 
-    def pairs(self, resolution: int, keys: Array, truth: Function) -> Pairs:
-        """Inputs at a resolution, with the finest solutions on the solver's grid there."""
-        outputs = _resample(truth, self.output_grid(resolution))
-        return Pairs(self.inputs(resolution, keys), outputs)
+    def chunks(self, resolutions: Sequence[int], size: int) -> Iterator[tuple[list[Pairs], int]]:
+        """The members, `size` at a time, at each resolution; and how many of them count."""
+        count = len(self.keys)
+        size = min(size, count)
+        for start in range(0, count, size):
+            index = np.minimum(np.arange(start, start + size), count - 1)  # full chunks only
+            keys = self.keys[index]
+            truth = self.truth(keys, start)
+            found = [
+                Pairs(self.inputs(r, keys), _resample(truth, self.output_grid(r)))
+                for r in resolutions
+            ]
+            yield found, min(size, count - start)
 
     def speed(self, error: float, operator: Callable[[], Any]) -> tuple[float, Speed]:
         """Seconds of one operator call, and the solver at the operator's accuracy."""
@@ -89,6 +98,25 @@ class Reference:
             mean = float(np.mean(errors)) if usable.all() else float("inf")
             self._solver_errors[resolution] = mean
         return self._solver_errors[resolution]
+
+
+def sample_at(
+    problem: AbstractProblem, resolutions: Sequence[int], n: int, *, key: PRNGKeyArray
+) -> tuple[Pairs, ...]:
+    """The same n functions at several resolutions, with the solutions at the finest of them."""
+    reference = Reference(problem, max(resolutions), member_keys(key, n))
+    parts = []
+    for found, count in reference.chunks(resolutions, 32):
+        parts.append(jax.device_get([pairs[:count] for pairs in found]))
+    return tuple(
+        jax.tree.map(lambda *leaves: np.concatenate(leaves), *column)
+        for column in zip(*parts, strict=True)
+    )
+
+
+def member_keys(key: PRNGKeyArray, n: int) -> Array:
+    """The keys of the members of `problem.sample(n, key=key)`."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(n, dtype=np.uint32))
 
 
 def interleaved(calls: Sequence[Callable[[], Any]]) -> list[float]:

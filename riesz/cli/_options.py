@@ -28,6 +28,7 @@ class Options:
     learning_rate: float = recipe.LEARNING_RATE
     level: float = 0.9
     seed: int = 0
+    checkpoint_every: float = recipe.CHECKPOINT_SECONDS
     out: Path | None = None
 
     def __post_init__(self) -> None:

@@ -1,6 +1,5 @@
 """The recipe of `riesz train`: every default that decides how well a model becomes."""
 
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ BATCH_SIZE = 16
 LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 0.1  # less of it, and long fits to a thousand pairs learn them by heart
 LOSS = {"l2": 1.0, "h1": 0.3}
-CHECKPOINT_SECONDS = float(os.environ.get("RIESZ_CHECKPOINT_SECONDS", "10"))
+CHECKPOINT_SECONDS = 10.0
 
 # The split. Held out for calibration (and the test, where the problem gives no fresh samples).
 HELD_OUT, HELD_OUT_LEAST = 0.10, 20

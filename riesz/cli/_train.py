@@ -54,6 +54,10 @@ def train(
     ] = recipe.LEARNING_RATE,
     level: Annotated[float, typer.Option(metavar="X", help="Coverage of the error band.")] = 0.9,
     seed: Annotated[int, count("Of data, split, weights and batches.", min=0)] = 0,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Time between checkpoints of the fit.", min=0),
+    ] = recipe.CHECKPOINT_SECONDS,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Run folder; runs/PROBLEM when absent.")
     ] = None,
@@ -88,6 +92,7 @@ def train(
         learning_rate=learning_rate,
         level=level,
         seed=seed,
+        checkpoint_every=checkpoint_every,
         out=out,
     )
     return run_training(options, started=process_start)

@@ -72,6 +72,7 @@ def _settings(options: Options, source: Source) -> dict[str, Any]:
 
 def _run(options: Options, source: Source, split: Split, folder: RunFolder, started: float) -> None:
     from riesz import calibrate, evaluate, save
+    from riesz._evaluate import sample_at
     from riesz._fit import RelativeLoss, Status, fit
     from riesz._io import InputRangeWarning
 
@@ -99,7 +100,7 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
         symmetries=source.problem.symmetries if source.problem is not None else (),
         validation=validation,
         folder=folder.path / "fit",
-        checkpoint_every=recipe.CHECKPOINT_SECONDS,
+        checkpoint_every=options.checkpoint_every,
     )
     if fitted.status is Status.interrupted:
         raise KeyboardInterrupt
@@ -117,7 +118,13 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
         say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
     say("calibrating")
     network = recipe.symmetrise(fitted.operator, source.problem)
-    banded = calibrate(network, calibration, level=options.level, key=_key(seed, 3))
+    held_out = [calibration]
+    if source.resolution is not None:  # the band is to hold on finer grids too
+        assert source.problem is not None
+        finer = _resolutions(source)[1:]
+        count = len(calibration)
+        held_out += sample_at(source.problem, finer, count, key=_key(seed, 6)) if finer else []
+    banded = calibrate(network, held_out, level=options.level, key=_key(seed, 3))
     card = make_card(options, source, file, split, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
     if source.resolution is not None:

@@ -21,7 +21,7 @@ PROBLEM_INSTANCES: dict[str, Callable[[], AbstractProblem]] = {
 
 
 def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: int = 16) -> None:
-    """Check a problem against its contract, on grids of 1, 2 and 4 times `resolution`.
+    """Check a problem against its contract, on grids of 1, 2, 4 (in 1-D also 8) times `resolution`.
 
     - The same key gives the same input on every grid, and its solutions converge.
     - Refining a smooth input, solutions converge at least at the declared order (less 0.25;
@@ -50,7 +50,9 @@ def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: in
 class _Check:
     def __init__(self, problem: AbstractProblem, key: PRNGKeyArray, resolution: int):
         self.problem, self.key = problem, key
-        self.grids = [problem.grid(resolution * factor) for factor in (1, 2, 4)]
+        # on a line finer grids are cheap, and show the order of small errors
+        factors = (1, 2, 4, 8) if problem.input_space.domain.dim == 1 else (1, 2, 4)
+        self.grids = [problem.grid(resolution * factor) for factor in factors]
         self.solve = jax.jit(problem.solution)
         draw = jax.jit(lambda grid, key: problem.sample_input(grid, key=key), static_argnums=0)
         smooth = jax.jit(lambda grid, key: problem.smooth_input(grid, key=key), static_argnums=0)
@@ -80,8 +82,8 @@ class _Check:
         return double if self.double else single
 
     def inputs(self) -> None:
-        problem, (a, b, c) = self.problem, self.draws
-        u, v, w = (self.solved(x) for x in self.draws)
+        problem, (a, b, c) = self.problem, self.draws[-3:]
+        u, v, w = (self.solved(x) for x in (a, b, c))
         for space, f in ((problem.input_space, a), (problem.output_space, u)):
             self.require(
                 space.accepts(f.space), "functions are of the declared space", space, f.space
@@ -100,7 +102,7 @@ class _Check:
             self.require(edge < 0.05, "outputs vanish on the boundary", "< 0.05", f"{edge:.3g}")
 
     def order(self) -> None:
-        u, v, w = self.smooth_solutions
+        u, v, w = self.smooth_solutions[-3:]
         first, second = _distance(u, v), _distance(v, w)
         floor = self.tolerance(1e-4, 1e-9)
         order = log2(first / second) if second > 0 else inf

@@ -35,13 +35,14 @@ class Same(AbstractOperator):
 SAME = Same(SPACE, SPACE)
 
 
-def noisy(n, key):
+def noisy(n, key, grid=GRID):
     """Pairs with independent residuals of a size that varies over the domain and channels."""
     k1, k2 = jax.random.split(key)
-    a = np.asarray(jax.random.normal(k1, (n, 8, 2)))
-    size = np.stack([1 + 3 * np.arange(8) / 8, 0.1 + np.zeros(8)], -1)
-    residual = size * np.asarray(jax.random.normal(k2, (n, 8, 2)))
-    return Pairs(batch(a, GRID, SPACE), batch(a + residual.astype(np.float32), GRID, SPACE))
+    (points,) = grid.shape
+    a = np.asarray(jax.random.normal(k1, (n, points, 2)))
+    size = np.stack([1 + 3 * np.arange(points) / points, 0.1 + np.zeros(points)], -1)
+    residual = size * np.asarray(jax.random.normal(k2, (n, points, 2)))
+    return Pairs(batch(a, grid, SPACE), batch(a + residual.astype(np.float32), grid, SPACE))
 
 
 @eqx.filter_jit
@@ -59,6 +60,22 @@ def test_coverage_over_random_splits(getkey):
         shares.append(float(coverage(banded, unseen)))
     assert 0.89 <= np.mean(shares) <= 0.92
     assert 0.005 < np.std(shares) < 0.025  # sqrt(0.9 * 0.1 / 600) is 0.012
+
+
+def test_several_grids_have_a_band_each(getkey):
+    # independent residuals at more points have a larger supremum
+    fine = Grid(SPACE.domain, 64)
+    held_out = noisy(4000, getkey()), noisy(3000, getkey(), fine)
+    unseen = noisy(4000, getkey()), noisy(4000, getkey(), fine)
+    one = riesz.calibrate(SAME, held_out[0], level=0.9, key=getkey())
+    assert float(coverage(one, unseen[1])) < 0.6
+    both = riesz.calibrate(SAME, list(held_out), level=0.9, key=getkey())
+    assert (both.sizes, both.n) == ((8, 64), 3000)
+    for pairs in unseen:
+        assert 0.88 < float(coverage(both, pairs)) < 0.92
+    low, high = both.quantile.value
+    assert np.isclose(both.quantile_at(16), low + (high - low) / 3, rtol=1e-5)
+    assert both.quantile_at(4) == low and both.quantile_at(1000) == high
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8])
@@ -95,7 +112,7 @@ def test_residuals_that_vanish_somewhere_or_everywhere(getkey):
     scale = riesz.calibrate(SAME, Pairs(pairs.inputs, outputs), key=getkey()).scale.value
     assert np.allclose(scale[0], FLOOR * scale.max(0))
     perfect = riesz.calibrate(SAME, Pairs(pairs.inputs, pairs.inputs), key=getkey())
-    assert float(perfect.quantile.value) == 0 and bool((perfect.scale.value == 1).all())
+    assert float(perfect.quantile.value[0]) == 0 and bool((perfect.scale.value == 1).all())
     a = take(pairs.inputs, 3)
     assert bool(perfect(a).contains(a))
 
@@ -202,5 +219,9 @@ def test_parts_of_a_band_must_fit(getkey):
     banded = riesz.calibrate(SAME, noisy(60, getkey()), key=getkey())
     with pytest.raises(ModelError, match=r"(?s)parts of a calibrated operator.*Banded\(..., scale"):
         type(banded)(
-            SAME, banded.quantile, banded.quantile, banded.inputs, GRID, banded.level, banded.n
+            SAME, banded.quantile, banded.quantile, banded.inputs, GRID, (16,), banded.level, 9
+        )
+    with pytest.raises(ModelError, match="numbers of points of a calibrated operator"):
+        type(banded)(
+            SAME, banded.scale, banded.quantile, banded.inputs, GRID, (16, 16), banded.level, 9
         )

@@ -57,14 +57,13 @@ def test_a_damaged_record_is_refused(run, data, tiny, value, tmp_path):
 def start(data, out):
     """The command in a process of its own."""
     options = ["--nodes", "vertex", "--modes", "3", "--width", "4", "--layers", "1"]
-    options += ["--steps", "500", "--out", str(out)]
+    # checkpoints often enough that the kill falls between two of them
+    options += ["--steps", "500", "--checkpoint-every", "0.2", "--out", str(out)]
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax-cli"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-        # checkpoints often enough that the kill falls between two of them
-        "RIESZ_CHECKPOINT_SECONDS": "0.2",
     }
     command = [sys.executable, "-m", "riesz", "train", str(data), *options]
     return subprocess.Popen(

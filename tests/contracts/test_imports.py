@@ -202,12 +202,6 @@ def test_import_riesz_is_fast_and_light():
     assert best_of_three(f"import sys, riesz; {HEAVY}") < 1.5
 
 
-def command_line_exists():
-    spec = importlib.util.find_spec("riesz.cli")
-    return spec is not None and spec.origin is not None
-
-
-@pytest.mark.skipif(not command_line_exists(), reason="riesz.cli is not there yet")
 def test_help_is_fast_and_light():
     code = f"""
 import sys

@@ -144,7 +144,9 @@ def test_coverage_of_a_calibrated_operator():
     grid = Grid(CIRCLE.domain, 16)
     ones = Constant(jnp.ones((16, 1)))
     seen = Constant(jnp.asarray([[-99.0], [99.0]]))
-    banded = Banded(Map(CIRCLE, CIRCLE), ones, Constant(jnp.asarray(0.5)), seen, grid, 0.9, 20)
+    banded = Banded(
+        Map(CIRCLE, CIRCLE), ones, Constant(jnp.full(1, 0.5)), seen, grid, (16,), 0.9, 20
+    )
     pairs = waves(10, 16)
     shift = np.where(np.arange(10) < 7, 0.4, 0.6).astype(np.float32)[:, None, None]
     moved = Pairs(pairs.inputs, batch(pairs.outputs.values + shift, grid, CIRCLE))

@@ -39,7 +39,7 @@ def banded():
     scale = jnp.linspace(0.5, 1.5, 16)[:, None]
     inputs = jnp.asarray([[-1.0], [1.0]])
     return Banded(
-        fno(), Constant(scale), Constant(jnp.asarray(2.5)), Constant(inputs), grid, 0.9, 40
+        fno(), Constant(scale), Constant(jnp.full(1, 2.5)), Constant(inputs), grid, (9,), 0.9, 40
     )
 
 

@@ -53,7 +53,9 @@ def test_whole_descriptions_and_calibrated_operators_know_their_range():
     operator = FNO(SPACE, SPACE, modes=1, width=2, layers=1, key=jax.random.key(0))
     seen = jnp.asarray([[0.0, 1.0], [2.0, 1.0]])
     ones = jnp.ones((4, 2))
-    banded = Banded(operator, Constant(ones), Constant(jnp.ones(())), Constant(seen), GRID, 0.9, 20)
+    banded = Banded(
+        operator, Constant(ones), Constant(jnp.ones(1)), Constant(seen), GRID, (8,), 0.9, 20
+    )
     for source in ({"format": "riesz.model", "card": CARD}, banded):
         with pytest.warns(InputRangeWarning, match="the model has seen 0 to 2"):
             check_range(source, functions(0.0, 3.0))
