@@ -85,6 +85,7 @@ FOURIER_NEURAL_OPERATOR = Paper(
     "33 x 33 to 129 x 129 for Darcy flow (300 samples, at most 2 %).",
     published="Burgers 0.0149 (256 points) to 0.0139 (8192), Darcy 0.0108 (85 x 85) to 0.0098 "
     "(421 x 421), each trained at its resolution (Li et al. 2021, arXiv 2010.08895); Burgers "
-    "0.0025 with GELU and without batch normalisation (mwt-operator, issue 1)",
+    "0.0025 with GELU and without batch normalisation "
+    "(github.com/gaurav71531/mwt-operator/issues/1)",
     run=run,
 )
