@@ -159,23 +159,10 @@ def open_pairs(
     source = open_source(Location(path_spec))
     notes: tuple[str, ...] = ()
     record = source.description or {}
-    given: dict[str, tuple[Nodes, AbstractDomain | None, Space | None]] = {}
-    for role in ("input", "output"):
-        region = domain.get(role) if isinstance(domain, Mapping) else domain
-        where = nodes.get(role) if isinstance(nodes, Mapping) else nodes
-        space = getattr(problem, f"{role}_space", None)
-        if space is not None and region is not None and region != space.domain:
-            raise DataError(
-                "the domain and the problem disagree",
-                where=f"open_pairs({str(source.location)!r})",
-                expected=f"{space.domain}, of the problem's {role}s",
-                found=f"domain {region}",
-                repair="leave domain out; the problem knows it",
-            )
-        given[role] = (where, region, space)
+    given = {role: _given(role, source, nodes, domain, problem) for role in ("input", "output")}
     if source.description is not None:
         both = native_samples(source, PAIRS)
-        for role, name in (("input", input), ("output", output)):
+        for role, name in zip(given, (input, output), strict=True):
             require_agreement(source, role, both[role], name, *given[role])
         names = both["input"].name, both["output"].name
     else:
@@ -200,6 +187,24 @@ def open_pairs(
         outputs=both["output"],
         source=source,
     )
+
+
+def _given(
+    role: str, source: AbstractSource, nodes: Any, domain: Any, problem: HasSpaces | None
+) -> tuple[Nodes, AbstractDomain | None, Space | None]:
+    """What a call of `open_pairs` says of the inputs, or of the outputs."""
+    region = domain.get(role) if isinstance(domain, Mapping) else domain
+    where = nodes.get(role) if isinstance(nodes, Mapping) else nodes
+    space = getattr(problem, f"{role}_space", None)
+    if space is not None and region is not None and region != space.domain:
+        raise DataError(
+            "the domain and the problem disagree",
+            where=f"open_pairs({str(source.location)!r})",
+            expected=f"{space.domain}, of the problem's {role}s",
+            found=f"domain {region}",
+            repair="leave domain out; the problem knows it",
+        )
+    return where, region, space
 
 
 def require_fingerprint(source: AbstractSource, digest: str) -> None:

@@ -1,5 +1,6 @@
 """Errors of a batch of predictions, collected chunk by chunk."""
 
+from math import prod
 from typing import Any
 
 import equinox as eqx
@@ -82,7 +83,8 @@ class Tally:
         coverage, spectrum = None, None
         if isinstance(self.operator, Banded):
             inside = sum(int(found["inside"].sum()) for found in self.errors)
-            coverage = Coverage.of(inside, self.n, self.operator.level)
+            calibrated = prod(shape) in self.operator.sizes
+            coverage = Coverage.of(inside, self.n, self.operator.level, calibrated)
         if "error spectrum" in self.errors[0]:
             spectrum = Spectrum(self._mean("error spectrum"), self._mean("truth spectrum"))
         resolution = shape if self.resolution is None else self.resolution

@@ -75,6 +75,7 @@ class ResolutionResult:
             "coverage": self.coverage and self.coverage.share,
             "coverage_interval": self.coverage and [self.coverage.low, self.coverage.high],
             "level": self.coverage and self.coverage.level,
+            "calibrated": self.coverage and self.coverage.calibrated,
             "spectrum": self.spectrum
             and {
                 "wave_number": list(range(len(self.spectrum.truth))),

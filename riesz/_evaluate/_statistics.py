@@ -50,18 +50,23 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Coverage:
-    """The share of functions inside their bands, with its 95 % Clopper-Pearson interval."""
+    """The share of functions inside their bands, with its 95 % Clopper-Pearson interval.
+
+    `calibrated` says whether the band was calibrated on grids of this size; elsewhere its level
+    is no promise.
+    """
 
     share: float
     low: float
     high: float
     level: float
+    calibrated: bool
 
     @classmethod
-    def of(cls, inside: int, count: int, level: float) -> "Coverage":
+    def of(cls, inside: int, count: int, level: float, calibrated: bool) -> "Coverage":
         """From `inside` of `count` functions; `level` is what the calibration promised."""
         low, high = clopper_pearson(inside, count)
-        return cls(inside / count, low, high, level)
+        return cls(inside / count, low, high, level, calibrated)
 
 
 def clopper_pearson(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:

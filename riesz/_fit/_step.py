@@ -95,7 +95,7 @@ def make_trainer(
 
 def _accumulate(mean_loss, parameters, pairs: Pairs, key):
     batch = len(pairs)
-    size = micro_batch(pairs.inputs.values.shape[1:-1], batch)
+    size = micro_batch(pairs.inputs.values.shape[1:-1], batch, gradient=True)
     gradient = jax.value_and_grad(mean_loss)
     if size == batch:
         return gradient(parameters, pairs, key)

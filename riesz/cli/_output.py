@@ -65,7 +65,8 @@ def result_rows(report: dict[str, Any]) -> list[list[str]]:
         error, between = r["statistics"]["relative_l2"], r["coverage_interval"]
         cover = "none: not calibrated"
         if between:
-            cover = f"{r['coverage']:.1%} ({between[0]:.1%} to {between[1]:.1%})"
+            mark = "" if r["calibrated"] else "* "
+            cover = f"{mark}{r['coverage']:.1%} ({between[0]:.1%} to {between[1]:.1%})"
         rows.append(
             [
                 " x ".join(map(str, r["shape"])),
@@ -84,10 +85,16 @@ def result_table(report: dict[str, Any]) -> str:
     head = f"{report['operator']}, {report['parameters']:,} parameters, against "
     rows = result_rows(report)
     lines = [head + report["reference"], table(RESULT_HEADERS, rows, right=True)]
-    levels = {r["level"] for r in report["results"] if r["level"]}
-    if levels:
-        lines.append(f"Coverage promised: {max(levels):.0%}.")
-    return "\n".join([*lines, *speed_lines(report)])
+    return "\n".join([*lines, *promise(report), *speed_lines(report)])
+
+
+def promise(report: dict[str, Any]) -> list[str]:
+    """What the band promises, and for which results; nothing without a band."""
+    results = [r for r in report["results"] if r["level"]]
+    lines = [f"Coverage promised: {results[0]['level']:.0%}."] if results else []
+    if not all(r["calibrated"] for r in results):
+        lines.append("* The band was not calibrated on this many points: nothing is promised.")
+    return lines
 
 
 def speed_lines(report: dict[str, Any]) -> list[str]:

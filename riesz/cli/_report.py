@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riesz.cli._output import RESULT_HEADERS, markdown, result_rows, speed_lines
+from riesz.cli._output import RESULT_HEADERS, markdown, promise, result_rows, speed_lines
 
 if TYPE_CHECKING:
     from riesz._calibrate import Banded
@@ -43,7 +43,7 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         "",
         f"Relative errors in L2 and H1 against {metrics['reference']}, with 95% bootstrap "
         f"intervals of the mean. Coverage: the share of functions that lie inside their band at "
-        f"every point; promised {card['level']:.0%}. {remark(card)}",
+        f"every point. {' '.join(promise(metrics))} {remark(card)}",
         "",
         *(f"- {line}" for line in speed_lines(metrics)),
         "",

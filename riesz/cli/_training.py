@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -16,6 +16,11 @@ from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
 from riesz.cli._split import Split, make_split
 from riesz.errors import RunError
+
+if TYPE_CHECKING:
+    from riesz._calibrate import Banded
+    from riesz._fit import Fitted
+    from riesz.functions import Pairs, PairsLike
 
 _FOLD = 2**31  # numbers from here on are no members of a sample
 
@@ -41,6 +46,7 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     try:
         with folder.locked():
             _run(options, source, split, folder, started)
+            folder.update(state="finished", seconds=round(time.monotonic() - started, 1))
     except KeyboardInterrupt:
         raise Interrupted(this_command()) from None
     return _answer(folder)
@@ -71,22 +77,42 @@ def _settings(options: Options, source: Source) -> dict[str, Any]:
 
 
 def _run(options: Options, source: Source, split: Split, folder: RunFolder, started: float) -> None:
-    from riesz import calibrate, evaluate, save
-    from riesz._evaluate import sample_at
-    from riesz._fit import RelativeLoss, Status, fit
-    from riesz._io import InputRangeWarning
+    from riesz import save
 
-    settings, seed = folder.record["settings"], options.seed
+    seed = options.seed
     began = time.monotonic()
     pairs, file = source.pairs(folder.path / "data.h5", jax.random.key(seed))
-    sampling = time.monotonic() - began if source.file is None else 0.0
     for note in file.notes:
         say(f"note: taken {note}")
     training, validation, calibration, test = split.take(pairs)
+    if source.file is None:
+        started += time.monotonic() - began  # sampling is not counted
+    fitted = _fit(options, source, folder, training, validation, started)
+    banded = _calibrate(options, source, fitted, calibration)
+    card = make_card(options, source, file, split, training, fitted, folder.record)
+    save(folder.path, banded, card=card)  # what follows may fail; the model is kept
+    result, example = _measure(options, source, banded, test, card)
+    tested = [r["resolution"] for r in result["results"]]
+    card.update(metrics=result, resolutions_tested=tested)
+    save(folder.path, banded, card=card)
+    write_report(folder.path, banded, card, fitted.history, example)
+
+
+def _fit(
+    options: Options,
+    source: Source,
+    folder: RunFolder,
+    training: "PairsLike",
+    validation: "PairsLike",
+    started: float,
+) -> "Fitted":
+    """Fit until the steps or the rest of the time budget are spent; usable weights, or an error."""
+    from riesz._fit import RelativeLoss, Status, fit
+
+    settings, seed = folder.record["settings"], options.seed
     operator = recipe.build_operator(settings["operator"], source.spaces, _key(seed, 1))
     if options.time_budget is not None and folder.record.get("fit_budget") is None:
-        spent = time.monotonic() - started - sampling
-        folder.update(fit_budget=max(1.0, options.time_budget - spent))
+        folder.update(fit_budget=max(1.0, options.time_budget - (time.monotonic() - started)))
     fitted = fit(
         operator,
         training,
@@ -116,52 +142,59 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
         )
     if fitted.status is Status.diverged:
         say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
+    return fitted
+
+
+def _calibrate(
+    options: Options, source: Source, fitted: "Fitted", calibration: "PairsLike"
+) -> "Banded":
+    """The band, on the grid of the data and, where there are fresh samples, on finer ones."""
+    from riesz import calibrate
+    from riesz._evaluate import sample_at
+
     say("calibrating")
     network = recipe.symmetrise(fitted.operator, source.problem)
     held_out = [calibration]
-    if source.resolution is not None:  # the band is to hold on finer grids too
-        assert source.problem is not None
-        finer = _resolutions(source)[1:]
-        count = len(calibration)
-        held_out += sample_at(source.problem, finer, count, key=_key(seed, 6)) if finer else []
-    banded = calibrate(network, held_out, level=options.level, key=_key(seed, 3))
-    card = make_card(options, source, file, split, training, fitted, folder.record)
-    save(folder.path, banded, card=card)  # what follows may fail; the model is kept
-    if source.resolution is not None:
-        assert source.problem is not None
-        resolutions = _resolutions(source)
-        say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
-        with warnings.catch_warnings():  # of the law of the training data, tails included
-            warnings.simplefilter("ignore", InputRangeWarning)
-            report = evaluate(
-                banded,
-                source.problem,
-                resolutions=resolutions,
-                n=recipe.TEST_MEMBERS,
-                key=_key(seed, 4),
-                card=card,
-            )
-    else:
+    finer = _resolutions(source)[1:]
+    if source.problem is not None and finer:
+        held_out += sample_at(source.problem, finer, len(calibration), key=_key(options.seed, 6))
+    return calibrate(network, held_out, level=options.level, key=_key(options.seed, 3))
+
+
+def _measure(
+    options: Options, source: Source, banded: "Banded", test: "PairsLike", card: dict[str, Any]
+) -> "tuple[dict[str, Any], Pairs]":
+    """The metrics, and a test pair for the figures: of fresh samples where there are."""
+    from riesz import evaluate
+    from riesz._io import InputRangeWarning
+
+    if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")
-        report = evaluate(banded, test, card=card)
-    result = report.to_json()
-    tested = [r["resolution"] for r in result["results"]]
-    card.update(metrics=result, resolutions_tested=tested)
-    save(folder.path, banded, card=card)
-    # for the figures: a test pair, from fresh samples where there are
-    example = test[:1]
-    if source.resolution is not None:
-        assert source.problem is not None
-        refine = recipe.refinement(source.problem)
-        sampled = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
-        example = sampled[:1]
-    write_report(folder.path, banded, card, fitted.history, example)
-    folder.update(state="finished", seconds=round(time.monotonic() - started, 1))
+        return evaluate(banded, test, card=card).to_json(), test[:1]
+    resolutions, seed = _resolutions(source), options.seed
+    say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
+    with warnings.catch_warnings():  # of the law of the training data, tails included
+        warnings.simplefilter("ignore", InputRangeWarning)
+        report = evaluate(
+            banded,
+            source.problem,
+            resolutions=resolutions,
+            n=recipe.TEST_MEMBERS,
+            key=_key(seed, 4),
+            card=card,
+        )
+    refine = recipe.refinement(source.problem)
+    example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
+    return report.to_json(), example
 
 
 def _resolutions(source: Source) -> tuple[int, ...]:
-    """The training resolution, twice and four times it, as far as that is affordable."""
-    assert source.resolution is not None
+    """The training resolution, twice and four times it, as far as that is affordable.
+
+    None where there are no fresh samples.
+    """
+    if source.resolution is None:
+        return ()
     dim = source.spaces[1].domain.dim
     wanted = [source.resolution * k for k in recipe.REFINEMENTS]
     return tuple(r for r in wanted if r == wanted[0] or r**dim <= recipe.MOST_POINTS)

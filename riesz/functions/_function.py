@@ -1,10 +1,9 @@
 """The Function: values on a discretization."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -13,11 +12,15 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractTensorGrid,
-    Points,
     Space,
 )
-from riesz.domains._discretization import traced
 from riesz.errors import DomainError
+from riesz.functions._agreement import (
+    require_inside,
+    require_same,
+    require_same_domain,
+    same_points,
+)
 from riesz.functions._norms import Norm, inner, integral, norm
 
 if TYPE_CHECKING:
@@ -155,14 +158,14 @@ class Function(eqx.Module):
                 found=f"shape {points.shape}",
                 repair="points[:, None] makes rows of numbers on a line",
             )
-        _require_inside(self.domain, points)
+        require_inside(self.domain, points)
         return self.discretization.interpolate(self.values, points)
 
     def resample(self, discretization: AbstractDiscretization) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`."""
         here = self.discretization
-        _require_same_domain("Function.resample", self.domain, discretization.domain)
-        if _equal(here, discretization, unknown=False):
+        require_same_domain("Function.resample", self.domain, discretization.domain)
+        if same_points(here, discretization, unknown=False):
             return self
         if isinstance(here, AbstractTensorGrid) and isinstance(discretization, AbstractTensorGrid):
             values = here.resample(self.values, discretization)
@@ -179,7 +182,7 @@ class Function(eqx.Module):
 
     def inner(self, other: "Function") -> Float[Array, ""]:
         """The L2 inner product, summed over channels."""
-        _require_same(self, other, "Function.inner(other)", broadcast=False)
+        require_same(self, other, "Function.inner(other)", broadcast=False)
         return inner(self.values, other.values, self.discretization)
 
     def norm(self, kind: Norm = "L2") -> Float[Array, ""]:
@@ -256,14 +259,14 @@ class Function(eqx.Module):
             return NotImplemented
         for other in inputs:
             if isinstance(other, Function):
-                _require_same(self, other, f"np.{ufunc.__name__}(Function)")
+                require_same(self, other, f"np.{ufunc.__name__}(Function)")
         return Function(apply(*map(_raw, inputs)), self.discretization)
 
     def _binary(
         self, other: Any, op: Callable[[Any, Any], Array], name: str, keep: bool = True
     ) -> "Function":
         if isinstance(other, Function):
-            _require_same(self, other, f"Function {name} Function")
+            require_same(self, other, f"Function {name} Function")
         elif not isinstance(other, int | float | np.ndarray | np.generic | Array):
             return NotImplemented
         values = op(self.values, _raw(other))
@@ -309,128 +312,8 @@ class Function(eqx.Module):
         return Function(jnp.abs(self.values), self.discretization, self.space)
 
 
-def batch(
-    values: Shaped[Any, "n ..."], discretization: AbstractDiscretization, space: Space | None = None
-) -> Function:
-    """A batch of functions on one discretization, from values `(n, *shape, channels)`."""
-    return jax.vmap(lambda v: Function(v, discretization, space))(jnp.asarray(values))
-
-
-def take(functions: Function, index: Any) -> Function:
-    """Member `index` (or members, for a slice or an array of numbers) of a batch."""
-    return jax.tree.map(lambda leaf: leaf[index], functions)
-
-
-def stack(functions: Sequence[Function]) -> Function:
-    """A batch from functions of one space, padding scattered points to the largest set.
-
-    Functions on one grid share it; functions on different `Points` keep each their own.
-    """
-    if not functions:
-        raise DomainError(
-            "a batch needs at least one function",
-            where="stack(functions)",
-            expected="a sequence of functions",
-            found="an empty one",
-            repair="stack the members that you have",
-        )
-    size = max(f.values.shape[0] for f in functions)
-    members = []
-    for f in functions:
-        _require_same_domain("stack(functions)", functions[0].domain, f.domain)
-        if isinstance(f.discretization, Points):
-            values = jnp.pad(f.values, ((0, size - f.values.shape[0]), (0, 0)))
-            f = Function(values, f.discretization.pad(size), f.space)
-        members.append(f)
-    first = members[0]
-    for f in members:
-        if (
-            jax.tree.structure(f) != jax.tree.structure(first)
-            or f.values.shape != first.values.shape
-        ):
-            raise DomainError(
-                "functions of a batch are sampled alike and have the same channels",
-                where="stack(functions)",
-                expected=f"{_describe(first.discretization)}, {first.space.names}",
-                found=f"{_describe(f.discretization)}, {f.space.names}",
-                repair="resample them onto one grid: f.resample(grid)",
-            )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-
-
-def _require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain) -> None:
-    if first != second:
-        raise DomainError(
-            "two functions live on different domains",
-            where=call,
-            expected=str(first),
-            found=str(second),
-            repair="build both on one domain; functions of different domains do not combine",
-        )
-
-
-def _require_inside(domain: AbstractDomain, points: Array) -> None:
-    if traced(points):
-        return
-    x = np.asarray(points)
-    slack = 1e-5 * np.asarray(domain.lengths)
-    low, high = np.asarray(domain.lower) - slack, np.asarray(domain.upper) + slack
-    outside = (((x < low) | (x > high)) & ~np.asarray(domain.periodic)).any(1)
-    if outside.any():
-        raise DomainError(
-            f"{int(outside.sum())} points lie outside the domain of the function",
-            where="Function.at(points)",
-            expected=f"points of {domain}",
-            found=f"point {int(np.flatnonzero(outside)[0])} at {x[outside][0].tolist()}",
-            repair="a function is known on its domain only: drop these points",
-        )
-
-
-def _equal(a: AbstractDiscretization, b: AbstractDiscretization, unknown: bool) -> bool:
-    """Whether two discretizations are the same points; `unknown` answers for traced ones."""
-    if a is b:
-        return True
-    if jax.tree.structure(a) != jax.tree.structure(b):
-        return False
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        if x is y:
-            continue
-        if x.shape != y.shape or x.dtype != y.dtype:
-            return False
-        if not (unknown if traced(x, y) else bool(jnp.all(x == y))):
-            return False
-    return True
-
-
-def _require_same(first: Function, second: Function, call: str, broadcast: bool = True) -> None:
-    _require_same_domain(call, first.domain, second.domain)
-    a, b = first.discretization, second.discretization
-    fits = first.channels == second.channels
-    fits = fits or (broadcast and 1 in (first.channels, second.channels))
-    same = _equal(a, b, unknown=True)
-    if not same or not fits:
-        raise DomainError(
-            "two functions have different channels"
-            if same
-            else "two functions are sampled differently",
-            where=call,
-            expected=f"{_describe(a)}, {first.channels} channels",
-            found=f"{_describe(b)}, {second.channels} channels",
-            repair="combine functions with as many channels"
-            if same
-            else "bring one to the other's points: g.resample(f.discretization)",
-        )
-
-
 def _raw(operand: Any) -> Any:
     """Values of a function; NumPy scalars as Python numbers, which keep the values' dtype."""
     if isinstance(operand, Function):
         return operand.values
     return operand.item() if isinstance(operand, np.generic) else operand
-
-
-def _describe(discretization: AbstractDiscretization) -> str:
-    base = getattr(discretization, "base", discretization)
-    nodes = " ".join(getattr(base, "nodes", ("scattered",)))
-    nodes = nodes if base is discretization else f"moved {nodes}"
-    return f"{' x '.join(map(str, discretization.shape))} {nodes} points"

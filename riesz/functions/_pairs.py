@@ -12,7 +12,8 @@ from jaxtyping import PRNGKeyArray
 
 from riesz.domains import Space
 from riesz.errors import DataError
-from riesz.functions._function import Function, take
+from riesz.functions._batch import take
+from riesz.functions._function import Function
 
 
 class Pairs(eqx.Module):

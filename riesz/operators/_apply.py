@@ -12,11 +12,13 @@ from riesz.domains import AbstractDiscretization
 from riesz.functions import Function
 from riesz.operators._operator import AbstractOperator
 
-_CACHE_FLOATS = 2**17  # values of one layer that are worked on at once, half a MiB
+# Values of one layer that are worked on at once. A step with gradients keeps several of each layer.
+_STEP_FLOATS = 2**17
+_FORWARD_FLOATS = 2**19
 _WIDTH = 32  # channels of a typical layer
 
 
-def micro_batch(shape: tuple[int, ...], batch: int) -> int:
+def micro_batch(shape: tuple[int, ...], batch: int, *, gradient: bool) -> int:
     """How many functions on `shape` points to work on at once: a divisor of `batch`.
 
     On a CPU a step whose activations fit the cache of a core is about twice as fast as one over
@@ -24,7 +26,8 @@ def micro_batch(shape: tuple[int, ...], batch: int) -> int:
     """
     if jax.default_backend() != "cpu":
         return batch
-    fits = max(1, _CACHE_FLOATS // (prod(shape) * _WIDTH))
+    floats = _STEP_FLOATS if gradient else _FORWARD_FLOATS
+    fits = max(1, floats // (prod(shape) * _WIDTH))
     return max(m for m in range(1, min(fits, batch) + 1) if batch % m == 0)
 
 
@@ -51,7 +54,7 @@ def _apply(operator, functions, on):
 
 def micro_map(f: Callable[[Any], Any], members: Any, shape: tuple[int, ...], batch: int) -> Any:
     """`jax.vmap(f)(members)` by micro-batches; a single member is not given a batch axis."""
-    size = micro_batch(shape, batch)
+    size = micro_batch(shape, batch, gradient=False)
     if size == batch:
         return jax.vmap(f)(members)
     return jax.lax.map(f, members, batch_size=None if size == 1 else size)

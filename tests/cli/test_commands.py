@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -64,8 +65,18 @@ def test_evaluate_on_data(run, data, value, call):
     assert {"resolution", "n", "relative_l2", "relative_h1", "coverage"} <= set(result)
     assert result["n"] == 80 and 0 <= result["coverage"] <= 1
     text = call("evaluate", run, "--data", data)
-    assert "coverage" in text.stdout
+    assert "Coverage promised: 90%" in text.stdout and "*" not in text.stdout
     assert "trained on this data" in text.stderr
+
+
+def test_a_band_that_was_not_calibrated_on_a_grid_is_marked(run, folder, write, call):
+    x = np.linspace(0, 1, 40)
+    waves = np.sin(np.arange(1, 6)[:, None] * x)
+    path = folder / "finer.h5"
+    write(path, a=waves, u=waves)
+    text = call("evaluate", run, "--data", path).stdout
+    assert re.search(r"\* \d+\.\d% \(", text)
+    assert "* The band was not calibrated on this many points" in text
 
 
 def test_evaluate_refuses_data_of_another_space(run, folder, value, write):

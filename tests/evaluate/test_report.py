@@ -155,7 +155,10 @@ def test_coverage_of_a_calibrated_operator():
     assert (cover.share, cover.level) == (0.7, 0.9)
     assert np.allclose((cover.low, cover.high), clopper_pearson(7, 10))
     assert report.operator == "Banded(Map)"
-    assert report.to_json()["results"][0]["coverage"] == 0.7
+    (result,) = report.to_json()["results"]
+    assert result["coverage"] == 0.7 and result["calibrated"]
+    (coarser,) = riesz.evaluate(banded, moved, resolutions=(8,)).results
+    assert not coarser.coverage.calibrated
 
 
 def test_clopper_pearson_intervals():
@@ -163,7 +166,8 @@ def test_clopper_pearson_intervals():
     assert np.allclose(clopper_pearson(0, 10), (0, 0.30850), atol=1e-5)
     assert np.allclose(clopper_pearson(5, 10), (0.18709, 0.81291), atol=1e-5)
     assert np.allclose(clopper_pearson(90, 100), (0.82378, 0.95100), atol=1e-5)
-    assert Coverage.of(10, 10, 0.9).high == 1 and np.isclose(Coverage.of(10, 10, 0.9).low, 0.6915)
+    every = Coverage.of(10, 10, 0.9, True)
+    assert every.high == 1 and np.isclose(every.low, 0.6915)
 
 
 def test_bootstrap_intervals():
@@ -229,8 +233,8 @@ def test_json_and_table():
     assert result["statistics"]["relative_l2"].keys() == {
         *("mean", "median", "worst", "worst_index", "low", "high")
     }
-    nothing = ("coverage", "coverage_interval", "level", "speed")
-    assert [result[name] for name in nothing] == [None] * 4
+    nothing = ("coverage", "coverage_interval", "level", "calibrated", "speed")
+    assert [result[name] for name in nothing] == [None] * 5
     assert result["spectrum"]["wave_number"] == list(range(len(result["spectrum"]["error"])))
     text = io.StringIO()
     Console(file=text, width=160).print(report.table())

@@ -28,20 +28,22 @@ def test_micro_batches_give_the_same_step(monkeypatch, size):
     network = FNO(space, space, modes=2, width=4, layers=1, key=KEY)
 
     def after_a_step(floats):
-        monkeypatch.setattr(_apply, "_CACHE_FLOATS", floats)
+        for name in ("_STEP_FLOATS", "_FORWARD_FLOATS"):
+            monkeypatch.setattr(_apply, name, floats)
         trainer = make_trainer(network, RelativeLoss(1.0, 0.3), adamw(0.0), 1e-2, ())
         start = jax.tree.map(jnp.copy, trainer.initial)
         state, loss = trainer.step(start, pairs, KEY, np.float32(0.5))
         return jax.tree.leaves(state.optimiser), loss, trainer.validate(state.parameters, pairs)
 
     whole, parts = after_a_step(2**20), after_a_step(size * 8 * 8 * 32)
-    assert micro_batch((8, 8), 4) == size
+    assert micro_batch((8, 8), 4, gradient=True) == size
     # the moments are linear and quadratic in the gradient; weights would hide its scale
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
 
 
 def test_micro_batch_divides_the_batch():
-    assert micro_batch((16, 16), 16) == 16
-    assert micro_batch((64, 64), 16) == 1
-    assert micro_batch((32, 32), 15) == 3
+    assert micro_batch((16, 16), 16, gradient=True) == 16
+    assert micro_batch((64, 64), 16, gradient=True) == 1
+    assert micro_batch((64, 64), 16, gradient=False) == 4
+    assert micro_batch((32, 32), 15, gradient=True) == 3
