@@ -75,3 +75,7 @@ class RunError(RieszError):
 
 class UsageError(RieszError):
     """The command line was called in a way it does not understand."""
+
+
+class InputRangeWarning(UserWarning):
+    """An input leaves the range that the model saw in training, where its errors are unknown."""

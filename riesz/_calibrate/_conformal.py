@@ -40,7 +40,7 @@ def calibrate(
     operator. The probability is over the calibration data too: given them, coverage varies with
     a standard deviation of about sqrt(level (1 - level) / n). It is an average over inputs, not
     a promise for each input, and ends where inputs leave the law: see
-    `riesz._io.check_range`.
+    `riesz.check_range`.
 
     Method. A random quarter of the held-out pairs gives the scale s(x), the root mean square
     residual at each point and channel, at least 5 % of its maximum over the domain. It gives the

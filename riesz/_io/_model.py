@@ -44,7 +44,7 @@ def save(
       returned.
     - `card`: what is known about the model, as JSON values: data fingerprint, split, metrics,
       resolutions tested, seed, training time, hardware, and under `input_range` what
-      `riesz._io.input_range(training.inputs)` gave, from which later inputs are judged.
+      `riesz.input_range(training.inputs)` gave, from which later inputs are judged.
 
     **Raises:** `ModelError` when the operator or the card cannot be written so that it is read
     back the same.

@@ -8,14 +8,11 @@ import numpy as np
 
 from riesz._calibrate import Banded
 from riesz._calibrate._banded import input_ranges
+from riesz.errors import InputRangeWarning
 from riesz.functions import Function, PairsLike
 from riesz.operators import AbstractOperator
 
 MARGIN = 0.05
-
-
-class InputRangeWarning(UserWarning):
-    """An input leaves the range that the model saw in training, where its errors are unknown."""
 
 
 def input_range(inputs: Function | PairsLike) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from riesz.cli._output import Answer, result_table, say
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
 from riesz.cli._split import Split, make_split
-from riesz.errors import RunError
+from riesz.errors import InputRangeWarning, RunError
 
 if TYPE_CHECKING:
     from riesz._calibrate import Banded
@@ -166,7 +166,6 @@ def _measure(
 ) -> "tuple[dict[str, Any], Pairs]":
     """The metrics, and a test pair for the figures: of fresh samples where there are."""
     from riesz import evaluate
-    from riesz._io import InputRangeWarning
 
     if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")

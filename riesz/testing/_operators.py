@@ -49,6 +49,7 @@ class OperatorCase(NamedTuple):
 
 _BOX, _CIRCLE = Space(Box((0.0, 0.0), (1.0, 1.0))), Space(Torus(0.0, 1.0))
 _FLOW = Space(Interval(0.0, 1.0) * Torus(0.0, 2.0), 2)
+_CUBE = Space(Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
 _SQUARE = (Reflection(0), Reflection(1), Transposition(0, 1))
 _KEY = jax.random.key(0)
 
@@ -66,6 +67,7 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
         _small(_CIRCLE, _CIRCLE, coordinates=False), None, 4.0, (Translation(0),)
     ),
     "FNO time x circle": lambda: OperatorCase(_small(_FLOW, _FLOW)),
+    "FNO cube": lambda: OperatorCase(FNO(_CUBE, _CUBE, modes=2, width=2, layers=1, key=_KEY)),
     "DeepONet": lambda: OperatorCase(
         DeepONet(_BOX, _BOX, sensors=4, width=8, basis=4, key=_KEY), None, 4.0
     ),

@@ -12,13 +12,13 @@ import pytest
 from rich.console import Console
 
 import riesz
+from riesz import input_range
 from riesz._calibrate import Banded
 from riesz._evaluate import Coverage, Statistic
 from riesz._evaluate._spectrum import energies
 from riesz._evaluate._statistics import clopper_pearson
-from riesz._io import InputRangeWarning, input_range
 from riesz.domains import Box, Grid, Interval, Points, Space, Torus
-from riesz.errors import DataError, ModelError, RunError
+from riesz.errors import DataError, InputRangeWarning, ModelError, RunError
 from riesz.functions import Function, Pairs, batch
 from riesz.operators import FNO, AbstractOperator, Constant, Normalised
 

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from riesz import check_range, input_range
 from riesz._calibrate import Banded
-from riesz._io import InputRangeWarning, check_range, input_range
 from riesz.domains import Grid, Space, Torus
+from riesz.errors import InputRangeWarning
 from riesz.functions import Function, batch
 from riesz.operators import FNO, Constant
 
