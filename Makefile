@@ -27,7 +27,12 @@ bench: $(BENCH)
 
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all
-	$(BIN)/python -m pytest -m slow --deselect tests/papers
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/burgers.py
+	$(BIN)/python benchmarks/darcy.py
+	$(BIN)/python benchmarks/readme.py
+	$(BIN)/python -m pytest tests/papers/test_claims.py
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-"""The claims of the papers: in the recorded results, and measured anew, which takes minutes."""
+"""The claims of the papers, in the results that `make reproduce` records."""
 
 import pytest
 
@@ -36,10 +36,3 @@ def test_the_recorded_results_show_the_claim(name):
     measured = PAPERS[name].measured
     assert measured is not None, f"record it with riesz reproduce {name}"
     CLAIMS[name](measured)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", PAPERS)
-def test_a_new_run_shows_the_claim(name):
-    CLAIMS[name](PAPERS[name].run())

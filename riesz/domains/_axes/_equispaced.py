@@ -20,7 +20,7 @@ class EquispacedAxis(AbstractAxis):
     - `vertex`: both ends are nodes, x_i = a + i (b - a) / (n - 1). Quadrature of order 6.
     - `left`: the far end is not stored, x_i = a + i (b - a) / n. Quadrature of order 2.
     - `right`: the near end is not stored, the mirror image of `left`.
-    - `centre`: cell centres, x_i = a + (i + 1/2) (b - a) / n. Quadrature of order 4.
+    - `centre`: cell centres, x_i = a + (i + 1/2) (b - a) / n. Quadrature of order at least 4.
 
     Interpolation takes the 6 nearest nodes (order 6), derivatives 7 (order 6; order 5 for
     second derivatives next to the ends). Fewer nodes lower the order.
