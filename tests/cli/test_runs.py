@@ -1,6 +1,7 @@
 """What may happen to a run folder."""
 
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -110,5 +111,21 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, tmp_path):
 def test_pairs_left_in_the_file_give_the_same_model(run, data, tiny, value, tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "MOST_VALUES_IN_MEMORY", 0)
     value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "run")
+    weights = "weights.safetensors"
+    assert (tmp_path / "run" / weights).read_bytes() == (run / weights).read_bytes()
+
+
+@pytest.mark.parametrize("stage", ["_calibrate", "_measure"])
+def test_a_run_stopped_after_its_fit_goes_on(run, data, tiny, call, value, tmp_path, stage):
+    command = ("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "run")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"riesz.cli._training.{stage}", stop)
+        assert "to go on, repeat:" in call(*command, code=130).stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "unfinished"
+    assert value(*command)["status"] == "finished"
     weights = "weights.safetensors"
     assert (tmp_path / "run" / weights).read_bytes() == (run / weights).read_bytes()
