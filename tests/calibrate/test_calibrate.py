@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz._calibrate._conformal import FLOOR, rank, scale_count
+from riesz._calibrate import _conformal
+from riesz._calibrate._conformal import FLOOR, PRIOR, rank, scale_count
 from riesz.domains import Grid, Points, Space, Torus
 from riesz.errors import DataError, DomainError, ModelError
 from riesz.functions import Function, Pairs, batch, take
@@ -110,11 +111,30 @@ def test_residuals_that_vanish_somewhere_or_everywhere(getkey):
     residual = (pairs.outputs.values - pairs.inputs.values) * np.asarray([[0.0], *[[1.0]] * 7])
     outputs = batch((pairs.inputs.values + residual).astype(np.float32), GRID, SPACE)
     scale = riesz.calibrate(SAME, Pairs(pairs.inputs, outputs), key=getkey()).scale.value
-    assert np.allclose(scale[0], FLOOR * scale.max(0))
+    # at the point without residuals only the mean over the domain is left
+    share = PRIOR / (scale_count(60) + PRIOR)
+    assert np.allclose(scale[0] ** 2, share * (scale**2).mean(0), rtol=1e-4)
+    many = noisy(40_000, getkey())
+    values = many.inputs.values + 10.0 * (np.arange(8) == 3)[:, None].astype(np.float32)
+    outputs = batch(values, GRID, SPACE)
+    scale = riesz.calibrate(SAME, Pairs(many.inputs, outputs), key=getkey()).scale.value
+    assert np.allclose(np.delete(scale, 3, 0), FLOOR * scale[3], rtol=1e-4)
     perfect = riesz.calibrate(SAME, Pairs(pairs.inputs, pairs.inputs), key=getkey())
     assert float(perfect.quantile.value[0]) == 0 and bool((perfect.scale.value == 1).all())
     a = take(pairs.inputs, 3)
     assert bool(perfect(a).contains(a))
+
+
+def test_few_pairs_have_a_narrower_band_by_the_mean(getkey, monkeypatch):
+    sets = [noisy(40, getkey(), Grid(SPACE.domain, 64)) for _ in range(8)]
+
+    def width():
+        bands = [riesz.calibrate(SAME, pairs, key=jax.random.key(1)) for pairs in sets]
+        return np.mean([b.quantile.value[0] * b.scale.value.mean() for b in bands])
+
+    with_mean = width()
+    monkeypatch.setattr(_conformal, "PRIOR", 0)
+    assert with_mean < 0.75 * width()
 
 
 def test_a_band_at_any_resolution(getkey):
