@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from riesz.cli import _recipe as recipe
+from riesz.cli._split import fresh_calibration
 
 if TYPE_CHECKING:
     from riesz._data import PairsFile
@@ -46,7 +47,7 @@ def make_card(
             "output_nodes": list(getattr(out, "nodes", ())),
             "notes": list(file.notes),
         },
-        "split": split.card(options.seed),
+        "split": {**split.card(options.seed), **_fresh(options, source)},
         "training": {
             "status": fitted.status.name,
             "steps": fitted.steps,
@@ -64,6 +65,13 @@ def make_card(
         "versions": _versions(),
         "hardware": _hardware(),
     }
+
+
+def _fresh(options: "Options", source: "Source") -> dict[str, int]:
+    """The number of samples that were drawn anew, where the problem could give them."""
+    if source.resolution is None:
+        return {}
+    return {"calibration": fresh_calibration(options.level), "test": recipe.TEST_MEMBERS}
 
 
 def _versions() -> dict[str, str]:

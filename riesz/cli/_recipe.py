@@ -25,12 +25,13 @@ WEIGHT_DECAY = 0.1  # less of it, and long fits to a thousand pairs learn them b
 LOSS = {"l2": 1.0, "h1": 0.3}
 CHECKPOINT_SECONDS = 10.0
 
-# The split. Held out for calibration (and the test, where the problem gives no fresh samples).
+# The split. Held out for calibration and the test, where the problem gives no fresh samples.
 HELD_OUT, HELD_OUT_LEAST = 0.10, 20
+LEAST_SAMPLES = 8
 VALIDATION = 0.05  # of the rest
 
-# The evaluation.
-TEST_MEMBERS = 50
+# Fresh samples, for the calibration (more where its level needs them) and the evaluation.
+CALIBRATION_MEMBERS, TEST_MEMBERS = 100, 50
 REFINEMENTS = (1, 2, 4)
 MOST_POINTS = 2**18  # of the finest grid
 

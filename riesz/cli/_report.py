@@ -54,7 +54,8 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         f"{'::' + data['group'] if data['group'] else ''}, inputs on "
         f"{' x '.join(map(str, data['shape']))} points; SHA-256 {data['fingerprint'][:16]}...",
         f"- Split: {split['training']} for training, {split['validation']} for validation, "
-        f"{split['calibration']} for calibration, {split['test']} for the test; seed "
+        f"{split['calibration']} for calibration, {split['test']} for the test"
+        f"{', the last two fresh samples' if card['resolution'] is not None else ''}; seed "
         f"{card['seed']}.",
         f"- Training: {training['steps']} steps in {training['seconds']:.0f} s "
         f"({training['status']}), {metrics['parameters']:,} parameters, validation error "

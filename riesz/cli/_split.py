@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the pairs in each part; `test` is empty where fresh samples are the test."""
+    """Numbers of the pairs in each part.
+
+    `calibration` and `test` are empty where these are on fresh samples.
+    """
 
     training: np.ndarray
     validation: np.ndarray
@@ -42,24 +45,26 @@ class Split:
         return a, b, c, d
 
 
-def make_split(count: int, level: float, fresh_test: bool, key: "PRNGKeyArray") -> Split:
-    """Hold out 10% of the pairs (at least 20), half of it for the test unless that is fresh."""
+def make_split(count: int, level: float, fresh: bool, key: "PRNGKeyArray") -> Split:
+    """Hold out 10% of the pairs (at least 20), half of it for the test, unless these are fresh."""
     import jax
 
-    needed = least_for_calibration(level)
-    held = max(round(recipe.HELD_OUT * count), recipe.HELD_OUT_LEAST, needed)
-    if not fresh_test:
-        held = max(held, needed + recipe.HELD_OUT_LEAST // 2)
-    if count < 2 * held:
+    needed, held, some = 0, 0, recipe.HELD_OUT_LEAST
+    if not fresh:
+        needed = least_for_calibration(level)
+        held = max(round(recipe.HELD_OUT * count), needed + some // 2, some)
+    least = max(2 * held, recipe.LEAST_SAMPLES)
+    if count < least:
         raise DataError(
             "there are too few pairs to train on some and to judge by others",
             where="riesz train",
-            expected=f"at least {2 * held} pairs for a band of level {level:g}",
+            expected=f"at least {least} pairs"
+            + ("" if fresh else f" for a band of level {level:g}"),
             found=f"{count} pairs",
             repair="give more pairs (--samples, where the problem has a solver), or ask for a "
             "lower --level",
         )
-    test = 0 if fresh_test else min(held // 2, held - needed)
+    test = min(held // 2, held - needed)
     validation = max(1, round(recipe.VALIDATION * (count - held)))
     order = np.asarray(jax.random.permutation(key, count))
     cuts = np.cumsum([test, held - test, validation])
@@ -75,3 +80,8 @@ def least_for_calibration(level: float) -> int:
     while rank(count - scale_count(count), level) > count - scale_count(count):
         count += 1
     return count
+
+
+def fresh_calibration(level: float) -> int:
+    """How many fresh samples calibrate a band of this level."""
+    return max(recipe.CALIBRATION_MEMBERS, least_for_calibration(level))

@@ -14,7 +14,7 @@ from riesz.cli._options import Options
 from riesz.cli._output import Answer, result_table, say
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
-from riesz.cli._split import Split, make_split
+from riesz.cli._split import Split, fresh_calibration, make_split
 from riesz.errors import InputRangeWarning, RunError
 
 if TYPE_CHECKING:
@@ -148,17 +148,19 @@ def _fit(
 def _calibrate(
     options: Options, source: Source, fitted: "Fitted", calibration: "PairsLike"
 ) -> "Banded":
-    """The band, on the grid of the data and, where there are fresh samples, on finer ones."""
+    """The band: by held-out pairs, or by fresh samples at each resolution where there are some."""
     from riesz import calibrate
     from riesz._evaluate import sample_at
 
-    say("calibrating")
     network = recipe.symmetrise(fitted.operator, source.problem)
-    held_out = [calibration]
-    finer = _resolutions(source)[1:]
-    if source.problem is not None and finer:
-        held_out += sample_at(source.problem, finer, len(calibration), key=_key(options.seed, 6))
-    return calibrate(network, held_out, level=options.level, key=_key(options.seed, 3))
+    key = _key(options.seed, 3)
+    if source.problem is None or source.resolution is None:
+        say(f"calibrating on {len(calibration)} held-out pairs")
+        return calibrate(network, calibration, level=options.level, key=key)
+    count, resolutions = fresh_calibration(options.level), _resolutions(source)
+    say(f"calibrating on {count} fresh samples at {resolutions}")
+    held_out = sample_at(source.problem, resolutions, count, key=_key(options.seed, 6))
+    return calibrate(network, held_out, level=options.level, key=key)
 
 
 def _measure(
