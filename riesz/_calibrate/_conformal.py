@@ -61,8 +61,9 @@ def calibrate(
 
     - `operator`: any operator, with values on the grid of the outputs.
     - `held_out`: pairs that were not used in training, in memory or in an open data file, outputs
-      on a `Grid`. Or several sets on different grids, of the same or of other functions: the
-      first gives the scale, each a half-width, and the band then holds on each of the grids.
+      on a `Grid`. Or several sets on different grids, of the same functions in the same order or
+      of entirely other functions: the first gives the scale, each a half-width (by all but a
+      quarter of its pairs), and the band then holds on each of the grids.
     - `level`: the wanted coverage, such as 0.9.
     - `key`: chooses the quarter.
 
@@ -75,22 +76,28 @@ def calibrate(
     ```
     """
     sets = list(held_out) if isinstance(held_out, list | tuple) else [held_out]
-    for pairs in sets:
-        _require_enough(len(pairs), level)
+    for count in map(len, sets or [()]):
+        _require_enough(count, level)
     first, grids = sets[0], [_grid(pairs) for pairs in sets]
-    order = np.asarray(jax.random.permutation(key, len(first)))
-    cut = scale_count(len(first))
-    scale = _scale(operator, subset(first, np.sort(order[:cut])))
-    sets[0] = subset(first, np.sort(order[cut:]))
-    n = min(map(len, sets))
+    # one permutation for sets of one length: functions that gave the scale score on no grid
+    cuts = [_cut(len(pairs), key) for pairs in sets]
+    scale = _scale(operator, subset(first, cuts[0][0]))
+    n = min(len(scored) for _, scored in cuts)
     half_widths: dict[int, float] = {}  # by the number of points
     band = _band(operator, scale, first, {prod(grids[0].shape): 1.0}, level, n)
-    for grid, pairs in zip(grids, sets, strict=True):
-        scores = np.sort(_scores(band, pairs))
+    for grid, pairs, (_, scored) in zip(grids, sets, cuts, strict=True):
+        scores = np.sort(_scores(band, subset(pairs, scored)))
         quantile = float(scores[rank(len(scores), level) - 1])
         size = prod(grid.shape)
         half_widths[size] = max(quantile, half_widths.get(size, 0.0))
     return _band(operator, scale, first, half_widths, level, n)
+
+
+def _cut(count: int, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending numbers of the members that give the scale, and of those that give scores."""
+    order = np.asarray(jax.random.permutation(key, count))
+    cut = scale_count(count)
+    return np.sort(order[:cut]), np.sort(order[cut:])
 
 
 def _band(operator, scale, first, half_widths: dict[int, float], level, n) -> Banded:

@@ -83,8 +83,8 @@ def fit(
     loss = loss or RelativeLoss()
     if steps is None and time_budget is None:
         steps = 1000
-    _check_arguments(steps, time_budget, batch_size)
-    content = _content(training)
+    _check_arguments(steps, time_budget, batch_size, len(training), len(held))
+    content = {"training": _content(training), "validation": _content(held)}
     batch_size = min(batch_size, len(training))
     network = normalised(operator, training)
     kept = tuple(g for g in symmetries if _fits(g, training))
@@ -114,7 +114,15 @@ def _fits(symmetry: AbstractSymmetry, pairs: PairsLike) -> bool:
     return all(isinstance(grid, Grid) and symmetry.fits(grid) for grid in grids)
 
 
-def _check_arguments(steps, budget, batch_size) -> None:
+def _check_arguments(steps, budget, batch_size, training, held) -> None:
+    if min(training, held) < 1:
+        raise RunError(
+            "a fit needs pairs to train on, and others to validate",
+            where="riesz.fit(operator, data, validation)",
+            expected="at least one of each",
+            found=f"{training} for training, {held} for validation",
+            repair="give data with members; validation=0.1 holds a tenth of them out",
+        )
     if (steps is not None and steps < 1) or (budget is not None and budget <= 0) or batch_size < 1:
         raise RunError(
             "a fit needs at least one step, a positive time budget and a positive batch size",
@@ -123,14 +131,14 @@ def _check_arguments(steps, budget, batch_size) -> None:
         )
 
 
-def _content(training: PairsLike) -> str:
-    """The digest of the training data, which must be finite."""
+def _content(pairs: PairsLike) -> str:
+    """The digest of pairs, which must be finite."""
     content = sha256()
-    for part in pieces(training):
+    for part in pieces(pairs):
         for leaf in jax.tree.leaves(part):
             if not np.isfinite(leaf).all():
                 raise RunError(
-                    "the training data hold NaN or infinite values",
+                    "the training or validation data hold NaN or infinite values",
                     where="riesz.fit",
                     repair="leave these members out; riesz names them when it reads a file",
                 )
@@ -145,7 +153,7 @@ def _identity(network, content, key, steps, budget, batch_size, settings) -> dic
     return {
         "operator": network.describe(),
         "start": weights.hexdigest(),
-        "data": content,
+        **content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "steps": steps,
         "time_budget": budget,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain) -> None:
+    """Refuse functions of different domains."""
     if first != second:
         raise DomainError(
             "two functions live on different domains",
@@ -27,6 +28,7 @@ def require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain
 
 
 def require_inside(domain: AbstractDomain, points: Array) -> None:
+    """Refuse points outside the domain, unless they are traced."""
     if traced(points):
         return
     x = np.asarray(points)
@@ -60,6 +62,7 @@ def same_points(a: AbstractDiscretization, b: AbstractDiscretization, unknown: b
 
 
 def require_same(first: "Function", second: "Function", call: str, broadcast: bool = True) -> None:
+    """Refuse functions of different points or channels; one channel may serve for several."""
     require_same_domain(call, first.domain, second.domain)
     a, b = first.discretization, second.discretization
     fits = first.channels == second.channels
@@ -80,6 +83,7 @@ def require_same(first: "Function", second: "Function", call: str, broadcast: bo
 
 
 def describe(discretization: AbstractDiscretization) -> str:
+    """A discretization in a few words, such as `16 x 16 vertex vertex points`."""
     base = getattr(discretization, "base", discretization)
     nodes = " ".join(getattr(base, "nodes", ("scattered",)))
     nodes = nodes if base is discretization else f"moved {nodes}"

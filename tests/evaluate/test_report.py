@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from typing import Any
 
 import equinox as eqx
@@ -251,7 +252,10 @@ def test_a_card_warns_of_its_range():
     beyond = Pairs(jax.tree.map(lambda v: v * 9, data.inputs), data.outputs)
     with pytest.warns(InputRangeWarning):
         riesz.evaluate(Map(CIRCLE, CIRCLE), beyond, card=card)
-    riesz.evaluate(Map(CIRCLE, CIRCLE), beyond)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        riesz.evaluate(Map(CIRCLE, CIRCLE), beyond)
+    assert not caught
 
 
 def edited(member, value):

@@ -254,5 +254,16 @@ def test_a_file_is_read_by_batches_and_gives_the_same_weights(tmp_path, monkeypa
 def test_bad_members_of_a_file_are_refused():
     bad = pairs(9)
     bad = Pairs(jax.tree.map(lambda v: v.at[7].set(jnp.nan), bad.inputs), bad.outputs)
-    with pytest.raises(RunError, match="the training data hold NaN or infinite values"):
+    with pytest.raises(RunError, match="the training or validation data hold NaN"):
         run(data=Counting(bad))
+
+
+def test_validation_data_are_checked_and_belong_to_the_fit(tmp_path):
+    with pytest.raises(RunError, match="a fit needs pairs to train on, and others to validate"):
+        run(validation=pairs()[:0])
+    bad = Pairs(jax.tree.map(lambda v: v.at[0].set(jnp.nan), pairs().inputs), pairs().outputs)
+    with pytest.raises(RunError, match="the training or validation data hold NaN"):
+        run(validation=bad)
+    run(validation=pairs()[:5], folder=tmp_path, steps=5)
+    with pytest.raises(RunError, match="the folder holds another fit"):
+        run(validation=pairs()[5:9], folder=tmp_path, steps=5)
