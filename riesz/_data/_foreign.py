@@ -125,7 +125,8 @@ def foreign_samples(
                 "stored), right, centre (cell centres) or chebyshev",
                 found=f"shape {info.shape} on {domain}, and no nodes",
                 repair="ask where sample 0 and the last sample of an axis lie; "
-                "numpy.linspace(0, 1, n) is nodes='vertex', numpy.arange(n) / n is nodes='left'",
+                "numpy.linspace(0, 1, n) is nodes='vertex', numpy.arange(n) / n is nodes='left' "
+                "(in the command line --nodes vertex, --nodes left)",
             )
         try:
             discretization = Grid(domain, shape, nodes)

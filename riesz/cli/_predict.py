@@ -1,5 +1,6 @@
 """`riesz predict`."""
 
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,7 +78,11 @@ def predict(
     }
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
     if isinstance(model, Banded):
+        value["calibrated"] = prod(shape) in model.sizes
         text += f", with bands that hold the whole function with probability {model.level:.0%}"
+        if not value["calibrated"]:
+            sizes = ", ".join(map(str, model.sizes))
+            text += f" on {sizes} points; here they were not calibrated, and nothing is promised"
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
 
 

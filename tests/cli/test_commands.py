@@ -106,6 +106,7 @@ def test_predict_many(run, folder, value, write, suffix, points):
     write(source, a=np.random.default_rng(1).normal(size=(3, points)))
     result = value("predict", run, source, "-o", target)
     assert result["members"] == 3 and result["shape"] == [points]
+    assert result["calibrated"] == (points == 24)
     if suffix == "npz":
         arrays = dict(np.load(target))
     else:
