@@ -1,0 +1,87 @@
+"""The contract of a kernel, and its algebra."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Inputs = Float[Array, "n *features"]
+Scalar = float | Float[Array, ""]
+
+
+class AbstractKernel(eqx.Module):
+    """A positive semidefinite function k(x, y).
+
+    A kernel is a pytree, and **its hyperparameters are its inexact leaves**: `jax.grad` with
+    respect to a kernel is the gradient with respect to them. They are positive; one that is
+    zero or infinite switches its part off and stays so when hyperparameters are fitted.
+
+    Inputs have shape `(n, *features)`: n points of R^d have shape (n, d), n images
+    (n, height, width, channels). Kernels add and multiply, with each other and with positive
+    numbers, and run under jit, vmap and grad. `riesz.kernels.gram` evaluates them on more
+    points than one call should hold.
+    """
+
+    @abstractmethod
+    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+        """The Gram matrix k(x_i, y_j); without `y` that of x with itself.
+
+        Without `y` the matrix is symmetric to the last bit and its diagonal is `diagonal(x)`,
+        which rounding of nearly equal inputs would otherwise spoil.
+        """
+
+    @abstractmethod
+    def diagonal(self, x: Inputs) -> Float[Array, " n"]:
+        """The variances k(x_i, x_i)."""
+
+    def __add__(self, other: "AbstractKernel") -> "AbstractKernel":
+        return Sum(self, other) if isinstance(other, AbstractKernel) else NotImplemented
+
+    def __mul__(self, other: Any) -> "AbstractKernel":
+        if isinstance(other, AbstractKernel):
+            return Product(self, other)
+        return Scaled(self, other) if jnp.ndim(other) == 0 else NotImplemented
+
+    def __rmul__(self, other: Scalar) -> "AbstractKernel":
+        return self * other
+
+
+class Sum(AbstractKernel):
+    """k(x, y) + l(x, y): the sum of two independent processes."""
+
+    left: AbstractKernel
+    right: AbstractKernel
+
+    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+        return self.left(x, y) + self.right(x, y)
+
+    def diagonal(self, x: Inputs) -> Float[Array, " n"]:
+        return self.left.diagonal(x) + self.right.diagonal(x)
+
+
+class Product(AbstractKernel):
+    """k(x, y) l(x, y): the covariance of the product of two independent processes."""
+
+    left: AbstractKernel
+    right: AbstractKernel
+
+    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+        return self.left(x, y) * self.right(x, y)
+
+    def diagonal(self, x: Inputs) -> Float[Array, " n"]:
+        return self.left.diagonal(x) * self.right.diagonal(x)
+
+
+class Scaled(AbstractKernel):
+    """variance k(x, y)."""
+
+    kernel: AbstractKernel
+    variance: Scalar
+
+    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+        return jnp.asarray(self.variance, x.dtype) * self.kernel(x, y)
+
+    def diagonal(self, x: Inputs) -> Float[Array, " n"]:
+        return jnp.asarray(self.variance, x.dtype) * self.kernel.diagonal(x)
