@@ -1,0 +1,96 @@
+"""Points where a process is looked at, as inputs of a kernel, and values there as functions."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz.domains import AbstractDiscretization, Points
+from riesz.errors import DataError
+from riesz.functions import Function, batch
+from riesz.processes._process import On
+
+
+def inputs_of(on: On, dtype: Any = None) -> Float[Array, "points *features"]:
+    """The inputs of a kernel, one a row: coordinates of a discretization, or the array itself."""
+    if isinstance(on, AbstractDiscretization):
+        inputs = on.coordinates.reshape(-1, on.domain.dim)
+    else:
+        inputs = jnp.asarray(on)
+    if not jnp.issubdtype(inputs.dtype, jnp.floating):
+        inputs = inputs.astype(float)
+    return inputs if dtype is None else inputs.astype(dtype)
+
+
+def field_on(values: Float[Array, "points c"], on: On) -> Function | Float[Array, "points c"]:
+    """Values at the points: a function on a discretization, the array itself on an array."""
+    if isinstance(on, AbstractDiscretization):
+        return Function(values.reshape(*on.shape, values.shape[-1]), on)
+    return values
+
+
+def fields_on(values: Float[Array, "n points c"], on: On) -> Function | Float[Array, "n points c"]:
+    """`field_on` for values with a leading axis: a batch of functions, or the array itself."""
+    if isinstance(on, AbstractDiscretization):
+        return batch(values.reshape(values.shape[0], *on.shape, values.shape[-1]), on)
+    return values
+
+
+def observed(
+    where: str, on: On, values: Any, count: int | None = None
+) -> tuple[Float[Array, "points *features"], Float[Array, "m c"]]:
+    """Inputs and values of an observation in one floating type, without masked points.
+
+    `values` has as many rows as there are points, or `count` when that is given.
+    """
+    inputs, values = inputs_of(on), jnp.asarray(values)
+    shape = on.shape if isinstance(on, AbstractDiscretization) else inputs.shape[:1]
+    rows = shape if count is None else (count,)
+    if values.ndim != len(rows) + 1 or values.shape[:-1] != rows:
+        raise DataError(
+            "an observation has one row of values for each thing observed, one column a channel",
+            where=where,
+            expected=f"values of shape ({', '.join(map(str, rows))}, channels)",
+            found=f"shape {values.shape}",
+            repair="values[..., None] makes one channel"
+            if values.shape == rows
+            else "give as many values as points",
+        )
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        values = values.astype(inputs.dtype)
+    dtype = np.promote_types(inputs.dtype, values.dtype)
+    inputs, values = inputs.astype(dtype), values.astype(dtype).reshape(-1, values.shape[-1])
+    if isinstance(on, Points) and count is None:
+        inputs, values = _unmasked(where, on, inputs, values)
+    return inputs, values
+
+
+def _unmasked(where: str, on: Points, inputs: Array, values: Array) -> tuple[Array, Array]:
+    if isinstance(on.mask, jax.core.Tracer):
+        raise DataError(
+            "points that may be masked cannot be left out inside a compiled function",
+            where=where,
+            expected="an array of inputs, or Points made outside jit",
+            found="Points with a traced mask",
+            repair="give points.coordinates, when none of them is masked",
+        )
+    keep = np.asarray(on.mask)
+    return (inputs, values) if keep.all() else (inputs[keep], values[keep])
+
+
+def require_finite(where: str, **arrays: Array) -> None:
+    """Refuse NaN and infinity, as far as values are known."""
+    for name, array in arrays.items():
+        if isinstance(array, jax.core.Tracer):
+            continue
+        bad = np.flatnonzero(~np.isfinite(np.asarray(array)).reshape(len(array), -1).all(1))
+        if bad.size:
+            raise DataError(
+                f"{name} of an observation are not finite",
+                where=where,
+                expected="finite numbers",
+                found=f"{bad.size} rows of {len(array)}, the first is row {bad[0]}",
+                repair="leave these rows out: a missing value is no observation",
+            )
