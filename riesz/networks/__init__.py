@@ -1,0 +1,29 @@
+"""Networks as functions: one description, read as a finite network, a kernel, a scaling rule."""
+
+from riesz.networks._activations import *  # noqa
+from riesz.networks._attention import Attention as Attention
+from riesz.networks._branches import Concatenate as Concatenate
+from riesz.networks._branches import Product as Product
+from riesz.networks._branches import Residual as Residual
+from riesz.networks._branches import Sum as Sum
+from riesz.networks._conv import Conv as Conv
+from riesz.networks._dense import Dense as Dense
+from riesz.networks._finite import FiniteNetwork as FiniteNetwork
+from riesz.networks._graph import GraphAggregate as GraphAggregate
+from riesz.networks._infinite import InfiniteNetwork as InfiniteNetwork
+from riesz.networks._infinite import Limits as Limits
+from riesz.networks._infinite import NetworkKernel as NetworkKernel
+from riesz.networks._laws import IID as IID
+from riesz.networks._laws import AbstractLaw as AbstractLaw
+from riesz.networks._laws import BlockSparse as BlockSparse
+from riesz.networks._laws import LowRank as LowRank
+from riesz.networks._laws import Orthogonal as Orthogonal
+from riesz.networks._network import AbstractNetwork as AbstractNetwork
+from riesz.networks._network import Chain as Chain
+from riesz.networks._network import Identity as Identity
+from riesz.networks._normalisation import Dropout as Dropout
+from riesz.networks._normalisation import LayerNorm as LayerNorm
+from riesz.networks._pool import AveragePool as AveragePool
+from riesz.networks._pool import Flatten as Flatten
+from riesz.networks._pool import GlobalAveragePool as GlobalAveragePool
+from riesz.networks._text import parse as parse

@@ -1,0 +1,115 @@
+"""Self-attention."""
+
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import ModelError
+from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._dense import add_bias, affine, require_size, require_stds
+from riesz.networks._laws import IID
+from riesz.networks._network import AbstractNetwork, Parameters, Shape
+from riesz.networks._parameter import Parameter, Place, Scalar
+from riesz.networks._space import require_space
+
+Score = Literal["softmax", "linear"]
+
+
+class Attention(AbstractNetwork):
+    """Global self-attention with equal queries and keys and scores divided by their dimension.
+
+    With Q = X W_Q, G = Q Q^T / dim, the output is score(G) X W_V W_O + b over all positions. As
+    widths grow G becomes the deterministic query_std^2 K(x, x), so that with A = score(G)
+    K(x, y) -> b_std^2 + w_std^2 A(x) K(x, y) A(y)^T, and in the tangent kernel W_V and W_O count
+    once each while W_Q does not count (Hron et al. 2020, arXiv:2006.10540, section 3: the scaling
+    1/d is the one with a closed kernel for the softmax).
+
+    **Arguments:**
+
+    - `features`: the number of outputs at each position, also the dimension of queries and
+      values.
+    - `w_std`: of the product W_V W_O. `query_std`: of W_Q. `b_std`: of b; with 0 there is none.
+    - `score`: `"softmax"` over positions, or `"linear"`, which leaves G as it is.
+    """
+
+    features: int = eqx.field(static=True)
+    w_std: Scalar = 1.0
+    b_std: Scalar = 0.0
+    query_std: Scalar = 1.0
+    score: Score = eqx.field(static=True, default="softmax")
+    couples: ClassVar[bool] = True
+
+    def __check_init__(self):
+        require_size("Attention(features)", "features", self.features)
+        require_stds("Attention", self.w_std, self.b_std, self.query_std)
+        if self.score not in ("softmax", "linear"):
+            raise ModelError(
+                "unknown score of attention",
+                where="Attention(features, score)",
+                expected="softmax or linear",
+                found=repr(self.score),
+            )
+
+    def out_shape(self, shape: Shape) -> Shape:
+        require_space(f"{self}", shape)
+        return (*shape[:-1], self.features)
+
+    def parameters(self, shape: Shape, place: Place) -> Parameters:
+        size, channels = self.features, shape[-1]
+        inner = place._replace(last=False)
+        outer = place._replace(first=False)
+        query = Parameter((channels, size), channels, size, self.query_std, inner)
+        value = Parameter((channels, size), channels, size, 1.0, inner)
+        return (query, value, affine((size, size), self.w_std, self.b_std, IID(), outer))
+
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        del key
+        query, value, out = weights
+        rows = x.reshape(-1, x.shape[-1])
+        q = rows @ query
+        attended = self._scores(q @ q.T / self.features) @ (rows @ value)
+        return add_bias(attended @ out[0], out).reshape(self.out_shape(x.shape))
+
+    def needs(self, after: Needs) -> Needs:
+        return Needs(pair=True, own=True)
+
+    def propagate(self, inputs: Covariances) -> Covariances:
+        shape = self.out_shape(inputs.shape)
+        space = shape[:-1]
+        dtype = inputs.nngp.dtype
+        w2, b2, q2 = (jnp.asarray(s, dtype) ** 2 for s in (self.w_std, self.b_std, self.query_std))
+
+        def matrix(k: Array) -> Array:
+            size = k[(0,) * (k.ndim - 2 * len(space))].size
+            side = round(size**0.5)
+            return k.reshape(*k.shape[: k.ndim - 2 * len(space)], side, side)
+
+        own = (inputs.nngp, inputs.nngp) if inputs.same else (inputs.xx, inputs.yy)
+        left, right = (self._scores(q2 * matrix(k)) for k in own)
+
+        def attend(k: Array, a: Array, b: Array) -> Array:
+            out = w2 * a @ matrix(k) @ jnp.swapaxes(b, -1, -2)
+            return out.reshape(*out.shape[:-2], *space, *space)
+
+        nngp = attend(inputs.nngp, left, right)
+        tangent = None
+        if inputs.ntk is not None:
+            tangent = 2 * nngp + b2 + attend(inputs.ntk, left, right)
+        return replace(
+            inputs,
+            xx=attend(inputs.xx, left, left) + b2,
+            yy=attend(inputs.yy, right, right) + b2,
+            nngp=nngp + b2,
+            ntk=tangent,
+            shape=shape,
+            gaussian=True,
+            centred=True,
+            fresh=True,
+        )
+
+    def _scores(self, g: Float[Array, "..."]) -> Float[Array, "..."]:
+        return jax.nn.softmax(g, axis=-1) if self.score == "softmax" else g

@@ -1,0 +1,115 @@
+"""Fully connected layers."""
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import ModelError
+from riesz.networks._covariances import Covariances
+from riesz.networks._laws import IID, AbstractLaw
+from riesz.networks._network import AbstractNetwork, Parameters, Shape
+from riesz.networks._parameter import Parameter, Place, Scalar
+
+
+class Dense(AbstractNetwork):
+    """x W + b along the channels, at each position with the same weights.
+
+    K -> b_std^2 + w_std^2 K and, in the tangent kernel parametrisation,
+    Theta -> b_std^2 + w_std^2 (K + Theta) (Lee et al. 2018, arXiv:1711.00165; Jacot et al. 2018,
+    arXiv:1806.07572).
+
+    **Arguments:**
+
+    - `features`: the number of outputs.
+    - `w_std`, `b_std`: entries of W have variance w_std^2 / fan_in at the start, those of b
+      b_std^2. With b_std = 0 there is no bias.
+    - `law`: of the weights, see `riesz.networks.AbstractLaw`.
+    """
+
+    features: int = eqx.field(static=True)
+    w_std: Scalar = 1.0
+    b_std: Scalar = 0.0
+    law: AbstractLaw = IID()
+
+    def __check_init__(self):
+        require_size("Dense(features)", "features", self.features)
+        require_stds("Dense", self.w_std, self.b_std)
+
+    def out_shape(self, shape: Shape) -> Shape:
+        return (*shape[:-1], self.features)
+
+    def parameters(self, shape: Shape, place: Place) -> Parameters:
+        return affine((shape[-1], self.features), self.w_std, self.b_std, self.law, place)
+
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        del key
+        return add_bias(x @ weights[0], weights)
+
+    def propagate(self, inputs: Covariances) -> Covariances:
+        outputs = random_linear(inputs, self.w_std, self.b_std)
+        return replace(outputs, shape=self.out_shape(inputs.shape))
+
+
+def affine(
+    shape: Shape, w_std: Scalar, b_std: Scalar, law: AbstractLaw, place: Place
+) -> Parameters:
+    """Weights of shape `(*fan_in, fan_out)`, and biases unless b_std is zero."""
+    *before, fan_out = shape
+    fan_in = 1
+    for n in before:
+        fan_in *= n
+    weight = Parameter(shape, fan_in, fan_out, w_std, place, law=law)
+    if isinstance(b_std, int | float) and b_std == 0:
+        return (weight,)
+    return (weight, Parameter((fan_out,), 1, fan_out, b_std, place, bias=True))
+
+
+def add_bias(x: Float[Array, "..."], weights: Any) -> Float[Array, "..."]:
+    """x plus the bias, where there is one."""
+    return x + weights[1] if len(weights) == 2 else x
+
+
+def random_linear(inputs: Covariances, w_std: Scalar, b_std: Scalar) -> Covariances:
+    """Covariances behind fresh random weights and biases, positions unchanged.
+
+    Gradients with respect to the new parameters add their own kernel to the tangent kernel.
+    """
+    w2, b2 = (jnp.asarray(s, inputs.nngp.dtype) ** 2 for s in (w_std, b_std))
+    nngp = w2 * inputs.nngp + b2
+    return replace(
+        inputs,
+        xx=w2 * inputs.xx + b2,
+        yy=w2 * inputs.yy + b2,
+        nngp=nngp,
+        ntk=None if inputs.ntk is None else nngp + w2 * inputs.ntk,
+        gaussian=True,
+        centred=True,
+        fresh=True,
+    )
+
+
+def require_size(where: str, name: str, size: int) -> None:
+    """Refuse a number of features, channels or positions that is not a positive integer."""
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise ModelError(
+            f"{name} of a layer is a positive whole number",
+            where=where,
+            expected=f"{name} >= 1",
+            found=repr(size),
+            repair="the limit of infinite width is taken by kernel(); the number is for init()",
+        )
+
+
+def require_stds(where: str, *stds: Scalar) -> None:
+    """Refuse standard deviations that are negative or not finite."""
+    for std in stds:
+        if isinstance(std, int | float) and not 0 <= std < float("inf"):
+            raise ModelError(
+                "standard deviations are finite and not negative",
+                where=f"{where}(..., w_std, b_std)",
+                expected="w_std >= 0 and b_std >= 0",
+                found=std,
+            )

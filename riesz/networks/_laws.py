@@ -1,0 +1,88 @@
+"""Laws of random weights that all have the same limit of infinite width."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import ModelError
+
+
+class AbstractLaw(eqx.Module):
+    """The law of a matrix of weights whose entries have mean zero and variance one.
+
+    The laws here are *pseudo-iid*: rows and columns are exchangeable, entries uncorrelated with
+    bounded moments. Networks with such weights have the same Gaussian limit as with independent
+    ones (Nait Saada, Naderi and Tanner 2024, arXiv:2310.16597, theorem 1).
+    """
+
+    @abstractmethod
+    def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+        """One matrix."""
+
+
+class IID(AbstractLaw):
+    """Independent standard normal entries."""
+
+    def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+        return jax.random.normal(key, (rows, columns))
+
+
+class Orthogonal(AbstractLaw):
+    """A Haar distributed semi-orthogonal matrix, scaled to entries of variance one."""
+
+    def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+        size = max(rows, columns)
+        return jnp.sqrt(size) * jax.random.orthogonal(key, size)[:rows, :columns]
+
+
+class LowRank(AbstractLaw):
+    """A product of two Gaussian matrices, of rank `fraction` times the smaller side."""
+
+    fraction: float = eqx.field(static=True)
+
+    def __check_init__(self):
+        _require_fraction("LowRank(fraction)", self.fraction)
+
+    def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+        rank = max(1, round(self.fraction * min(rows, columns)))
+        left, right = jax.random.split(key)
+        a = jax.random.normal(left, (rows, rank))
+        b = jax.random.normal(right, (rank, columns))
+        return a @ b / jnp.sqrt(rank)
+
+
+class BlockSparse(AbstractLaw):
+    """Gaussian blocks, a `fraction` of which is kept, in rows and columns randomly permuted.
+
+    The matrix is cut into `blocks` x `blocks` blocks; in each row of blocks the same number is
+    kept at random, scaled up so that entries have variance one.
+    """
+
+    fraction: float = eqx.field(static=True)
+    blocks: int = eqx.field(static=True, default=16)
+
+    def __check_init__(self):
+        _require_fraction("BlockSparse(fraction, blocks)", self.fraction)
+
+    def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
+        keys = jax.random.split(key, 4)
+        down, across = min(self.blocks, rows), min(self.blocks, columns)
+        kept = max(1, round(self.fraction * across))
+        order = jnp.argsort(jax.random.uniform(keys[0], (down, across)), axis=1)
+        mask = jnp.kron(order < kept, jnp.ones((-(-rows // down), -(-columns // across))))
+        mask = jax.random.permutation(keys[1], mask, axis=0)[:rows]
+        mask = jax.random.permutation(keys[2], mask, axis=1)[:, :columns]
+        return jax.random.normal(keys[3], (rows, columns)) * mask * (across / kept) ** 0.5
+
+
+def _require_fraction(where: str, fraction: float) -> None:
+    if not 0 < fraction <= 1:
+        raise ModelError(
+            "a fraction of the weights lies between 0 and 1",
+            where=where,
+            expected="0 < fraction <= 1",
+            found=fraction,
+        )

@@ -1,0 +1,165 @@
+"""The description of a network: one object, three readings."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._parameter import Parameter, Place
+
+if TYPE_CHECKING:
+    from riesz.networks._finite import FiniteNetwork
+    from riesz.networks._infinite import InfiniteNetwork
+
+Shape = tuple[int, ...]
+Parameters = tuple["Parameter | Parameters", ...]
+
+
+class AbstractNetwork(eqx.Module):
+    """A network as a description, without weights and without a size of its input.
+
+    `network.init(shape, key=key)` is a finite network and `network.kernel()` its limit of
+    infinite width. Descriptions compose by `>>`, print as they are written and are read back by
+    `riesz.networks.parse`. Standard deviations are leaves of the pytree, so that kernels are
+    differentiable in them; sizes are static.
+
+    Arrays of one input have shape `(*space, channels)`; there is no batch axis.
+
+    ```python
+    network = Dense(512, w_std=1.4) >> Relu() >> Dense(1)
+    model = network.init(3, key=jax.random.key(0))
+    model(jnp.ones(3))                                   # shape (1,)
+    network.kernel().ntk(jnp.ones((5, 3)))               # shape (5, 5)
+    ```
+    """
+
+    # Whether an output at one position depends on inputs at several, in a way that covariances
+    # between equal positions alone do not determine.
+    couples: ClassVar[bool] = False
+    # Whether the limit reads the variances of its input.
+    reads_variances: ClassVar[bool] = False
+
+    @abstractmethod
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape of the output for an input of this shape, channels last."""
+
+    @abstractmethod
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        """The finite network with these weights at one input."""
+
+    @abstractmethod
+    def propagate(self, inputs: Covariances) -> Covariances:
+        """The covariances of the output in the limit of infinite width."""
+
+    def parameters(self, shape: Shape, place: Place) -> Parameters:
+        """What is trained, for an input of this shape, in the order of use."""
+        del shape, place
+        return ()
+
+    def needs(self, after: Needs) -> Needs:
+        """What must be known before this network, for `after` to be known behind it."""
+        own = after.own
+        if own is not None:
+            own = own or self.couples
+        elif self.reads_variances:
+            own = False
+        return Needs(pair=after.pair or self.couples, own=own)
+
+    def __rshift__(self, after: "AbstractNetwork") -> "Chain":
+        if not isinstance(after, AbstractNetwork):
+            return NotImplemented
+        return Chain(_links(self) + _links(after))
+
+    def __str__(self) -> str:
+        from riesz.networks._text import write
+
+        return write(self)
+
+    def init(self, shape: int | Shape, *, key: PRNGKeyArray) -> "FiniteNetwork":
+        """A finite network with random weights, in the tangent kernel parametrisation.
+
+        **Arguments:**
+
+        - `shape`: of one input, `(*space, channels)`; a number of features for short.
+        - `key`: for the weights.
+
+        **Returns:** an `equinox.Module` that maps one input to one output. Weights are standard
+        normal and act multiplied by w_std / sqrt(fan_in), biases by b_std.
+        """
+        from riesz.networks._finite import initialise
+
+        return initialise(self, shape, key=key)
+
+    def kernel(self) -> "InfiniteNetwork":
+        """The kernels of the network in the limit of infinite width."""
+        from riesz.networks._infinite import InfiniteNetwork
+
+        return InfiniteNetwork(self)
+
+
+class Chain(AbstractNetwork):
+    """Networks one after the other, written with `>>`."""
+
+    links: tuple[AbstractNetwork, ...]
+
+    def out_shape(self, shape: Shape) -> Shape:
+        for link in self.links:
+            shape = link.out_shape(shape)
+        return shape
+
+    def parameters(self, shape: Shape, place: Place) -> Parameters:
+        trained = [bool(jax.tree.leaves(p)) for p in self._parameters(shape, [place] * len(self))]
+        places = [
+            place._replace(
+                first=place.first and not any(trained[:i]),
+                last=place.last and not any(trained[i + 1 :]),
+            )
+            for i in range(len(self))
+        ]
+        return self._parameters(shape, places)
+
+    def _parameters(self, shape: Shape, places: list[Place]) -> Parameters:
+        out = []
+        for link, place in zip(self.links, places, strict=True):
+            out.append(link.parameters(shape, place))
+            shape = link.out_shape(shape)
+        return tuple(out)
+
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        for i, (link, own) in enumerate(zip(self.links, weights, strict=True)):
+            x = link.apply(own, x, None if key is None else jax.random.fold_in(key, i))
+        return x
+
+    def needs(self, after: Needs) -> Needs:
+        for link in reversed(self.links):
+            after = link.needs(after)
+        return after
+
+    def propagate(self, inputs: Covariances) -> Covariances:
+        for link in self.links:
+            inputs = link.propagate(inputs)
+        return inputs
+
+    def __len__(self) -> int:
+        return len(self.links)
+
+
+class Identity(AbstractNetwork):
+    """The output is the input."""
+
+    def out_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        del weights, key
+        return x
+
+    def propagate(self, inputs: Covariances) -> Covariances:
+        return inputs
+
+
+def _links(network: AbstractNetwork) -> tuple[AbstractNetwork, ...]:
+    return network.links if isinstance(network, Chain) else (network,)
