@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -61,7 +60,7 @@ class Sum(AbstractNetwork):
         return tuple(b.parameters(shape, place) for b in self.branches)
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
-        return sum(_each(self.branches, weights, x, key))
+        return reduce(jnp.add, _each(self.branches, weights, x, key))
 
     def needs(self, after: Needs) -> Needs:
         return reduce(_both, (b.needs(after) for b in self.branches))

@@ -68,7 +68,7 @@ def affine(
 
 
 def add_bias(x: Float[Array, "..."], weights: Any) -> Float[Array, "..."]:
-    """x plus the bias, where there is one."""
+    """Add the bias to x, where there is one."""
     return x + weights[1] if len(weights) == 2 else x
 
 

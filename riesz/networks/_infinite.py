@@ -13,12 +13,10 @@ from riesz.kernels._kernel import Inputs
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._network import AbstractNetwork, Chain, Shape
-from riesz.networks._parameter import Place
-from riesz.networks._text import write
 from riesz.networks._tiles import symmetric, tiled
 
 # Entries of one covariance in a tile: a few arrays of this size fit the cache of one core.
-_TILE = 2**15
+_TILE = 2**16
 
 
 class Limits(NamedTuple):

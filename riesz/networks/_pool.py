@@ -91,7 +91,8 @@ class AveragePool(AbstractNetwork):
 
         def transform(k: Array, full: bool) -> Array:
             if not full:  # read by nobody after, but shapes must agree
-                return k[(..., *(slice(0, n // w) for n, w in zip(k.shape[-axes:], self.window)))]
+                kept = zip(k.shape[k.ndim - axes :], self.window, strict=True)
+                return k[(..., *(slice(0, n // w) for n, w in kept))]
             return both_sides(self._means, k, axes)
 
         return inputs.linear(transform, shape=self.out_shape(inputs.shape))

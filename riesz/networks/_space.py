@@ -1,6 +1,7 @@
 """Maps of positions and what they do to covariances."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Literal
 
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ Shape = tuple[int, ...]
 
 
 def pad(x: Array, axis: int, window: int, padding: Padding) -> Array:
-    """x with the margin that a window along one axis needs."""
+    """Add the margin that a window along one axis needs to x."""
     if padding == "valid" or window == 1:
         return x
     margin = ((window - 1) // 2, window // 2)
@@ -36,7 +37,7 @@ def window_mean(
         for axis in moving:
             k = pad(k, axis, width, padding)
         length = k.shape[moving[0]] - width + 1
-        k = sum(_slices(k, moving, c, length) for c in range(width)) / width
+        k = reduce(jnp.add, [_slices(k, moving, c, length) for c in range(width)]) / width
     return k
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from riesz.errors import ModelError
 from riesz.networks._network import AbstractNetwork, Chain
@@ -20,7 +21,7 @@ def write(part: Any) -> str:
         return " >> ".join(write(link) for link in part.links)
     if dataclasses.is_dataclass(part):
         return f"{type(part).__name__}({', '.join(_arguments(part))})"
-    if isinstance(part, jax.core.Tracer):
+    if isinstance(part, Tracer):
         return "..."
     if isinstance(part, jax.Array | np.ndarray):
         return repr(np.asarray(part).tolist())

@@ -53,7 +53,7 @@ def tiled(
 
 
 def symmetric(k: Float[Array, "n n ..."], diagonal: Float[Array, " n ..."]) -> Array:
-    """k with its upper triangle mirrored and the given diagonal."""
+    """Mirror the upper triangle of k and set its diagonal."""
     n = len(k)
     above = np.less.outer(np.arange(n), np.arange(n))
     above = above.reshape(n, n, *[1] * (k.ndim - 2))
@@ -62,13 +62,13 @@ def symmetric(k: Float[Array, "n n ..."], diagonal: Float[Array, " n ..."]) -> A
 
 
 def _filled(x: Array, length: int) -> Array:
-    """x with its last entry repeated up to this length."""
+    """Repeat the last entry of x up to this length."""
     missing = length - len(x)
     return jnp.concatenate([x, jnp.repeat(x[-1:], missing, axis=0)]) if missing else x
 
 
 def _exchanged(k: Array, start: int) -> Array:
-    """k with the two axes from `start` exchanged, and the halves of the axes after them."""
+    """Exchange two axes of k from `start` on, and the halves of the axes after them."""
     half = (k.ndim - start - 2) // 2
     first = list(range(start + 2, start + 2 + half))
     second = list(range(start + 2 + half, k.ndim))
