@@ -20,11 +20,7 @@ class AbstractMarginal(eqx.Module):
     """
 
     mean: eqx.AbstractVar[Field]
-
-    @property
-    @abstractmethod
-    def variance(self) -> Field:
-        """The variance of each value."""
+    variance: eqx.AbstractVar[Field]
 
     @property
     @abstractmethod

@@ -1,0 +1,150 @@
+"""Gaussian processes, and conditioning on linear functionals of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import DataError
+from riesz.functions import Function
+from riesz.kernels import AbstractKernel
+from riesz.processes._compiled import compiled
+from riesz.processes._draws import draw_normal
+from riesz.processes._functionals import Inputs
+from riesz.processes._gaussian_posterior import GaussianPosterior
+from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._leaves import as_traced
+from riesz.processes._marginals import Normal
+from riesz.processes._observations import AbstractObservation
+from riesz.processes._process import AbstractProcess, On
+from riesz.processes._solvers import AbstractSolver, Cholesky
+from riesz.processes._system import System
+
+Observations = AbstractObservation | Sequence[AbstractObservation]
+Mean = float | Float[Array, ""] | Callable[[Inputs], Float[Array, "n c"]]
+
+
+class GaussianProcess(AbstractProcess):
+    """A Gaussian process: every finite set of values is jointly normal.
+
+    Cov(f(x), f(y)) = k(x, y). Channels are independent and share mean and kernel, unless the
+    mean is a function.
+
+    **Arguments:**
+
+    - `kernel`: the covariance k.
+    - `mean`: a number, or a function of inputs `(n, *features)` with values `(n, channels)`.
+    - `channels`: the number of outputs.
+
+    ```python
+    prior = GaussianProcess(2.0 * Matern(2.5, length_scale=0.3))
+    posterior = prior.condition([Values(x, y, noise=0.1), Integrals(grid, grid.weights[None], m)])
+    law = posterior.marginal(on=grid)
+    law.mean, law.standard_deviation              # functions on the grid
+    ```
+    """
+
+    kernel: AbstractKernel
+    mean: Mean
+    channels: int = eqx.field(static=True)
+
+    def __init__(self, kernel: AbstractKernel, mean: Mean = 0.0, channels: int = 1):
+        self.kernel = kernel
+        self.mean = mean if callable(mean) else jnp.asarray(mean, float)
+        self.channels = channels
+
+    def mean_at(self, x: Inputs) -> Float[Array, "n c"]:
+        """The mean at inputs."""
+        if not callable(self.mean):
+            return jnp.full((x.shape[0], self.channels), jnp.asarray(self.mean, x.dtype))
+        values = self.mean(x)
+        if values.shape != (x.shape[0], self.channels):
+            raise DataError(
+                "the mean of a process gives one row of values an input, one column a channel",
+                where="GaussianProcess(kernel, mean, channels)",
+                expected=f"shape {(x.shape[0], self.channels)}",
+                found=f"shape {values.shape}",
+                repair="mean(x) takes all inputs (n, *features); set channels to its columns",
+            )
+        return values
+
+    def sample(
+        self, n: int, *, on: On, key: PRNGKeyArray
+    ) -> Function | Float[Array, "n points channels"]:
+        """Independent draws, by an eigendecomposition: O(points^3) work."""
+        x = inputs_of(on)
+        return fields_on(_draw(self, as_traced(self.kernel, x.dtype), x, n, key), on)
+
+    def marginal(self, *, on: On, joint: bool = False) -> Normal:
+        x = inputs_of(on)
+        mean, variance, covariance = _law(self, as_traced(self.kernel, x.dtype), x, joint)
+        return Normal(field_on(mean, on), field_on(variance, on), covariance)
+
+    def condition(
+        self, observations: Observations, solver: AbstractSolver | None = None
+    ) -> GaussianPosterior:
+        """The process given observations.
+
+        **Arguments:**
+
+        - `observations`: `Values`, `Derivatives`, `Integrals`, or a sequence of them.
+        - `solver`: `Cholesky()` when absent; `ConjugateGradients()` or `InducingPoints(points)`.
+
+        **Raises:** `DataError` for observations with another number of channels, and what the
+        solver raises.
+        """
+        listed = as_sequence(observations)
+        solver = solver or Cholesky()
+        return GaussianPosterior(self, listed, solver, solver.solve(self.system(listed)))
+
+    def log_evidence(
+        self, observations: Observations, solver: AbstractSolver | None = None
+    ) -> Float[Array, ""]:
+        """The log density of the observed values, or the lower bound of `InducingPoints`.
+
+        Differentiable with respect to the leaves of the kernel and the noise, and NaN where the
+        covariance is not positive definite.
+        """
+        return (solver or Cholesky()).log_evidence(self.system(as_sequence(observations)))
+
+    def system(self, observations: tuple[AbstractObservation, ...]) -> System:
+        """The linear system of conditioning on these observations."""
+        for o in observations:
+            if o.values.shape[1] != self.channels:
+                raise DataError(
+                    "observations have another number of channels than the process",
+                    where="GaussianProcess.condition(observations)",
+                    expected=f"{self.channels} columns of values",
+                    found=f"{o.values.shape[1]} in {type(o).__name__}",
+                    repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
+                )
+        return System(self.kernel, self.mean_at, observations)
+
+
+def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:
+    """One observation or several, as a tuple."""
+    several = isinstance(observations, Sequence)
+    listed = tuple(observations) if several else (observations,)
+    if not listed or not all(isinstance(o, AbstractObservation) for o in listed):
+        raise DataError(
+            "a process is conditioned on observations",
+            where="condition(observations)",
+            expected="Values, Derivatives or Integrals, or a sequence of them",
+            found=", ".join(type(o).__name__ for o in listed) or "an empty sequence",
+            repair="Values(points, values, noise) for values at points",
+        )
+    return listed
+
+
+@compiled
+def _draw(process: GaussianProcess, kernel: AbstractKernel, x: Inputs, n: int, key: PRNGKeyArray):
+    return draw_normal(process.mean_at(x), kernel(x), n, key)
+
+
+@compiled
+def _law(process: GaussianProcess, kernel: AbstractKernel, x: Inputs, joint: bool):
+    mean = process.mean_at(x)
+    variance = jnp.broadcast_to(kernel.diagonal(x)[:, None], mean.shape)
+    return mean, variance, kernel(x) if joint else None

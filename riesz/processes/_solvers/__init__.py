@@ -1,0 +1,5 @@
+"""Ways to condition a Gaussian process."""
+
+from riesz.processes._solvers._cholesky import Cholesky as Cholesky
+from riesz.processes._solvers._solver import AbstractSolution as AbstractSolution
+from riesz.processes._solvers._solver import AbstractSolver as AbstractSolver

@@ -1,0 +1,119 @@
+"""A Cholesky factorisation of a large matrix in place, by LAPACK on the host."""
+
+import os
+from typing import ClassVar
+
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+import numpy as np
+import scipy.linalg
+from jaxtyping import Array, Bool, Float
+
+from riesz.domains._discretization import traced
+from riesz.errors import SolverError
+from riesz.processes._compiled import compiled
+from riesz.processes._functionals import AbstractFunctionals, cross_all
+from riesz.processes._observations import AbstractObservation
+from riesz.processes._solvers._indefinite import indefinite_error, rounding
+from riesz.processes._solvers._solver import AbstractSolution
+from riesz.processes._system import BLOCK_FLOATS, System
+
+_DIAGNOSED = 2000  # rows of an indefinite matrix whose eigenvalues are computed
+
+
+class HostCholeskySolution(AbstractSolution):
+    """The factor L of K = L L^T in the lower triangle of a NumPy array, and K^-1 residual."""
+
+    basis: tuple[AbstractFunctionals, ...]
+    weights: Float[Array, "b c"]
+    quadratic: Float[Array, ""]
+    converged: Bool[Array, ""]
+    factor: Float[np.ndarray, "b b"] | Float[Array, "b b"]
+    on_host: ClassVar[bool] = True
+
+    def factors(self, cross):
+        if traced(cross, self.factor):
+            white = jsl.solve_triangular(self.factor, cross, lower=True)
+        else:
+            white = _solve_triangular(self.factor, np.array(cross, order="F"))
+        return white, white
+
+
+def host_cholesky(system: System) -> HostCholeskySolution:
+    """Build the matrix by blocks of columns, factorise it where it lies, and solve."""
+    rows, dtype = system.residual.shape[0], np.dtype(system.residual.dtype)
+    _require_memory(rows, dtype)
+    matrix = _assemble(system, rows, dtype)
+    diagonal = matrix.diagonal().copy()
+    (potrf,) = scipy.linalg.get_lapack_funcs(("potrf",), dtype=dtype)
+    factor, failed = potrf(matrix, lower=1, clean=0, overwrite_a=1)
+    pivots = np.square(factor.diagonal())
+    weak = pivots <= rounding(float(diagonal.max()), rows, dtype)
+    if failed or weak.any():
+        row = failed - 1 if failed else int(np.flatnonzero(weak)[0])
+        raise indefinite_error(system, _around(row, factor, diagonal), dtype)
+    white = _solve_triangular(factor, np.array(system.residual, order="F"))
+    quadratic = np.square(white).sum()
+    weights = _solve_triangular(factor, white, transposed=True)
+    return HostCholeskySolution(
+        system.observations,
+        jnp.asarray(weights),
+        jnp.asarray(quadratic),
+        jnp.asarray(True),
+        factor,
+    )
+
+
+def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
+    matrix = np.empty((rows, rows), dtype, order="F")
+    width, first = max(1, BLOCK_FLOATS // rows), 0
+    for o in system.observations:
+        count = o.values.shape[0]
+        size = min(width, count)
+        for start in range(0, count, size):
+            start = min(start, count - size)  # the last block overlaps the one before
+            columns = _columns(system, o.rows(slice(start, start + size)))
+            matrix[:, first + start : first + start + size] = columns
+        first += count
+    np.fill_diagonal(matrix, _diagonal(system))
+    return matrix
+
+
+@compiled
+def _columns(system: System, part: AbstractObservation) -> Float[Array, "m w"]:
+    return cross_all(system.kernel, system.observations, part)
+
+
+@compiled
+def _diagonal(system: System) -> Float[Array, " m"]:
+    return system.prior_variances() + system.variances
+
+
+def _solve_triangular(factor: np.ndarray, right: np.ndarray, transposed: bool = False):
+    """L^-1 right or L^-T right, in the memory of `right`, which is in Fortran order."""
+    (trsm,) = scipy.linalg.get_blas_funcs(("trsm",), dtype=factor.dtype)
+    return trsm(1.0, factor, right, lower=1, trans_a=int(transposed), overwrite_b=1)
+
+
+def _around(row: int, factor: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    """The principal part of the matrix of this row and those it is most correlated with.
+
+    Factorising in the lower triangle has left the matrix in the upper one.
+    """
+    nearest = np.argsort(-np.abs(factor[:row, row]))[: _DIAGNOSED - 1]
+    index = np.append(np.sort(nearest), row)
+    upper = np.triu(factor[np.ix_(index, index)], 1)
+    return upper + upper.T + np.diag(diagonal[index])
+
+
+def _require_memory(rows: int, dtype: np.dtype) -> None:
+    needed = rows**2 * dtype.itemsize
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > 0.9 * present:
+        raise SolverError(
+            "the covariance matrix of the observations does not fit the memory of this machine",
+            where="GaussianProcess.condition(observations)",
+            expected=f"at most {present / 2**30:.1f} GiB",
+            found=f"{needed / 2**30:.1f} GiB for {rows} observations in {dtype}",
+            repair="use solver=ConjugateGradients() or solver=InducingPoints(points)",
+        )
