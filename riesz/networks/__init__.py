@@ -23,7 +23,13 @@ from riesz.networks._network import Chain as Chain
 from riesz.networks._network import Identity as Identity
 from riesz.networks._normalisation import Dropout as Dropout
 from riesz.networks._normalisation import LayerNorm as LayerNorm
+from riesz.networks._operators import AbstractOperatorNetwork as AbstractOperatorNetwork
+from riesz.networks._operators import DeepONet as DeepONet
+from riesz.networks._operators import FiniteDeepONet as FiniteDeepONet
+from riesz.networks._operators import FiniteSpectralOperator as FiniteSpectralOperator
+from riesz.networks._operators import SpectralOperator as SpectralOperator
 from riesz.networks._pool import AveragePool as AveragePool
 from riesz.networks._pool import Flatten as Flatten
 from riesz.networks._pool import GlobalAveragePool as GlobalAveragePool
+from riesz.networks._spectral_conv import SpectralConv as SpectralConv
 from riesz.networks._text import parse as parse
