@@ -1,0 +1,195 @@
+"""Tangent kernels of many inputs, by blocks of inputs and of rows of the Jacobian."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from riesz.kernels._blocks import blocked, blocks, largest, length
+from riesz.kernels._empirical_contractions import AbstractContraction, activations
+from riesz.kernels._empirical_model import Leaves, Output
+
+
+class Plan(NamedTuple):
+    """How many inputs, and how many rows of their Jacobians, are worked on at once."""
+
+    members: int
+    rows: int
+    outputs: int
+    dtype: Any
+
+    @classmethod
+    def of(cls, contraction: AbstractContraction, x: PyTree) -> "Plan":
+        """The plan for a batch x. Rows are chosen first: those of one input share a pass."""
+        one = member(x)
+        output = jax.eval_shape(contraction.output, contraction.leaves, one)
+        floats = contraction.floats(one)
+        rows = largest(output.size, lambda c: floats(1, c))
+        members = largest(length(x), lambda b: floats(b, rows))
+        return cls(members, rows, output.size, output.dtype)
+
+    def sum(self, part: Callable[[Float[Array, "c o"]], Array]) -> Array:
+        """The sum of `part` over the rows of the identity."""
+        if self.rows == self.outputs:
+            return part(jnp.eye(self.outputs, dtype=self.dtype))
+        count = -(-self.outputs // self.rows)
+
+        def rows(start):  # those past the last are zero
+            return jax.nn.one_hot(start + jnp.arange(self.rows), self.outputs, dtype=self.dtype)
+
+        def add(total, start):
+            return total + part(rows(start)), None
+
+        starts = self.rows * jnp.arange(1, count)
+        return jax.lax.scan(add, part(rows(0)), starts)[0]
+
+
+def member(x: PyTree) -> PyTree:
+    """The shapes of one member of a batch."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), x)
+
+
+def output_shape(f: Callable[[Leaves, Any], Array], leaves: Leaves, x: PyTree) -> tuple[int, ...]:
+    """The shape of the output for each member of a batch."""
+    return jax.eval_shape(f, leaves, member(x)).shape
+
+
+def outer(
+    inner: Callable[[Any, Any], Array],
+    left: Callable[[Any], Any],
+    right: Callable[[Any], Any],
+    x: PyTree,
+    y: PyTree,
+    members: int,
+) -> Float[Array, "n m *out"]:
+    """`inner(left(x_i), right(y_j))` for all pairs."""
+
+    def rows(xs):
+        lefts = jax.vmap(left)(xs)
+
+        def columns(ys):
+            rights = jax.vmap(right)(ys)
+            return jax.vmap(lambda b: jax.vmap(lambda a: inner(a, b))(lefts))(rights)
+
+        return jnp.swapaxes(blocked(columns, y, members), 0, 1)
+
+    return blocked(rows, x, members)
+
+
+@eqx.filter_jit
+def gram(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m"]:
+    """The traces of the blocks of J(x) J(y)^T."""
+    plan = Plan.of(contraction, x)
+
+    def part(rows):
+        def left(a):
+            return contraction.left(a, rows)
+
+        def right(b):
+            return contraction.right(b, rows)
+
+        return outer(contraction.inner, left, right, x, y, plan.members)
+
+    return plan.sum(part)
+
+
+@eqx.filter_jit
+def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
+    """The squared norms of J(x)."""
+    plan = Plan.of(contraction, x)
+
+    def part(rows):
+        def one(a):
+            return contraction.inner(contraction.left(a, rows), contraction.right(a, rows))
+
+        return blocked(jax.vmap(one), x, plan.members)
+
+    return plan.sum(part)
+
+
+@eqx.filter_jit
+def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m o q"]:
+    """J(x) J(y)^T."""
+    o, q = (jax.eval_shape(contraction.output, contraction.leaves, member(z)) for z in (x, y))
+    floats = contraction.floats(member(x))
+
+    def left(a):
+        rows = jnp.eye(o.size, dtype=o.dtype)[:, None]
+        return jax.vmap(lambda row: contraction.left(a, row))(rows)
+
+    def right(b):
+        rows = jnp.eye(q.size, dtype=q.dtype)[:, None]
+        return jax.vmap(lambda row: contraction.right(b, row))(rows)
+
+    def inner(lefts, rights):
+        return jax.vmap(lambda a: jax.vmap(lambda b: contraction.inner(a, b))(rights))(lefts)
+
+    members = largest(length(x), lambda b: o.size * floats(b, q.size))
+    return outer(inner, left, right, x, y, members)
+
+
+@eqx.filter_jit
+def weighted(
+    contraction: AbstractContraction,
+    x: PyTree,
+    e: Float[Array, "n o"],
+    y: PyTree,
+    f: Float[Array, "m o"],
+) -> Float[Array, "n m"]:
+    """e_i J(x_i) J(y_j)^T f_j: one row of the Jacobian for each input."""
+    floats = contraction.floats(member(x))
+    members = largest(length(x), lambda b: floats(b, 1))
+
+    def left(pair):
+        return contraction.left(*pair)
+
+    def right(pair):
+        return contraction.right(*pair)
+
+    return outer(contraction.inner, left, right, (x, e[:, None]), (y, f[:, None]), members)
+
+
+@eqx.filter_jit
+def weighted_diagonal(
+    contraction: AbstractContraction, x: PyTree, e: Float[Array, "n o"]
+) -> Float[Array, " n"]:
+    """The diagonal of `weighted` with equal halves."""
+    floats = contraction.floats(member(x))
+
+    def one(pair):
+        return contraction.inner(contraction.left(*pair), contraction.right(*pair))
+
+    members = largest(length(x), lambda b: floats(b, 1))
+    return blocked(jax.vmap(one), (x, e[:, None]), members)
+
+
+@eqx.filter_jit
+def matvec(
+    f: Output, leaves: Leaves, x: PyTree, y: PyTree, v: Float[Array, "m o"]
+) -> Float[Array, "n o"]:
+    """J(x) sum_j J(y_j)^T v_j, by one pass back through y and one forward through x."""
+
+    def many(p, xs):
+        return jax.vmap(lambda one: f(p, one))(xs)
+
+    def size(z):
+        computed = activations(f, leaves, member(z))
+        return largest(length(z), lambda b: b * computed)
+
+    def pull(total, block):
+        ys, vs = block
+        _, back = jax.vjp(lambda p: many(p, ys), leaves)
+        return jax.tree.map(jnp.add, total, back(vs)[0]), None
+
+    ys, vs = blocks((y, v), size(y))
+    real = jnp.arange(vs.shape[0] * vs.shape[1]).reshape(vs.shape[:2]) < length(y)
+    vs = jnp.where(real[..., None], vs, 0)
+    direction, _ = jax.lax.scan(pull, jax.tree.map(jnp.zeros_like, leaves), (ys, vs))
+
+    def push(xs):
+        return jax.jvp(lambda p: many(p, xs), (leaves,), (direction,))[1]
+
+    return blocked(push, x, size(x))

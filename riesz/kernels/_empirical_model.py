@@ -1,0 +1,88 @@
+"""A model as a map from parameters and an input to numbers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from riesz.errors import ModelError
+from riesz.functions import Function
+from riesz.operators import Constant, trainable
+
+Leaves = tuple[Array, ...]
+Output = Callable[[Leaves, PyTree], Float[Array, " o"]]
+
+
+class Parametrised(eqx.Module):
+    """A model, split into its trained parameters and the rest.
+
+    The parameters are held as constants: to whoever holds this they are data, not something
+    to fit.
+    """
+
+    parameters: tuple[Constant, ...]
+    rest: PyTree
+    structure: Any = eqx.field(static=True)
+
+    def __init__(self, model: PyTree):
+        trained, self.rest = eqx.partition(model, trainable(model))
+        leaves, self.structure = jax.tree.flatten(trained)
+        if not leaves or any(jnp.iscomplexobj(leaf) for leaf in leaves):
+            raise ModelError(
+                "a tangent kernel needs a model with real parameters",
+                where=type(model).__name__,
+                expected="a pytree with floating point arrays, the trained parameters",
+                found="complex parameters" if leaves else "no trained parameters",
+                repair="hold complex numbers as two real arrays"
+                if leaves
+                else "give an equinox.Module with weights, not the function it computes",
+            )
+        self.parameters = tuple(Constant(leaf) for leaf in leaves)
+
+    @property
+    def leaves(self) -> Leaves:
+        """The parameters, one array a leaf."""
+        return tuple(constant.value for constant in self.parameters)
+
+    def model(self, leaves: Leaves) -> Any:
+        """The model with these parameters."""
+        return eqx.combine(jax.tree.unflatten(self.structure, leaves), self.rest)
+
+    def values(self, leaves: Leaves, x: PyTree) -> Float[Array, "*out"]:
+        """The numbers in the output at one input."""
+        return values_of(self.model(leaves)(x))
+
+    def vector(self, leaves: Leaves, x: PyTree) -> Float[Array, " o"]:
+        """The output as a vector."""
+        return self.values(leaves, x).reshape(-1)
+
+    def averaged(self, leaves: Leaves, x: PyTree) -> Float[Array, " o"]:
+        """The output as a vector whose squared length is the average of its squares.
+
+        Over an array that is the mean of its entries; over a function the integral by the
+        quadrature weights, divided by the volume and the number of channels.
+        """
+        output = self.model(leaves)(x)
+        values = values_of(output)
+        if not isinstance(output, Function):
+            return values.reshape(-1) / values.size**0.5
+        weights = output.discretization.weights.astype(values.dtype)
+        share = weights / (weights.sum() * values.shape[-1])
+        return (values * jnp.sqrt(share)[..., None]).reshape(-1)
+
+
+def values_of(output: Any) -> Float[Array, "*out"]:
+    """The values of a function, or the array itself."""
+    values = output.values if isinstance(output, Function) else output
+    if not eqx.is_inexact_array(values) or jnp.iscomplexobj(values):
+        raise ModelError(
+            "a model returns one array of real numbers or one Function",
+            where="model(x)",
+            expected="a floating point array or a riesz.functions.Function",
+            found=f"dtype {values.dtype}" if eqx.is_array(values) else type(values).__name__,
+            repair="wrap the model in a module that returns the part to differentiate",
+        )
+    return values

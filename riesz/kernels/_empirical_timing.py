@@ -1,0 +1,59 @@
+"""Which order of contraction is fastest, measured."""
+
+import time
+from functools import lru_cache
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from riesz.kernels._empirical_contractions import METHODS, Method, contraction
+from riesz.kernels._empirical_gram import gram
+from riesz.kernels._empirical_model import Parametrised
+
+MEMBERS = 64  # inputs that are timed, at most
+
+
+def fastest(model: Parametrised, x: PyTree, y: PyTree) -> Method:
+    """The fastest order at inputs of these shapes: timed once, then remembered.
+
+    Only shapes enter, so that it is the same inside compiled code.
+    """
+    arrays, rest = eqx.partition((model, x, y), eqx.is_array)
+    leaves, structure = jax.tree.flatten((arrays[0], *(jax.tree.map(_few, z) for z in arrays[1:])))
+    shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
+    others = jax.tree.flatten(rest)
+    return _timed(shapes, structure, tuple(others[0]), others[1], jax.default_backend())
+
+
+def _few(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((min(MEMBERS, leaf.shape[0]), *leaf.shape[1:]), leaf.dtype)
+
+
+@lru_cache(maxsize=256)
+def _timed(shapes, structure, others, other_structure, backend) -> Method:
+    random = np.random.default_rng(0)
+
+    def filled(shape):
+        if np.issubdtype(shape.dtype, np.floating):
+            return random.normal(size=shape.shape).astype(shape.dtype)
+        return np.zeros(shape.shape, shape.dtype)
+
+    with jax.ensure_compile_time_eval():  # also while a caller is being traced
+        arrays = jax.tree.unflatten(structure, [jax.numpy.asarray(filled(s)) for s in shapes])
+        rest = jax.tree.unflatten(other_structure, others)
+        model, x, y = eqx.combine(arrays, rest)
+        return min(METHODS, key=lambda method: _seconds(method, model, x, y))
+
+
+def _seconds(method: Method, model: Parametrised, x: PyTree, y: PyTree) -> float:
+    """The least of three times, compilation left out."""
+    parts = contraction(method, model.averaged, model.leaves)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        gram(parts, x, y).block_until_ready()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
