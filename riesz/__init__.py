@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from . import domains as domains
     from . import errors as errors
     from . import functions as functions
+    from . import kernels as kernels
+    from . import networks as networks
     from . import operators as operators
     from . import papers as papers
     from . import problems as problems
+    from . import processes as processes
     from . import testing as testing
     from ._calibrate import calibrate as calibrate
     from ._data import open_pairs as open_pairs
@@ -41,11 +44,14 @@ _PUBLIC = {
     "fit": "riesz._fit:fit",
     "functions": "riesz.functions",
     "input_range": "riesz._io:input_range",
+    "kernels": "riesz.kernels",
     "load": "riesz._io:load",
+    "networks": "riesz.networks",
     "open_pairs": "riesz._data:open_pairs",
     "operators": "riesz.operators",
     "papers": "riesz.papers",
     "problems": "riesz.problems",
+    "processes": "riesz.processes",
     "read_card": "riesz._io:read_card",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",

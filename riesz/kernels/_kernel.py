@@ -7,8 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz.kernels._inputs import Scalar, hyperparameter, require_positive
+
 Inputs = Float[Array, "n *features"]
-Scalar = float | Float[Array, ""]
+Others = Float[Array, "m ..."]
 
 
 class AbstractKernel(eqx.Module):
@@ -25,7 +27,7 @@ class AbstractKernel(eqx.Module):
     """
 
     @abstractmethod
-    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         """The Gram matrix k(x_i, y_j); without `y` that of x with itself.
 
         Without `y` the matrix is symmetric to the last bit and its diagonal is `diagonal(x)`,
@@ -54,7 +56,7 @@ class Sum(AbstractKernel):
     left: AbstractKernel
     right: AbstractKernel
 
-    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return self.left(x, y) + self.right(x, y)
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
@@ -67,7 +69,7 @@ class Product(AbstractKernel):
     left: AbstractKernel
     right: AbstractKernel
 
-    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return self.left(x, y) * self.right(x, y)
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
@@ -78,9 +80,12 @@ class Scaled(AbstractKernel):
     """variance k(x, y)."""
 
     kernel: AbstractKernel
-    variance: Scalar
+    variance: Scalar = eqx.field(converter=hyperparameter)
 
-    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+    def __check_init__(self):
+        require_positive(self, "variance")
+
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return jnp.asarray(self.variance, x.dtype) * self.kernel(x, y)
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:

@@ -9,8 +9,10 @@ from jaxtyping import PRNGKeyArray
 
 from riesz.domains import AbstractAxis, Grid, Interval, Space
 from riesz.domains._axes import lagrange
-from riesz.functions import AbstractSymmetry, Function, SquaredExponential, random_field
+from riesz.functions import AbstractSymmetry, Function
+from riesz.kernels import SquaredExponential
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.processes import random_field
 
 
 class Antiderivative(AbstractProblem):
@@ -50,7 +52,7 @@ class Antiderivative(AbstractProblem):
     def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """A draw of the stationary Gaussian field."""
         field = random_field(self.input_space, SquaredExponential(self.length_scale))
-        return field.sample(grid, key=key)
+        return field.draw(grid, key=key)
 
     def solution(self, a: Function) -> Solution:
         """Integrate from 0 to every node."""

@@ -9,19 +9,12 @@ from jaxtyping import Array, Bool, Complex, Float, PRNGKeyArray
 
 from riesz.domains import Grid, Interval, Space, Torus
 from riesz.errors import DataError
-from riesz.functions import (
-    AbstractCovariance,
-    AbstractSymmetry,
-    Function,
-    PowerSpectrum,
-    Reflection,
-    SquaredExponential,
-    Translation,
-    random_field,
-)
+from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
+from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._etdrk import integrate
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
 from riesz.problems._spectral import decayed, product_shape, to_grid, to_modes, wave_numbers
+from riesz.processes import random_field
 
 # Shocks are viscosity / speed wide, and a wave crosses one in viscosity / speed^2.
 _STEPS_A_SHOCK = 2.0
@@ -68,7 +61,7 @@ class Burgers(AbstractProblem):
     steps: int | None = eqx.field(static=True, default=None)
     modes: int | None = eqx.field(static=True, default=None)
     speed: float = eqx.field(static=True, default=2.0)
-    covariance: AbstractCovariance | None = None
+    covariance: AbstractSpectrum | None = None
 
     def __check_init__(self):
         counts = [c for c in (self.steps, self.modes) if c is not None]
@@ -103,12 +96,12 @@ class Burgers(AbstractProblem):
     def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """One initial state."""
         covariance = self.covariance or PowerSpectrum(625.0, 5.0, 2.0, zero_mean=True)
-        return random_field(self.input_space, covariance, "periodic").sample(grid, key=key)
+        return random_field(self.input_space, covariance, "periodic").draw(grid, key=key)
 
     def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """An analytic initial state: Gaussian, with covariance exp(-r^2 / (2 0.2^2))."""
         field = random_field(self.input_space, SquaredExponential(0.2), "periodic")
-        return field.sample(grid, key=key)
+        return field.draw(grid, key=key)
 
     def solution(self, a: Function) -> Solution:
         """The state at `time` on the grid of the initial state, or the trajectory."""

@@ -8,19 +8,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.domains import AbstractDomain, Box, Grid, Space
 from riesz.errors import DataError
-from riesz.functions import (
-    AbstractCovariance,
-    AbstractSymmetry,
-    Function,
-    PowerSpectrum,
-    Reflection,
-    SquaredExponential,
-    Transposition,
-    random_field,
-)
+from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
+from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
 from riesz.problems._finite_volumes import FiniteVolumes
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.processes import random_field
 
 # Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
 _WAVES = 128
@@ -53,7 +46,7 @@ class Darcy(AbstractProblem):
     zero_boundary = True
     law: str = eqx.field(static=True, default="piecewise")
     values: tuple[float, float] = eqx.field(static=True, default=(12.0, 3.0))
-    covariance: AbstractCovariance | None = None
+    covariance: AbstractSpectrum | None = None
     source: float | Callable[[Array, Array], Array] = eqx.field(static=True, default=1.0)
     domain: AbstractDomain = eqx.field(static=True, default=Box((0, 0), (1, 1)))
     nodes: str = eqx.field(static=True, default="vertex")
@@ -98,7 +91,7 @@ class Darcy(AbstractProblem):
             return self.smooth_input(grid, key=key)
         covariance = self.covariance or PowerSpectrum(1.0, 3.0, 2.0, zero_mean=True)
         field = random_field(self.input_space, covariance, "neumann", waves=_WAVES)
-        values = field.sample(grid, key=key).values
+        values = field.draw(grid, key=key).values
         high, low = (jnp.asarray(v, values.dtype) for v in self.values)
         return Function(jnp.where(values >= 0, high, low), grid, self.input_space)
 
@@ -107,7 +100,7 @@ class Darcy(AbstractProblem):
         lognormal = self.law == "lognormal" and self.covariance is not None
         covariance = self.covariance if lognormal else SquaredExponential(0.2)
         field = random_field(self.input_space, covariance or SquaredExponential(0.2))
-        return Function(jnp.exp(field.sample(grid, key=key).values), grid, self.input_space)
+        return Function(jnp.exp(field.draw(grid, key=key).values), grid, self.input_space)
 
     def solution(self, a: Function) -> Solution:
         """The pressure on the nodes of the coefficient. A coefficient must be positive."""

@@ -11,19 +11,12 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from riesz.domains import Grid, Space, Torus
 from riesz.errors import DataError
-from riesz.functions import (
-    AbstractCovariance,
-    AbstractSymmetry,
-    Function,
-    PowerSpectrum,
-    Reflection,
-    SquaredExponential,
-    Translation,
-    random_field,
-)
+from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
+from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._etdrk import integrate
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
 from riesz.problems._spectral import decayed, product_shape, to_grid, to_modes, wave_numbers
+from riesz.processes import random_field
 
 # Of time step * speed * modes: what is planned, and what is trusted.
 _COURANT, _TRUSTED = 1.0, 2.0
@@ -75,7 +68,7 @@ class NavierStokes(AbstractProblem):
     steps: int | None = eqx.field(static=True, default=None)
     modes: int | None = eqx.field(static=True, default=None)
     speed: float | None = eqx.field(static=True, default=None)
-    covariance: AbstractCovariance | None = None
+    covariance: AbstractSpectrum | None = None
 
     def __check_init__(self):
         counts = [c for c in (self.steps, self.modes, self.wave_number) if c is not None]
@@ -114,12 +107,12 @@ class NavierStokes(AbstractProblem):
         """One initial vorticity."""
         default = PowerSpectrum((2 * pi) ** 2, 7 / (2 * pi), 2.5, zero_mean=True)
         field = random_field(self.input_space, self.covariance or default, "periodic")
-        return field.sample(grid, key=key)
+        return field.draw(grid, key=key)
 
     def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """An analytic initial vorticity: Gaussian, with covariance exp(-r^2 / 2)."""
         field = random_field(self.input_space, SquaredExponential(1.0), "periodic")
-        return field.sample(grid, key=key)
+        return field.draw(grid, key=key)
 
     def solution(self, a: Function) -> Solution:
         """The vorticity at `time`, on the grid of the initial one."""

@@ -6,8 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from riesz.domains import Grid, Interval, Space
-from riesz.functions import AbstractSymmetry, Function, SquaredExponential, random_field
+from riesz.functions import AbstractSymmetry, Function
+from riesz.kernels import SquaredExponential
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.processes import random_field
 
 
 class Pendulum(AbstractProblem):
@@ -50,7 +52,7 @@ class Pendulum(AbstractProblem):
     def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
         """A draw of the stationary Gaussian field."""
         field = random_field(self.input_space, SquaredExponential(self.length_scale))
-        return field.sample(grid, key=key)
+        return field.draw(grid, key=key)
 
     def solution(self, a: Function) -> Solution:
         """March in time from rest."""

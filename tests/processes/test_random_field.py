@@ -7,19 +7,15 @@ import scipy.special
 
 from riesz.domains import Box, Grid, Interval, MovedGrid, Points, Space, Torus
 from riesz.errors import DataError, DomainError
-from riesz.functions import (
-    Function,
-    Matern,
-    PowerSpectrum,
-    SquaredExponential,
-    random_field,
-)
+from riesz.functions import Function
+from riesz.kernels import Matern, PowerSpectrum, SquaredExponential
+from riesz.processes import Values, random_field
 
 ROUGH = PowerSpectrum(1.0, 3.0, 1.5)
 
 
 def draw(field, grid, key):
-    return np.asarray(jax.jit(lambda k: field.sample(grid, key=k).values)(key))[..., 0]
+    return np.asarray(jax.jit(lambda k: field.draw(grid, key=k).values)(key))[..., 0]
 
 
 def modes_of(values, kind):
@@ -54,7 +50,7 @@ def test_a_coarse_draw_is_the_truncation_of_the_fine_one(case, getkey, x64):
     domain, boundary, nodes, n, m = CASES[case]
     field, key = random_field(Space(domain), ROUGH, boundary), getkey()
     grids = Grid(domain, n, nodes), Grid(domain, m, nodes)
-    sample = jax.jit(lambda k: [field.sample(grid, key=k).values[..., 0] for grid in grids])
+    sample = jax.jit(lambda k: [field.draw(grid, key=k).values[..., 0] for grid in grids])
     coarse, fine = (modes_of(np.asarray(v), case.replace(" odd", "")) for v in sample(key))
     kept = fine[tuple(slice(k) for k in coarse.shape)]
     np.testing.assert_allclose(coarse, kept, atol=1e-12 * np.abs(fine).max())
@@ -87,8 +83,8 @@ def test_a_fixed_number_of_waves_gives_the_same_values_on_every_discretization(
 
     @jax.jit
     def sample(key):
-        parts = [field.sample(grid, key=key).values for grid in grids]
-        return jnp.concatenate(parts), field.sample(everywhere, key=key).values
+        parts = [field.draw(grid, key=key).values for grid in grids]
+        return jnp.concatenate(parts), field.draw(everywhere, key=key).values
 
     found, expected = sample(getkey())
     assert np.abs(expected).max() > 0.01
@@ -102,9 +98,7 @@ def test_two_dimensions_points_chebyshev_and_grids_agree(getkey, x64):
     points = jnp.asarray([[0.25, 0.5], [0.5, 0.0], [1.0, 1.75]])
     scattered = Points(domain, points, weights=jnp.ones(3))
     chebyshev = Grid(domain, (3, 24), ("chebyshev", "uniform"))
-    sample = jax.jit(
-        lambda k: [field.sample(g, key=k).values for g in (grid, scattered, chebyshev)]
-    )
+    sample = jax.jit(lambda k: [field.draw(g, key=k).values for g in (grid, scattered, chebyshev)])
     got, at, mixed = map(np.asarray, sample(key))
     np.testing.assert_allclose(got[[8, 16, 32], [6, 0, 21]], at, atol=1e-10)
     np.testing.assert_allclose(mixed[1], got[16], atol=1e-10)
@@ -128,7 +122,7 @@ LAWS = {
 
 def moments(field, grid, count, key):
     """Covariance of the first node with all nodes, by Monte Carlo; draws share a program."""
-    draw = jax.jit(jax.vmap(lambda k: field.sample(grid, key=k).values[..., 0]))
+    draw = jax.jit(jax.vmap(lambda k: field.draw(grid, key=k).values[..., 0]))
     values = np.asarray(draw(jax.random.split(key, count))).reshape(count, -1)
     return values.T @ values / count
 
@@ -141,7 +135,7 @@ def test_covariance_on_a_torus_is_the_periodised_kernel(law, dim, getkey):
     n = 64 if dim == 1 else 24
     field = random_field(Space(domain), covariance)
     count = 4000 if dim == 1 else 800
-    draw = jax.jit(jax.vmap(lambda k: field.sample(Grid(domain, n), key=k).values[..., 0]))
+    draw = jax.jit(jax.vmap(lambda k: field.draw(Grid(domain, n), key=k).values[..., 0]))
     values = np.asarray(draw(jax.random.split(getkey(), count)), float)
     spectrum = np.abs(np.fft.fftn(values, axes=range(1, dim + 1))) ** 2
     found = np.fft.ifftn(spectrum.mean(0)).real / n**dim
@@ -187,7 +181,7 @@ def test_power_spectrum_is_the_variance_of_normalised_modes(getkey):
     """The Burgers law of Li et al.: the mode sqrt(2) cos(2 pi k x) has variance S."""
     domain = Torus(0, 1)
     field = random_field(Space(domain), PowerSpectrum(625.0, 5.0, 2.0))
-    draw = jax.jit(jax.vmap(lambda k: field.sample(Grid(domain, 16), key=k).values[:, 0]))
+    draw = jax.jit(jax.vmap(lambda k: field.draw(Grid(domain, 16), key=k).values[:, 0]))
     values = np.asarray(draw(jax.random.split(getkey(), 8000)))
     coefficients = np.fft.rfft(values, axis=1, norm="forward")
     k = np.arange(8)
@@ -216,7 +210,7 @@ def test_three_dimensions_and_a_traced_length_scale(getkey):
     @jax.jit
     def roughness(length):
         field = random_field(Space(domain), SquaredExponential(length), "neumann")
-        f = field.sample(Grid(domain, 8), key=key)
+        f = field.draw(Grid(domain, 8), key=key)
         return jnp.abs(jnp.diff(f.values, axis=0)).mean() / jnp.abs(f.values).mean()
 
     rough, slope = jax.value_and_grad(roughness)(0.2)
@@ -225,9 +219,9 @@ def test_three_dimensions_and_a_traced_length_scale(getkey):
 
 def test_bad_requests_say_what_to_do():
     space = Space(Interval(0, 1))
-    with pytest.raises(DataError, match="length scale of a covariance is positive"):
+    with pytest.raises(DataError, match="length scale of a kernel is positive"):
         SquaredExponential(0.0)
-    with pytest.raises(DataError, match="smoothness of a covariance is positive"):
+    with pytest.raises(DataError, match="smoothness of a kernel is positive"):
         Matern(-1.0, 0.1)
     with pytest.raises(DataError, match="infinite variance(.|\n)*zero_mean=True"):
         PowerSpectrum(1.0, 0.0, 2.0)
@@ -235,7 +229,53 @@ def test_bad_requests_say_what_to_do():
         random_field(space, ROUGH, waves=0)
     field = random_field(space, ROUGH)
     with pytest.raises(DomainError, match="different domains"):
-        field.sample(Grid(Interval(0, 2), 8), key=jax.random.key(0))
+        field.draw(Grid(Interval(0, 2), 8), key=jax.random.key(0))
+    with pytest.raises(DomainError, match=r"another dimension(.|\n)*\(points, 1\)"):
+        field.sample(1, on=jnp.zeros((3, 2)), key=jax.random.key(0))
     cube = Box((0, 0, 0), (1, 1, 1))
     with pytest.raises(DomainError, match="too fine for a random field in this dimension"):
-        random_field(Space(cube), ROUGH).sample(Grid(cube, (1024, 2, 2)), key=jax.random.key(0))
+        random_field(Space(cube), ROUGH).draw(Grid(cube, (1024, 2, 2)), key=jax.random.key(0))
+
+
+def test_draws_have_the_marginal_law(getkey, x64):
+    domain = Interval(0, 1)
+    field = random_field(Space(domain, 2), Matern(1.5, 0.2), "neumann", waves=40)
+    x = jnp.asarray([[0.0], [0.1], [0.55], [1.0]])
+    key = getkey()
+    draws = np.asarray(field.sample(4000, on=x, key=key))
+    law = field.marginal(on=x, joint=True)
+    assert draws.shape == (4000, 4, 2)
+    covariance = np.einsum("npc,nqc->pq", draws, draws) / 8000
+    np.testing.assert_allclose(covariance, law.covariance, atol=0.1)
+    np.testing.assert_allclose(law.variance, np.diag(law.covariance)[:, None] * [1, 1])
+    np.testing.assert_allclose(law.covariance, field.kernel(x), rtol=1e-12)
+    points = Points(domain, x, weights=jnp.ones(4))
+    seventh = field.draw(points, key=jax.random.split(key, 4000)[7])
+    np.testing.assert_allclose(draws[7], seventh.values)
+    grid = Grid(domain, 5)
+    several = field.sample(3, on=grid, key=key)
+    assert several.values.shape == (3, 5, 2) and several.space == field.space
+    np.testing.assert_allclose(field.marginal(on=grid).variance.values[0, 0], law.variance[0, 0])
+
+
+def test_a_field_in_the_plane_is_conditioned_on_values(x64):
+    """Against the conditional law of the modes' coefficients, by linear algebra on them."""
+    domain = Interval(0, 1) * Torus(0, 1)
+    field = random_field(Space(domain), SquaredExponential(0.3), "dirichlet", waves=4)
+    x = jnp.asarray([[0.5, 0.2], [0.25, 0.9], [0.7, 0.4]])
+    y = jnp.asarray([[1.0], [-1.0], [0.5]])
+    posterior = field.condition(Values(x, y, 0.1)).marginal(on=x, joint=True)
+    k = np.asarray(field.kernel(x))
+    gain = k @ np.linalg.inv(k + 0.01 * np.eye(3))
+    np.testing.assert_allclose(posterior.mean, gain @ np.asarray(y), rtol=1e-8)
+    np.testing.assert_allclose(posterior.covariance, k - gain @ k, atol=1e-8)
+    # by images: the stationary covariance minus that of the reflection at the ends
+    images = np.arange(-2, 3)
+    direct = SquaredExponential(0.3)
+    expected = sum(
+        float(direct(x[:1], jnp.asarray([[2 * i + s * 0.25, 0.9 + j]]))[0, 0]) * s
+        for i in images
+        for j in images
+        for s in (1, -1)
+    )
+    assert abs(k[0, 1] - expected) < 2e-3 * k[0, 0]

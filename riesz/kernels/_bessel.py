@@ -1,0 +1,110 @@
+"""The modified Bessel function of the second kind, as covariances need it."""
+
+from functools import partial
+from math import exp, factorial, lgamma, log, pi, sqrt
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+# Highest polynomial whose powers stay far from overflow in float32.
+_CLOSED = 9 / 2
+# Lower end of the logarithms of quadrature nodes; exp(80) still fits into float32.
+_LOWEST = -80.0
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def scaled_bessel(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """t^(order/2) K_order(sqrt t), divided by 2^(order-1) Gamma(order): it is 1 at t = 0.
+
+    An order -mu gives t^-mu times the function of order mu, and order 0 gives K_0(sqrt t).
+    Where these are infinite, at t = 0, they are set to 0: as derivatives of a covariance they
+    then multiply powers of a vanishing distance.
+
+    The derivative in t is -1/2 times the function of order - 1 (DLMF 10.29.4), at t = 0 also.
+    """
+    if order <= 0:
+        # t^order overflows below this; the products in which it occurs are negligible there
+        least = float(jnp.finfo(t.dtype).tiny) ** (1 / max(1.0, -order))
+        safe = jnp.where(t > least, t, 1)
+        value = safe**order * scaled_bessel(-order, safe) if order else _quadrature(order, safe)
+        return jnp.where(t > least, value, 0)
+    if order <= _CLOSED and order % 1 == 0.5:
+        return _half_integer(order, t)
+    return jnp.where(t > 0, _quadrature(order, t), 1)
+
+
+@scaled_bessel.defjvp
+def _derivative(order, primals, tangents):
+    (t,), (dt,) = primals, tangents
+    factor = -exp(_log_scale(order - 1) - _log_scale(order)) / 2
+    return scaled_bessel(order, t), factor * scaled_bessel(order - 1, t) * dt
+
+
+def _log_scale(order: float) -> float:
+    order = abs(order)
+    return (order - 1) * log(2) + lgamma(order) if order else 0.0
+
+
+def _half_integer(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    p = int(order)
+    powers = [factorial(p + k) / factorial(k) / factorial(p - k) / 2**k for k in range(p + 1)]
+    z = jnp.sqrt(t)
+    bounded = jnp.minimum(z, 1000)  # no infinity times zero far away
+    polynomial = jnp.zeros_like(z)
+    for coefficient in powers:
+        polynomial = polynomial * bounded + coefficient / powers[-1]
+    return polynomial * jnp.exp(-z)
+
+
+def _quadrature(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The trapezoidal rule for int exp(order v - e^v - t e^-v / 4) dv (DLMF 10.32.10).
+
+    It converges exponentially, uniformly in t. Its terms are squared exponentials of sqrt t with
+    positive weights, so that the result is a covariance exactly.
+    """
+    weights, rates = (jnp.asarray(a, t.dtype) for a in _nodes(order, t.dtype))
+
+    def add(total, node):
+        weight, rate = node
+        return total + weight * jnp.exp(-rate * t), None
+
+    return jax.lax.scan(add, jnp.zeros_like(t), (weights, rates))[0]
+
+
+def _nodes(order: float, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import loggamma
+
+    small = float(jnp.finfo(dtype).eps) / 10
+    # The error of the rule is 2 |Gamma(order + 2 pi i / step)|, relative to Gamma(order).
+    start, step = loggamma(max(order, 0.5)), 0.6
+    while np.exp((loggamma(order + 2j * pi / step) - start).real) > small:
+        step *= 0.9
+    upper = log(order + 40 + 10 * sqrt(order))
+    lower = (log(small) + lgamma(order + 1)) / order if order else _LOWEST
+    v = np.arange(upper, max(lower, _LOWEST) - step, -step)
+    normaliser = lgamma(order) if order else log(2)
+    return step * np.exp(order * v - np.exp(v) - normaliser), np.exp(-v) / 4
+
+
+def gamma_mixture(
+    order: Float[Array, ""], t: Float[Array, "*shape"], shape: Float[Array, ""]
+) -> Float[Array, "*shape"]:
+    """The integral of exp(order v - e^v - t e^-v / 4) dv, divided by Gamma(shape).
+
+    For a traced order, positive or not, by a fixed number of nodes for orders up to `shape`; at
+    t = 0 it is Gamma(order) / Gamma(shape), or infinite where that integral diverges.
+    """
+    upper = jnp.log(shape + 40 + 10 * jnp.sqrt(shape))
+    step = 0.25 / jnp.sqrt(1 + shape / 4)
+    v = upper - step * jnp.arange(400, dtype=t.dtype)
+    v = jnp.maximum(v, _LOWEST)
+    base = order * v - jnp.exp(v) + jnp.log(step) - jax.lax.lgamma(shape)
+    rate = jnp.exp(-v) / 4
+    positive = t > 0
+    exponents = base - rate * jnp.where(positive, t, 1)[..., None]
+    at_zero = jnp.where(order > 0, order, 1)
+    at_zero = jnp.exp(jax.lax.lgamma(at_zero) - jax.lax.lgamma(shape))
+    at_zero = jnp.where(order > 0, at_zero, jnp.inf)
+    return jnp.where(positive, jnp.exp(exponents).sum(-1), at_zero)

@@ -1,0 +1,64 @@
+"""The Matern covariances."""
+
+from math import lgamma, log, pi
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.kernels._bessel import scaled_bessel
+from riesz.kernels._inputs import PerInput, Scalar, hyperparameter, require_positive
+from riesz.kernels._stationary import AbstractStationary, isotropic
+
+
+class Matern(AbstractStationary):
+    """Draws have fewer than `smoothness` derivatives in L2.
+
+    k(x, y) = variance 2^(1-nu)/Gamma(nu) z^nu K_nu(z), z = sqrt(2 nu) |x - y| / length_scale, with
+    nu = `smoothness` > 0: exp(-|x - y| / length_scale) for 1/2, `SquaredExponential` in the limit.
+
+    For 1/2, 3/2, ..., 9/2 this is a polynomial times an exponential. Any other smoothness is
+    the sum of squared exponentials that equals it to the last digits, and so many times slower.
+
+    All derivatives that the kernel has are right at x = y too, so that processes may be
+    conditioned on derivatives; the gradient of a kernel with a kink there is zero.
+
+    **Arguments:**
+
+    - `smoothness`: a positive number that is not trained (it selects the formula).
+    - `length_scale`: a positive number, or one for each of the d numbers of an input.
+    - `variance`: k(x, x), a positive number.
+
+    **Raises** `DataError` when one of them is not positive.
+
+    ```python
+    gram = Matern(2.5, length_scale=0.3)(x)            # x of shape (n, d)
+    ```
+
+    Source: Rasmussen and Williams 2006, equations (4.14) and (4.15).
+    """
+
+    smoothness: float = eqx.field(static=True, converter=float)
+    length_scale: PerInput = eqx.field(converter=hyperparameter)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+
+    def __check_init__(self):
+        require_positive(self, "smoothness", "variance")
+        require_positive(self, "length_scale", infinite=True)
+
+    def correlation(self, squared: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return scaled_bessel(self.smoothness, 2 * self.smoothness * squared)
+
+    def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
+        length, variance = isotropic(self, squared)
+        nu, half = self.smoothness, dim / 2
+        constant = (
+            lgamma(nu + half) - lgamma(nu) + dim * log(2) + half * log(pi) - half * log(2 * nu)
+        )
+        shape = jnp.exp(constant - (nu + half) * jnp.log1p(squared * length**2 / (2 * nu)))
+        return variance * length**dim * shape
+
+    def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
+        nu = self.smoothness
+        return nu / jax.random.gamma(key, nu, like.shape, like.dtype)

@@ -1,0 +1,91 @@
+"""The squared exponential and its mixture over length scales, the rational quadratic."""
+
+from math import pi
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.kernels._bessel import gamma_mixture
+from riesz.kernels._inputs import PerInput, Scalar, hyperparameter, require_positive
+from riesz.kernels._stationary import AbstractStationary, isotropic
+
+
+class SquaredExponential(AbstractStationary):
+    """k(x, y) = variance exp(-|x - y|^2 / (2 length_scale^2)): draws are analytic.
+
+    **Arguments:**
+
+    - `length_scale`: a positive number, or one for each of the d numbers of an input, shape
+      (d,): each difference is divided by its own.
+    - `variance`: k(x, x), a positive number.
+
+    **Raises** `DataError` when one of them is not positive.
+
+    ```python
+    kernel = SquaredExponential(0.5) + 0.1 * SquaredExponential(jnp.array([1.0, 3.0]))
+    gram = kernel(x)                    # x of shape (n, 2), gram of shape (n, n)
+    ```
+
+    Source: Rasmussen and Williams 2006, equations (4.9) and (4.11).
+    """
+
+    length_scale: PerInput = eqx.field(converter=hyperparameter)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+
+    def __check_init__(self):
+        require_positive(self, "length_scale", infinite=True)
+        require_positive(self, "variance")
+
+    def correlation(self, squared: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return jnp.exp(-squared / 2)
+
+    def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
+        length, variance = isotropic(self, squared)
+        density = jnp.exp(-(length**2) * squared / 2)
+        return variance * (2 * pi * length**2) ** (dim / 2) * density
+
+    def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
+        del key
+        return jnp.ones_like(like)
+
+
+class RationalQuadratic(AbstractStationary):
+    """k(x, y) = variance (1 + |x - y|^2 / (2 alpha length_scale^2))^-alpha.
+
+    A mixture of squared exponentials whose precisions have the Gamma law of shape `alpha`;
+    `SquaredExponential` in the limit of large `alpha`. Where alpha <= dim / 2 the kernel decays
+    too slowly for a finite spectral density at zero; it is infinite there.
+
+    **Arguments:**
+
+    - `length_scale`: a positive number, or one for each of the d numbers of an input.
+    - `alpha`, `variance`: positive numbers.
+
+    **Raises** `DataError` when one of them is not positive.
+
+    Source: Rasmussen and Williams 2006, equations (4.19) and (4.20).
+    """
+
+    length_scale: PerInput = eqx.field(converter=hyperparameter)
+    alpha: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+
+    def __check_init__(self):
+        require_positive(self, "length_scale", infinite=True)
+        require_positive(self, "alpha", "variance")
+
+    def correlation(self, squared: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        alpha = jnp.asarray(self.alpha, squared.dtype)
+        return jnp.exp(-alpha * jnp.log1p(squared / (2 * alpha)))
+
+    def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
+        length, variance = isotropic(self, squared)
+        alpha = jnp.asarray(self.alpha, squared.dtype)
+        mixture = gamma_mixture(alpha - dim / 2, 2 * alpha * length**2 * squared, alpha)
+        return variance * (2 * pi * alpha * length**2) ** (dim / 2) * mixture
+
+    def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
+        alpha = jnp.asarray(self.alpha, like.dtype)
+        return jax.random.gamma(key, alpha, like.shape, like.dtype) / alpha
