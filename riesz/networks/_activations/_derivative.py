@@ -1,0 +1,22 @@
+"""Functions of one number, entry by entry, and their derivatives."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+Function = Callable[[Array], Array]
+
+
+# One object per function, so that what is compiled for it is found again.
+@lru_cache(maxsize=256)
+def derivative(function: Function) -> Function:
+    """The derivative, by automatic differentiation, of a function that acts entry by entry."""
+
+    def slope(x: Array) -> Array:
+        value, pull = jax.vjp(function, x)
+        return pull(jnp.ones_like(value))[0]
+
+    return slope

@@ -1,0 +1,58 @@
+"""Activations made of the error function.
+
+Phi(u / s) = E[u + s e > 0] for standard normal e, so that expectations of erf are those of signs
+of u with independent noise added.
+"""
+
+from math import pi
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from riesz.networks._activations._exact import AbstractExactActivation
+from riesz.networks._activations._pair import geometric_mean, noisy_pair
+
+
+class Erf(AbstractExactActivation):
+    """erf(u) (Williams 1997, "Computing with infinite networks", equation 11).
+
+    With P = (1 + 2 q11) (1 + 2 q22), E[phi phi] = (2/pi) arcsin(2 q12 / sqrt P) and
+    E[phi' phi'] = (4/pi) / sqrt(P - 4 q12^2).
+    """
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return jax.lax.erf(x)
+
+    def duals(
+        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        scale, correlation, complement = noisy_pair(q11, q12, q22, 0.5)
+        angle = jnp.arctan2(correlation, complement)
+        return 2 / pi * angle, 2 / pi / (scale * complement)
+
+
+class Gelu(AbstractExactActivation):
+    """u Phi(u), with the normal distribution function Phi (Tsuchida et al. 2020, arXiv:2002.08517).
+
+    With P = (1 + q11) (1 + q22), D = sqrt(P - q12^2) and A = arctan(q12 / D),
+
+        E[phi phi] = q12/4 + [(q12^2 + q11 q22 D^2) / (P D) + q12 A] / (2 pi),
+        E[phi' phi'] = 1/4 + [A + (q12 / D) (1 / D^2 + (1 - q11 q22) / P + 1)] / (2 pi).
+
+    This is the form with the error function, not its approximation by tanh.
+    """
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return jax.nn.gelu(x, approximate=False)
+
+    def duals(
+        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        scale, correlation, complement = noisy_pair(q11, q12, q22, 1.0)
+        angle = jnp.arctan2(correlation, complement)
+        d = scale * complement
+        share = geometric_mean(q11, q22) / scale
+        own = correlation * (correlation / d) + share * share * d
+        tilt = correlation / complement * (1 / d / d + (1 / scale) ** 2 - share * share + 1)
+        return q12 / 4 + (own + q12 * angle) / (2 * pi), 1 / 4 + (angle + tilt) / (2 * pi)

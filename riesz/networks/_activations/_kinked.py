@@ -1,0 +1,174 @@
+"""Expectations of functions with kinks or jumps of two Gaussian numbers.
+
+Coefficients of their Hermite series (see `_mehler`) fall slowly, like k^(-5/4) behind a kink, so
+that the series serves pairs of moderate correlation only, with coefficients by a quadrature that
+is split at the kinks. Other pairs are turned to the independent normal numbers
+
+    x = (u / sqrt q11 + v / sqrt q22) / (2 cos(t/2)),   y = (u / sqrt q11 - v / sqrt q22) / (2 sin(t/2)),
+
+t the angle of (u, v). Given y, the kinks of both factors are known points x, and the integral over
+x is a function of y that is smooth, uniformly in t, up to the points y where two of them meet.
+Both integrals are split there. Negative correlations are those of u and -v.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from riesz.networks._activations._derivative import Function, derivative
+from riesz.networks._activations._mehler import series
+from riesz.networks._activations._pair import Numbers, geometric_mean, quotient, root
+from riesz.networks._activations._panels import normal_panels, positions
+
+Duals = tuple[Float[Array, "..."], Float[Array, "..."]]
+Kinks = tuple[float, ...]
+
+# Correlations up to here are left to the series.
+_MODERATE = 0.9
+# Pairs of a chunk are integrated together.
+_CHUNK = 64
+
+
+class Accuracy(NamedTuple):
+    """Terms of the series, nodes per panel for them and for pairs, and where the line ends."""
+
+    terms: int
+    nodes: int
+    order: int
+    reach: float
+
+
+FINE = Accuracy(terms=128, nodes=32, order=12, reach=7.5)
+COARSE = Accuracy(terms=96, nodes=24, order=9, reach=6.5)
+
+
+class Coordinates(NamedTuple):
+    """Standard deviations of u and v, their correlation, and sin(t/2) of their angle t <= pi/2.
+
+    The angle is that of u and v or of u and -v.
+    """
+
+    u: Numbers
+    v: Numbers
+    correlation: Numbers
+    half: Numbers
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def kinked_duals(
+    phi: Function, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
+) -> Duals:
+    """E[phi(u) phi(v)] and E[phi'(u) phi'(v)]."""
+    return _expectations(phi, kinks, accuracy, _coordinates(q11, q12, q22))
+
+
+@kinked_duals.defjvp
+def _price(phi, kinks, accuracy, primals, tangents):
+    (q11, q12, q22), (d11, d12, d22) = primals, tangents
+    here = _coordinates(*primals)
+
+    def scaled(a: Array, b: Array) -> Duals:
+        return _expectations(phi, kinks, accuracy, here._replace(u=root(a), v=root(b)))
+
+    def whole(*q: Array) -> Array:
+        return _expectations(phi, kinks, accuracy, _coordinates(*q))[1]
+
+    # With respect to q12 the derivative of the first is the second (theorem of Price). Through
+    # the half angle it would be 0 times infinity on the diagonal.
+    (value, slope), (scale, _) = jax.jvp(scaled, (q11, q22), (d11, d22))
+    correlation = quotient(q12 * d11, 2 * q11) + quotient(q12 * d22, 2 * q22)
+    tangent = scale + slope * (d12 - correlation)
+    return (value, slope), (tangent, jax.jvp(whole, primals, tangents)[1])
+
+
+def kinked_error(
+    phi: Function, kinks: Kinks, q11: Numbers, q12: Numbers, q22: Numbers
+) -> Duals:
+    """An upper estimate of the absolute errors of `kinked_duals`: what a coarser rule changes."""
+    fine, coarse = (kinked_duals(phi, kinks, a, q11, q12, q22) for a in (FINE, COARSE))
+    limits = (kinked_duals(phi, kinks, FINE, q, q, q) for q in (q11, q22))
+    first, second = (
+        jnp.abs(f - c) + 64 * jnp.finfo(f.dtype).eps * jnp.sqrt(jnp.abs(a * b))
+        for f, c, a, b in zip(fine, coarse, *limits, strict=True)
+    )
+    return first, second
+
+
+def _coordinates(q11: Numbers, q12: Numbers, q22: Numbers) -> Coordinates:
+    r = geometric_mean(q11, q22)
+    half = root(quotient(r - jnp.abs(q12), 2 * r))
+    return Coordinates(root(q11), root(q22), quotient(q12, r), half)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _expectations(phi: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Duals:
+    close = jnp.abs(at.correlation) > _MODERATE
+    a, b = (_coefficients(phi, kinks, accuracy, std) for std in (at.u, at.v))
+    rho = jnp.where(close, 0, at.correlation)
+    duals = series(a[0], b[0], rho), series(a[1], b[1], rho)
+    rows = [jnp.broadcast_to(x, duals[0].shape).ravel() for x in (*duals, close, *at)]
+    # Pairs that need the double integral come first, so that most chunks need none.
+    order = jnp.argsort(~rows[2], stable=True)
+    size = order.size
+    chunk = min(_CHUNK, size)
+    index = jnp.resize(order, (-(-size // chunk), chunk))
+
+    @jax.checkpoint
+    def finish(x: list[Array]) -> Duals:
+        first, second, close, *coordinates = x
+        integrate = jax.vmap(partial(_integral, phi, kinks, accuracy))
+        return jax.lax.cond(
+            jnp.any(close),
+            lambda: tuple(
+                jnp.where(close, new, old)
+                for new, old in zip(
+                    integrate(Coordinates(*coordinates)), (first, second), strict=True
+                )
+            ),
+            lambda: (first, second),
+        )
+
+    finished = jax.lax.map(finish, [x[index] for x in rows])
+    back = jnp.argsort(order)
+    first, second = (x.ravel()[:size][back].reshape(duals[0].shape) for x in finished)
+    return first, second
+
+
+def _coefficients(
+    phi: Function, kinks: Kinks, accuracy: Accuracy, std: Numbers
+) -> Float[Array, "two terms ..."]:
+    """E[phi(std z) h_k(z)] and E[phi'(std z) h_k(z)], for the normalised Hermite polynomials."""
+
+    @jax.checkpoint
+    def one(std: Array) -> Array:
+        z, weights = normal_panels(positions(kinks, std), accuracy.nodes, accuracy.reach)
+        values = jnp.stack([phi(std * z), derivative(phi)(std * z)]) * weights
+
+        def climb(rows: tuple[Array, Array], k: Array) -> tuple[tuple[Array, Array], Array]:
+            before, here = rows
+            above = (z * here - jnp.sqrt(k) * before) / jnp.sqrt(k + 1)
+            return (here, above), jnp.matmul(values, here, precision="highest")
+
+        start = jnp.zeros_like(z), jnp.ones_like(z)
+        return jax.lax.scan(climb, start, jnp.arange(accuracy.terms, dtype=z.dtype))[1].T
+
+    rows = jax.lax.map(one, std.ravel(), batch_size=256)
+    return jnp.moveaxis(rows, 0, -1).reshape(2, accuracy.terms, *std.shape)
+
+
+def _integral(phi: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Duals:
+    """Both expectations for one pair, by the double integral."""
+    side = jnp.where(at.correlation < 0, -1.0, 1.0).astype(at.u.dtype)
+    sine, cosine = at.half, jnp.sqrt(1 - at.half**2)
+    of_u, of_v = positions(kinks, at.u), side * positions(kinks, at.v)
+    meet = (of_u[:, None] - of_v).ravel() / (2 * jnp.where(sine > 0, sine, 1))
+    y, weights_y = normal_panels(meet, accuracy.order, accuracy.reach)
+    shift = sine * y[:, None]
+    breaks = jnp.concatenate([(of_u - shift) / cosine, (of_v + shift) / cosine], -1)
+    x, weights_x = normal_panels(breaks, accuracy.order, accuracy.reach)
+    u, v = at.u * (cosine * x + shift), side * at.v * (cosine * x - shift)
+    weights, slope = weights_y[:, None] * weights_x, derivative(phi)
+    return jnp.sum(weights * phi(u) * phi(v)), jnp.sum(weights * slope(u) * slope(v))
