@@ -31,5 +31,7 @@ from riesz.networks._operators import SpectralOperator as SpectralOperator
 from riesz.networks._pool import AveragePool as AveragePool
 from riesz.networks._pool import Flatten as Flatten
 from riesz.networks._pool import GlobalAveragePool as GlobalAveragePool
+from riesz.networks._scaling import Scaling as Scaling
+from riesz.networks._scaling_rules import ParameterScaling as ParameterScaling
 from riesz.networks._spectral_conv import SpectralConv as SpectralConv
 from riesz.networks._text import parse as parse

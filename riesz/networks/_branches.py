@@ -12,16 +12,28 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
-from riesz.networks._parameter import Place
+from riesz.networks._parameter import Place, Scalar
 
 
 class Residual(AbstractNetwork):
-    """The input plus the output of the inner network: K -> K + K_inner(K).
+    """The input plus `scale` times the output of the inner network: K -> K + scale^2 K_inner(K).
 
-    The inner network ends with a layer with weights, so that the two are uncorrelated.
+    The inner network ends with a layer with weights, so that the two are uncorrelated. A scale of
+    1 / sqrt(depth) keeps the covariances of a stack of blocks finite as the depth grows (Hayou and
+    Yang 2023, arXiv:2302.00453).
     """
 
     inner: AbstractNetwork
+    scale: Scalar = 1.0
+
+    def __check_init__(self):
+        if isinstance(self.scale, int | float) and not abs(self.scale) < float("inf"):
+            raise ModelError(
+                "the scale of a branch is a finite number",
+                where="Residual(inner, scale)",
+                expected="a finite scale",
+                found=self.scale,
+            )
 
     def out_shape(self, shape: Shape) -> Shape:
         after = self.inner.out_shape(shape)
@@ -32,7 +44,7 @@ class Residual(AbstractNetwork):
         return (self.inner.parameters(shape, place._replace(branch=True)),)
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
-        return x + self.inner.apply(weights[0], x, key)
+        return x + self.scale * self.inner.apply(weights[0], x, key)
 
     def needs(self, after: Needs) -> Needs:
         return _both(after, self.inner.needs(after))
@@ -40,7 +52,9 @@ class Residual(AbstractNetwork):
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
         entry = replace(inputs, fresh=False)
-        return _add(f"{self}", [entry, self.inner.propagate(entry)], inputs.fresh)
+        squared = jnp.asarray(self.scale, inputs.nngp.dtype) ** 2
+        branch = _scale(self.inner.propagate(entry), squared)
+        return _add(f"{self}", [entry, branch], inputs.fresh)
 
 
 class Sum(AbstractNetwork):
@@ -179,7 +193,7 @@ def _correlated(join: str, where: str) -> ModelError:
     )
 
 
-def _scale(part: Covariances, factor: float) -> Covariances:
+def _scale(part: Covariances, factor: Scalar) -> Covariances:
     return part.linear(lambda k, full: factor * k)
 
 

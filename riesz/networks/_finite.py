@@ -1,10 +1,10 @@
 """The finite reading of a network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError
@@ -52,14 +52,25 @@ class FiniteNetwork(eqx.Module):
         return self.network.apply(jax.tree.unflatten(tree, scaled), x, key)
 
 
-def initialise(network: AbstractNetwork, shape: int | Shape, *, key: PRNGKeyArray) -> FiniteNetwork:
-    """The finite network in the tangent kernel parametrisation."""
-    network = jax.tree.map(_number, network)
+def initialise(
+    network: AbstractNetwork,
+    shape: Shape,
+    stds: Sequence[float],
+    factors: Sequence[float],
+    *,
+    key: PRNGKeyArray,
+) -> FiniteNetwork:
+    """The finite network whose arrays have, in their order, these deviations and factors."""
+    leaves, tree = jax.tree.flatten(draw(declare(network, shape), key))
+    weights = [std * w for std, w in zip(stds, leaves, strict=True)]
+    return FiniteNetwork(jax.tree.unflatten(tree, weights), network, tuple(factors), shape)
+
+
+def one_shape(network: AbstractNetwork, shape: int | Shape) -> Shape:
+    """The shape of one input as a tuple, refused when the network does not take it."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     network.out_shape(shape)
-    declared = declare(network, shape)
-    factors = tuple(p.std / p.fan_in**0.5 for p in jax.tree.leaves(declared))
-    return FiniteNetwork(draw(declared, key), network, factors, shape)
+    return shape
 
 
 def declare(network: AbstractNetwork, shape: Shape) -> Parameters:
@@ -78,7 +89,3 @@ def _draw(parameter: Parameter, key: PRNGKeyArray) -> Float[Array, "..."]:
     columns = parameter.shape[-1]
     rows = 1 if parameter.bias else parameter.fan_in
     return parameter.law.sample(rows, columns, key=key).reshape(parameter.shape)
-
-
-def _number(leaf: Any) -> Any:
-    return float(leaf) if isinstance(leaf, jax.Array) and jnp.ndim(leaf) == 0 else leaf

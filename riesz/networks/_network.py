@@ -8,21 +8,23 @@ import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.networks._covariances import Covariances, Needs
-from riesz.networks._parameter import Parameter, Place
+from riesz.networks._parameter import Place
 
 if TYPE_CHECKING:
     from riesz.networks._finite import FiniteNetwork
     from riesz.networks._infinite import InfiniteNetwork
+    from riesz.networks._scaling import Scaling
 
 Shape = tuple[int, ...]
-Parameters = tuple["Parameter | Parameters", ...]
+Parameters = tuple[Any, ...]  # nested tuples of Parameter
 
 
 class AbstractNetwork(eqx.Module):
     """A network as a description, without weights and without a size of its input.
 
-    `network.init(shape, key=key)` is a finite network and `network.kernel()` its limit of
-    infinite width. Descriptions compose by `>>`, print as they are written and are read back by
+    `network.init(shape, key=key)` is a finite network, `network.kernel()` its limit of infinite
+    width and `network.scaling(rule)` how to initialise and train it at any width. Descriptions
+    compose by `>>`, print as they are written and are read back by
     `riesz.networks.parse`. Standard deviations are leaves of the pytree, so that kernels are
     differentiable in them; sizes are static.
 
@@ -71,7 +73,7 @@ class AbstractNetwork(eqx.Module):
     def __rshift__(self, after: "AbstractNetwork") -> "Chain":
         if not isinstance(after, AbstractNetwork):
             return NotImplemented
-        return Chain(_links(self) + _links(after))
+        return Chain(chain_links(self) + chain_links(after))
 
     def __str__(self) -> str:
         from riesz.networks._text import write
@@ -89,9 +91,19 @@ class AbstractNetwork(eqx.Module):
         **Returns:** an `equinox.Module` that maps one input to one output. Weights are standard
         normal and act multiplied by w_std / sqrt(fan_in), biases by b_std.
         """
-        from riesz.networks._finite import initialise
+        return self.scaling("ntk").init(shape, key=key)
 
-        return initialise(self, shape, key=key)
+    def scaling(self, rule: str, base: "AbstractNetwork | None" = None) -> "Scaling":
+        """How initial variances, multipliers and learning rates depend on width and depth.
+
+        **Arguments:**
+
+        - `rule`: `"standard"`, `"ntk"`, `"mup"` or `"mup-depth"`.
+        - `base`: the network at which learning rates were tuned; see `riesz.networks.Scaling`.
+        """
+        from riesz.networks._scaling import make_scaling
+
+        return make_scaling(self, rule, base)
 
     def kernel(self) -> "InfiniteNetwork":
         """The kernels of the network in the limit of infinite width."""
@@ -161,5 +173,6 @@ class Identity(AbstractNetwork):
         return inputs
 
 
-def _links(network: AbstractNetwork) -> tuple[AbstractNetwork, ...]:
+def chain_links(network: AbstractNetwork) -> tuple[AbstractNetwork, ...]:
+    """The layers of a network in order."""
     return network.links if isinstance(network, Chain) else (network,)
