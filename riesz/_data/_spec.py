@@ -74,7 +74,7 @@ def file_format(location: Location) -> Literal["hdf5", "npz"]:
             file.seek(0)
             head = file.read(8)
     except FileNotFoundError:
-        raise _missing(location) from None
+        raise missing(location) from None
     except (OSError, ValueError) as error:
         raise DataError(
             "the file cannot be opened",
@@ -92,7 +92,8 @@ def file_format(location: Location) -> Literal["hdf5", "npz"]:
     )
 
 
-def _missing(location: Location) -> DataError:
+def missing(location: Location) -> DataError:
+    """The error for a file that is not there, with names that are like it."""
     path = Path(location.path)
     folder = path.parent
     if not folder.is_dir():

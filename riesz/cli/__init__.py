@@ -7,6 +7,7 @@ import typer
 
 from riesz.cli import _evaluate as _evaluate
 from riesz.cli import _info as _info
+from riesz.cli import _kernel as _kernel
 from riesz.cli import _lists as _lists
 from riesz.cli import _papers as _papers
 from riesz.cli import _predict as _predict

@@ -14,6 +14,8 @@ ORDER = [
     "evaluate",
     "predict",
     "info",
+    "fit-process",
+    "kernel",
     "sample",
     "problems",
     "operators",

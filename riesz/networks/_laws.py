@@ -35,7 +35,8 @@ class Orthogonal(AbstractLaw):
 
     def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
         size = max(rows, columns)
-        return jnp.sqrt(size) * jax.random.orthogonal(key, size)[:rows, :columns]
+        thin = jax.random.orthogonal(key, size, m=min(rows, columns))
+        return size**0.5 * (thin if rows >= columns else thin.T)
 
 
 class LowRank(AbstractLaw):
@@ -72,7 +73,8 @@ class BlockSparse(AbstractLaw):
         down, across = min(self.blocks, rows), min(self.blocks, columns)
         kept = max(1, round(self.fraction * across))
         order = jnp.argsort(jax.random.uniform(keys[0], (down, across)), axis=1)
-        mask = jnp.kron(order < kept, jnp.ones((-(-rows // down), -(-columns // across))))
+        block = jnp.ones((-(-rows // down), -(-columns // across)))
+        mask = jnp.kron((order < kept).astype(block.dtype), block)
         mask = jax.random.permutation(keys[1], mask, axis=0)[:rows]
         mask = jax.random.permutation(keys[2], mask, axis=1)[:, :columns]
         return jax.random.normal(keys[3], (rows, columns)) * mask * (across / kept) ** 0.5

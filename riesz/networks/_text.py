@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import difflib
 from typing import Any
 
 import jax
@@ -108,7 +109,9 @@ def _call(node: ast.Call, text: str) -> Any:
     name = ast.unparse(node.func)
     kind = getattr(networks, name, None) if name.isidentifier() else None
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise _unreadable(text, node.col_offset, f"there is no {name} in riesz.networks")
+        near = difflib.get_close_matches(name, [n for n in dir(networks) if n[0].isupper()], n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise _unreadable(text, node.col_offset, f"there is no {name} in riesz.networks{hint}")
     arguments = [_read(argument, text) for argument in node.args]
     options = {k.arg: _read(k.value, text) for k in node.keywords if k.arg}
     try:

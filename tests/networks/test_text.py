@@ -68,7 +68,7 @@ def test_joining_is_associative_and_numbers_are_exact():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("Dense(512) >> Rleu() >> Dense(1)", "there is no Rleu in riesz.networks"),
+        ("Dense(512) >> Rleu() >> Dense(1)", r"there is no Rleu in riesz.networks; did you mean Relu\?"),
         ("Dense(512) >> Relu >> Dense(1)", r"Relu needs parentheses: Relu\(...\)"),
         ("Dense(512) >> Dense(", "never closed"),
         ("Dense() >> Relu()", "Dense missing 1 required"),
