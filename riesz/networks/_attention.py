@@ -1,7 +1,7 @@
 """Self-attention."""
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -15,8 +15,6 @@ from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Parameter, Place, Scalar
 from riesz.networks._space import require_space
-
-Score = Literal["softmax", "linear"]
 
 
 class Attention(AbstractNetwork):
@@ -40,7 +38,7 @@ class Attention(AbstractNetwork):
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
     query_std: Scalar = 1.0
-    score: Score = eqx.field(static=True, default="softmax")
+    score: str = eqx.field(static=True, default="softmax")
     couples: ClassVar[bool] = True
 
     def __check_init__(self):

@@ -177,7 +177,7 @@ def _outputs(branches: Sequence[AbstractNetwork], inputs: Covariances) -> list[C
 
 
 def _add(where: str, parts: list[Covariances], fresh: bool) -> Covariances:
-    if sum(not (p.fresh and p.centred) for p in parts) > 1:
+    if max(sum(not p.fresh for p in parts), sum(not p.centred for p in parts)) > 1:
         raise _correlated("sum", where)
     fresh = fresh or all(p.fresh for p in parts)
     return replace(reduce(_plus, _agree(parts)), fresh=fresh)

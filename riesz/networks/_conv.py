@@ -14,7 +14,7 @@ from riesz.networks._dense import add_bias, affine, random_linear, require_size,
 from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
-from riesz.networks._space import Padding, pad, require_space, window_mean
+from riesz.networks._space import pad, require_space, window_mean
 
 
 class Conv(AbstractNetwork):
@@ -40,7 +40,7 @@ class Conv(AbstractNetwork):
     window: tuple[int, ...] = eqx.field(static=True)
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
-    padding: Padding = eqx.field(static=True, default="same")
+    padding: str = eqx.field(static=True, default="same")
     law: AbstractLaw = IID()
 
     def __check_init__(self):

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._kernel import Inputs
+from riesz.kernels._kernel import Inputs, Others
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._network import AbstractNetwork, Chain, Shape
@@ -45,7 +45,7 @@ class InfiniteNetwork(eqx.Module):
         """The tangent kernel: inner products of gradients with respect to all parameters."""
         return NetworkKernel(self.network, tangent=True)
 
-    def both(self, x: Inputs, y: Inputs | None = None) -> Limits:
+    def both(self, x: Inputs, y: Others | None = None) -> Limits:
         """Both kernels in one pass. If the outputs still have axes of space S, at all pairs."""
         limits = _limits(_arrays(self.network, x), _checked(x), _like(y, x), True)
         return Limits(*limits)
@@ -80,7 +80,7 @@ class NetworkKernel(AbstractKernel):
     network: AbstractNetwork
     tangent: bool = eqx.field(static=True)
 
-    def __call__(self, x: Inputs, y: Inputs | None = None) -> Float[Array, "n m"]:
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         self._require_scalars(x.shape[1:])
         network = _arrays(self.network, x)
         return _limits(network, _checked(x), _like(y, x), self.tangent)[-1]

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 
-Padding = Literal["same", "valid", "circular"]
 Shape = tuple[int, ...]
 
 
-def pad(x: Array, axis: int, window: int, padding: Padding) -> Array:
+def pad(x: Array, axis: int, window: int, padding: str) -> Array:
     """Add the margin that a window along one axis needs to x."""
     if padding == "valid" or window == 1:
         return x
@@ -23,7 +21,7 @@ def pad(x: Array, axis: int, window: int, padding: Padding) -> Array:
 
 
 def window_mean(
-    k: Float[Array, "..."], window: Shape, padding: Padding, full: bool
+    k: Float[Array, "..."], window: Shape, padding: str, full: bool
 ) -> Float[Array, "..."]:
     """Covariances of means over a window with independent weights.
 

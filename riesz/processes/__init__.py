@@ -9,9 +9,13 @@ from riesz.processes._observations import AbstractObservation as AbstractObserva
 from riesz.processes._observations import Derivatives as Derivatives
 from riesz.processes._observations import Integrals as Integrals
 from riesz.processes._observations import Values as Values
+from riesz.processes._operator_process import OperatorPosterior as OperatorPosterior
+from riesz.processes._operator_process import OperatorProcess as OperatorProcess
 from riesz.processes._process import AbstractProcess as AbstractProcess
 from riesz.processes._process import On as On
 from riesz.processes._random_field import RandomField as RandomField
 from riesz.processes._random_field import random_field as random_field
 from riesz.processes._solvers import AbstractSolver as AbstractSolver
 from riesz.processes._solvers import Cholesky as Cholesky
+from riesz.processes._solvers import ConjugateGradients as ConjugateGradients
+from riesz.processes._solvers import InducingPoints as InducingPoints
