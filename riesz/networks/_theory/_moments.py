@@ -14,8 +14,9 @@ from riesz.networks._activations import AbstractActivation
 
 Numbers = np.ndarray  # Always float64, one axis.
 
-# Variances that are searched, and one that stands for the limit q -> 0.
-VARIANCES = np.geomspace(1e-6, 1e6, 385)
+# Where critical points are searched; numerical expectations are less reliable above.
+VARIANCES = np.geomspace(1e-6, 1e2, 257)
+# A variance that stands for the limit q -> 0.
 NEAR_ZERO = 1e-14
 
 
@@ -47,11 +48,11 @@ def moments(activation: AbstractActivation, q: Numbers) -> Moments:
 
 
 def first_root(function: Callable[[Numbers], Numbers], grid: Numbers) -> float | None:
-    """The first sign change on the grid, refined until neighbouring floats; None without one.
+    """The first sign change along the grid, up or down, to rounding; None without one.
 
     Values that are not finite are passed over.
     """
-    rounding = 4 * float(jnp.finfo(default_dtype()).eps)
+    close = 4 * float(jnp.finfo(default_dtype()).eps)
     while True:
         values = function(grid)
         kept = np.isfinite(values)
@@ -59,15 +60,20 @@ def first_root(function: Callable[[Numbers], Numbers], grid: Numbers) -> float |
         (changes,) = np.nonzero(np.sign(values[:-1]) != np.sign(values[1:]))
         if not changes.size:
             return None
-        low, high = grid[changes[0]], grid[changes[0] + 1]
-        if high - low <= rounding * high:
-            return float(high if values[changes[0] + 1] == 0 else low)
-        grid = np.linspace(low, high, len(VARIANCES))
+        before, after = grid[changes[0]], grid[changes[0] + 1]
+        if values[changes[0]] == 0 or abs(after - before) <= close * abs(after):
+            return float(before)
+        grid = np.linspace(before, after, len(VARIANCES))
 
 
 def default_dtype() -> jnp.dtype:
     """The precision in which JAX computes now."""
     return jnp.zeros(()).dtype
+
+
+def rounding() -> float:
+    """The relative error within which two results of this precision are taken to be equal."""
+    return 100 * float(jnp.finfo(default_dtype()).eps)
 
 
 def require_slope(where: str, activation: AbstractActivation) -> None:

@@ -1,0 +1,125 @@
+"""Residual networks of great depth, and their limit."""
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import ModelError
+from riesz.networks._branches import Residual
+from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._dense import require_size
+from riesz.networks._network import AbstractNetwork, Parameters, Shape
+from riesz.networks._parameter import Place
+
+# Of the integrator in depth, which is of fourth order.
+_STEPS = 32
+
+
+class InfiniteDepth(AbstractNetwork):
+    """Very many residual blocks h -> h + depth^(-1/2) inner(h), with independent weights.
+
+    The finite network has `depth` of them. The kernel is the limit of infinite width and depth,
+    which does not depend on the order of the limits (Hayou and Yang 2023, arXiv:2302.00453;
+    Hayou 2023, arXiv:2302.02976): with t in [0, 1] in place of the index of the block,
+
+        dK/dt = K_inner(K),    dTheta/dt = Theta_inner(K, Theta),
+
+    where K_inner and Theta_inner are the kernels behind `inner`. For `Relu() >> Dense(n, w_std)`
+    dK/dt = w_std^2 E[phi(u) phi(v)], and variances grow by exp(w_std^2 / 2). The equations are
+    integrated by the classical Runge-Kutta method in 32 steps; for that ReLU the relative error of
+    variances is 2e-10, 2e-7 and 1e-5 at w_std = 1, 2 and 3.
+
+    **Arguments:**
+
+    - `inner`: the block, which keeps shapes and ends with a layer with weights.
+    - `depth`: the number of blocks of the finite network, for `init`.
+
+    **Raises:** `ModelError` when the block ends with an activation.
+
+    ```python
+    block = Relu() >> Dense(512, w_std=1.0)
+    network = Dense(512) >> InfiniteDepth(block, depth=64) >> Relu() >> Dense(1)
+    network.kernel().nngp(jnp.ones((5, 3)))
+    ```
+    """
+
+    inner: AbstractNetwork
+    depth: int = eqx.field(static=True)
+
+    def __check_init__(self):
+        require_size("InfiniteDepth(inner, depth)", "depth", self.depth)
+
+    @property
+    def _block(self) -> Residual:
+        return Residual(self.inner, self.depth**-0.5)
+
+    def out_shape(self, shape: Shape) -> Shape:
+        return self._block.out_shape(shape)
+
+    def parameters(self, shape: Shape, place: Place) -> Parameters:
+        return tuple(self._block.parameters(shape, place) for _ in range(self.depth))
+
+    def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
+        block = self._block
+        stacked = jax.tree.map(lambda *w: jnp.stack(w), *weights)
+
+        def step(x: Array, own: tuple[Any, Array]) -> tuple[Array, None]:
+            noise = None if key is None else jax.random.fold_in(key, own[1])
+            return block.apply(own[0], x, noise), None
+
+        return jax.lax.scan(step, x, (stacked, jnp.arange(self.depth)))[0]
+
+    def needs(self, after: Needs) -> Needs:
+        # What the last block needs, the block before it must hand on; twice settles both flags.
+        once = self._block.needs(after)
+        return self._block.needs(self._block.needs(once))
+
+    def propagate(self, inputs: Covariances) -> Covariances:
+        self.out_shape(inputs.shape)
+        entry = replace(inputs, fresh=False)
+        probe = self.inner.propagate(entry)
+        if not (probe.fresh and probe.centred):
+            raise ModelError(
+                "a block whose output has a mean, or depends on its input, has no limit in depth",
+                where=f"kernel of {self}",
+                expected="an inner network that ends with a layer with weights (Dense, Conv)",
+                found=str(self.inner),
+                repair="end the block with a Dense or Conv: its output then has mean zero",
+            )
+        entry = entry.reduce(inputs.pair and probe.pair, inputs.own and probe.own)
+
+        def rate(state: Covariances) -> Covariances:
+            moved = self.inner.propagate(state).reduce(state.pair, state.own)
+            return _with(state, *_arrays(moved))
+
+        last = jax.lax.fori_loop(0, _STEPS, lambda _, state: _runge_kutta(rate, state), entry)
+        return replace(last, fresh=inputs.fresh)
+
+
+def _runge_kutta(rate, state: Covariances) -> Covariances:
+    """One step of the classical method of fourth order, of length 1 / _STEPS."""
+    step = 1 / _STEPS
+    k1 = rate(state)
+    k2 = rate(_moved(state, k1, step / 2))
+    k3 = rate(_moved(state, k2, step / 2))
+    k4 = rate(_moved(state, k3, step))
+    for k, weight in ((k1, 1 / 6), (k2, 1 / 3), (k3, 1 / 3), (k4, 1 / 6)):
+        state = _moved(state, k, weight * step)
+    return state
+
+
+def _moved(state: Covariances, rate: Covariances, step: float) -> Covariances:
+    pairs = zip(_arrays(state), _arrays(rate), strict=True)
+    return _with(state, *(None if a is None or b is None else a + step * b for a, b in pairs))
+
+
+def _arrays(c: Covariances) -> tuple[Array | None, ...]:
+    return c.xx, c.yy, c.nngp, c.ntk
+
+
+def _with(c: Covariances, xx: Any, yy: Any, nngp: Any, ntk: Any) -> Covariances:
+    return replace(c, xx=xx, yy=yy, nngp=nngp, ntk=ntk)
