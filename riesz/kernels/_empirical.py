@@ -54,7 +54,7 @@ class TangentKernel(AbstractKernel):
     split: Parametrised
     method: str = eqx.field(static=True)
 
-    def __init__(self, model: PyTree, *, method: str = "structured"):
+    def __init__(self, model: eqx.Module, *, method: str = "structured"):
         self.split, self.method = Parametrised(model), method
 
     def __check_init__(self):

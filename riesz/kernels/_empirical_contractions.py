@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import equinox as eqx
 import jax
@@ -19,30 +19,32 @@ METHODS: tuple[Method, ...] = get_args(Method)
 EXACT = jax.lax.Precision.HIGHEST  # accelerators round the factors of products by default
 
 
+class Parts(NamedTuple):
+    """What is known of inputs of one shape."""
+
+    # What the product needs to know of x, and of y, as functions of the input and the rows.
+    left: Callable[[Any, Float[Array, "c o"]], Any]
+    right: Callable[[Any, Float[Array, "c o"]], Any]
+    # How many floats the products of b by b inputs hold, c rows at a time.
+    floats: Callable[[int, int], int]
+
+
 class AbstractContraction(eqx.Module):
     """<J(x)^T e, J(y)^T e'>, summed over rows e and e', from a part for x and one for y.
 
-    J is the Jacobian of `output(leaves, x)` in the parameters.
+    J is the Jacobian of `output(leaves, x)` in the leaves.
     """
 
     output: eqx.AbstractVar[Output]
     leaves: eqx.AbstractVar[Leaves]
 
     @abstractmethod
-    def left(self, x: PyTree, rows: Float[Array, "c o"]) -> Any:
-        """What the product needs to know of x."""
-
-    @abstractmethod
-    def right(self, y: PyTree, rows: Float[Array, "c o"]) -> Any:
-        """What the product needs to know of y."""
+    def parts(self, like: PyTree) -> Parts:
+        """The parts for inputs with the shapes of `like`."""
 
     @abstractmethod
     def inner(self, left: Any, right: Any) -> Float[Array, ""]:
         """The product of one left and one right part."""
-
-    @abstractmethod
-    def floats(self, x: PyTree) -> Callable[[int, int], int]:
-        """How many floats the products of b by b inputs like x hold, c rows at a time."""
 
 
 class Jacobians(AbstractContraction):
@@ -55,14 +57,18 @@ class Jacobians(AbstractContraction):
     leaves: Leaves
     structured: bool = eqx.field(static=True)
 
-    def left(self, x: PyTree, rows: Float[Array, "c o"]) -> Any:
-        if self.structured:
-            return Structure.of(self.output, self.leaves, x).factors(self.leaves, x, rows)
-        _, pull = jax.vjp(lambda leaves: self.output(leaves, x), self.leaves)
-        return jax.vmap(pull)(rows)[0], ()
+    def parts(self, like: PyTree) -> Parts:
+        structure = Structure.of(self.output, self.leaves, like)
+        if not self.structured:
+            structure = structure._replace(products=())
+        outer = {product.leaf for product in structure.products}
+        plain = sum(leaf.size for i, leaf in enumerate(self.leaves) if i not in outer)
+        row = plain + floats_of(structure.program.jaxpr)
 
-    def right(self, y: PyTree, rows: Float[Array, "c o"]) -> Any:
-        return self.left(y, rows)
+        def factors(x, rows):
+            return structure.factors(self.leaves, x, rows)
+
+        return Parts(factors, factors, lambda b, c: b * c * row + (b * structure.points) ** 2)
 
     def inner(self, left: Any, right: Any) -> Float[Array, ""]:
         parts = [jnp.vdot(a, b, precision=EXACT) for a, b in zip(left[0], right[0], strict=True)]
@@ -72,17 +78,6 @@ class Jacobians(AbstractContraction):
             parts.append((points * cotangents).sum())
         return sum(parts[1:], parts[0])
 
-    def floats(self, x: PyTree) -> Callable[[int, int], int]:
-        stored = {i: leaf.size for i, leaf in enumerate(self.leaves)}
-        points = 1
-        if self.structured:
-            structure = Structure.of(self.output, self.leaves, x)
-            points = structure.points
-            for product in structure.products:
-                del stored[product.leaf]
-        row = sum(stored.values()) + activations(self.output, self.leaves, x)
-        return lambda b, c: b * c * row + (b * points) ** 2
-
 
 class Products(AbstractContraction):
     """J(x) applied to each J(y)^T e'; only the Jacobians of y are held."""
@@ -90,12 +85,18 @@ class Products(AbstractContraction):
     output: Output
     leaves: Leaves
 
-    def left(self, x: PyTree, rows: Float[Array, "c o"]) -> Any:
-        return x, rows
+    def parts(self, like: PyTree) -> Parts:
+        parameters = sum(leaf.size for leaf in self.leaves)
+        computed = activations(self.output, self.leaves, like)
 
-    def right(self, y: PyTree, rows: Float[Array, "c o"]) -> Any:
-        _, pull = jax.vjp(lambda leaves: self.output(leaves, y), self.leaves)
-        return jax.vmap(pull)(rows)[0]
+        def pulled(y, rows):
+            _, pull = jax.vjp(lambda leaves: self.output(leaves, y), self.leaves)
+            return jax.vmap(pull)(rows)[0]
+
+        def floats(b, c):
+            return b * c * (parameters + b * computed)
+
+        return Parts(lambda x, rows: (x, rows), pulled, floats)
 
     def inner(self, left: Any, right: Any) -> Float[Array, ""]:
         x, rows = left
@@ -104,11 +105,6 @@ class Products(AbstractContraction):
             return jax.jvp(lambda leaves: self.output(leaves, x), (self.leaves,), (tangents,))[1]
 
         return jnp.vdot(rows, jax.vmap(push)(right), precision=EXACT)
-
-    def floats(self, x: PyTree) -> Callable[[int, int], int]:
-        parameters = sum(leaf.size for leaf in self.leaves)
-        computed = activations(self.output, self.leaves, x)
-        return lambda b, c: b * c * (parameters + b * computed)
 
 
 def activations(f: Output, leaves: Leaves, x: PyTree) -> int:

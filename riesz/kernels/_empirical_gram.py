@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from riesz.kernels._blocks import blocked, blocks, largest, length
-from riesz.kernels._empirical_contractions import AbstractContraction, activations
+from riesz.kernels._empirical_contractions import AbstractContraction, Parts, activations
 from riesz.kernels._empirical_model import Leaves, Output
 
 
@@ -22,13 +22,11 @@ class Plan(NamedTuple):
     dtype: Any
 
     @classmethod
-    def of(cls, contraction: AbstractContraction, x: PyTree) -> "Plan":
+    def of(cls, contraction: AbstractContraction, parts: Parts, x: PyTree) -> "Plan":
         """The plan for a batch x. Rows are chosen first: those of one input share a pass."""
-        one = member(x)
-        output = jax.eval_shape(contraction.output, contraction.leaves, one)
-        floats = contraction.floats(one)
-        rows = largest(output.size, lambda c: floats(1, c))
-        members = largest(length(x), lambda b: floats(b, rows))
+        output = jax.eval_shape(contraction.output, contraction.leaves, member(x))
+        rows = largest(output.size, lambda c: parts.floats(1, c))
+        members = largest(length(x), lambda b: parts.floats(b, rows))
         return cls(members, rows, output.size, output.dtype)
 
     def sum(self, part: Callable[[Float[Array, "c o"]], Array]) -> Array:
@@ -50,6 +48,13 @@ class Plan(NamedTuple):
 def member(x: PyTree) -> PyTree:
     """The shapes of one member of a batch."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), x)
+
+
+def parts_of(contraction: AbstractContraction, x: PyTree, y: PyTree) -> tuple[Parts, Parts]:
+    """The parts for x and those for y, which are the same if their shapes are."""
+    one, other = member(x), member(y)
+    here = contraction.parts(one)
+    return here, here if eqx.tree_equal(one, other) is True else contraction.parts(other)
 
 
 def output_shape(f: Callable[[Leaves, Any], Array], leaves: Leaves, x: PyTree) -> tuple[int, ...]:
@@ -82,16 +87,12 @@ def outer(
 @eqx.filter_jit
 def gram(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m"]:
     """The traces of the blocks of J(x) J(y)^T."""
-    plan = Plan.of(contraction, x)
+    here, there = parts_of(contraction, x, y)
+    plan = Plan.of(contraction, here, x)
 
     def part(rows):
-        def left(a):
-            return contraction.left(a, rows)
-
-        def right(b):
-            return contraction.right(b, rows)
-
-        return outer(contraction.inner, left, right, x, y, plan.members)
+        sides = (lambda a: here.left(a, rows)), (lambda b: there.right(b, rows))
+        return outer(contraction.inner, *sides, x, y, plan.members)
 
     return plan.sum(part)
 
@@ -99,13 +100,12 @@ def gram(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array,
 @eqx.filter_jit
 def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
     """The squared norms of J(x)."""
-    plan = Plan.of(contraction, x)
+    parts = contraction.parts(member(x))
+    plan = Plan.of(contraction, parts, x)
 
     def part(rows):
-        def one(a):
-            return contraction.inner(contraction.left(a, rows), contraction.right(a, rows))
-
-        return blocked(jax.vmap(one), x, plan.members)
+        one = jax.vmap(lambda a: contraction.inner(parts.left(a, rows), parts.right(a, rows)))
+        return blocked(one, x, plan.members)
 
     return plan.sum(part)
 
@@ -114,21 +114,17 @@ def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
 def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m o q"]:
     """J(x) J(y)^T."""
     o, q = (jax.eval_shape(contraction.output, contraction.leaves, member(z)) for z in (x, y))
-    floats = contraction.floats(member(x))
+    here, there = parts_of(contraction, x, y)
 
-    def left(a):
-        rows = jnp.eye(o.size, dtype=o.dtype)[:, None]
-        return jax.vmap(lambda row: contraction.left(a, row))(rows)
-
-    def right(b):
-        rows = jnp.eye(q.size, dtype=q.dtype)[:, None]
-        return jax.vmap(lambda row: contraction.right(b, row))(rows)
+    def all_rows(part, output):
+        rows = jnp.eye(output.size, dtype=output.dtype)[:, None]
+        return lambda a: jax.vmap(lambda row: part(a, row))(rows)
 
     def inner(lefts, rights):
         return jax.vmap(lambda a: jax.vmap(lambda b: contraction.inner(a, b))(rights))(lefts)
 
-    members = largest(length(x), lambda b: o.size * floats(b, q.size))
-    return outer(inner, left, right, x, y, members)
+    members = largest(length(x), lambda b: o.size * here.floats(b, q.size))
+    return outer(inner, all_rows(here.left, o), all_rows(there.right, q), x, y, members)
 
 
 @eqx.filter_jit
@@ -140,16 +136,10 @@ def weighted(
     f: Float[Array, "m o"],
 ) -> Float[Array, "n m"]:
     """e_i J(x_i) J(y_j)^T f_j: one row of the Jacobian for each input."""
-    floats = contraction.floats(member(x))
-    members = largest(length(x), lambda b: floats(b, 1))
-
-    def left(pair):
-        return contraction.left(*pair)
-
-    def right(pair):
-        return contraction.right(*pair)
-
-    return outer(contraction.inner, left, right, (x, e[:, None]), (y, f[:, None]), members)
+    here, there = parts_of(contraction, x, y)
+    sides = (lambda pair: here.left(*pair)), (lambda pair: there.right(*pair))
+    members = largest(length(x), lambda b: here.floats(b, 1))
+    return outer(contraction.inner, *sides, (x, e[:, None]), (y, f[:, None]), members)
 
 
 @eqx.filter_jit
@@ -157,13 +147,9 @@ def weighted_diagonal(
     contraction: AbstractContraction, x: PyTree, e: Float[Array, "n o"]
 ) -> Float[Array, " n"]:
     """The diagonal of `weighted` with equal halves."""
-    floats = contraction.floats(member(x))
-
-    def one(pair):
-        return contraction.inner(contraction.left(*pair), contraction.right(*pair))
-
-    members = largest(length(x), lambda b: floats(b, 1))
-    return blocked(jax.vmap(one), (x, e[:, None]), members)
+    parts = contraction.parts(member(x))
+    one = jax.vmap(lambda pair: contraction.inner(parts.left(*pair), parts.right(*pair)))
+    return blocked(one, (x, e[:, None]), largest(length(x), lambda b: parts.floats(b, 1)))
 
 
 @eqx.filter_jit

@@ -48,7 +48,7 @@ class LabelledTangentKernel(AbstractKernel):
     split: Parametrised
     method: Method = eqx.field(static=True)
 
-    def __init__(self, model: PyTree, *, method: Method = "structured"):
+    def __init__(self, model: eqx.Module, *, method: Method = "structured"):
         self.split, self.method = Parametrised(model), method
 
     def __call__(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m"]:

@@ -27,7 +27,7 @@ class Parametrised(eqx.Module):
     rest: PyTree
     structure: Any = eqx.field(static=True)
 
-    def __init__(self, model: PyTree):
+    def __init__(self, model: eqx.Module):
         trained, self.rest = eqx.partition(model, trainable(model))
         leaves, self.structure = jax.tree.flatten(trained)
         if not leaves or any(jnp.iscomplexobj(leaf) for leaf in leaves):

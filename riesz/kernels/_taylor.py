@@ -5,7 +5,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-from jaxtyping import PyTree
 
 from riesz.errors import ModelError
 from riesz.functions import Function
@@ -18,7 +17,7 @@ class TaylorModel(eqx.Module):
     `model` holds the parameters p; they begin at p0 and are trained. p0 is constant.
     """
 
-    model: PyTree
+    model: eqx.Module
     centre: Parametrised
     order: int = eqx.field(static=True)
 
@@ -43,7 +42,7 @@ class TaylorModel(eqx.Module):
         return values
 
 
-def taylor(model: PyTree, order: int) -> TaylorModel:
+def taylor(model: eqx.Module, order: int) -> TaylorModel:
     """The Taylor polynomial of a model in its parameters p.
 
         f(p) ~ sum_k 1/k! D^k f(p0)[p - p0, ..., p - p0],  k = 0 to `order`.
@@ -79,6 +78,6 @@ def taylor(model: PyTree, order: int) -> TaylorModel:
     return TaylorModel(model, Parametrised(model), order)
 
 
-def linearise(model: PyTree) -> TaylorModel:
+def linearise(model: eqx.Module) -> TaylorModel:
     """The linearised model f(p0) + Df(p0)[p - p0], `taylor(model, 1)`."""
     return taylor(model, 1)
