@@ -4,6 +4,12 @@ from riesz.networks._activations._activation import AbstractActivation as Abstra
 from riesz.networks._activations._error_functions import Erf as Erf
 from riesz.networks._activations._error_functions import Gelu as Gelu
 from riesz.networks._activations._exponential import Exp as Exp
+from riesz.networks._activations._numerical import (
+    AbstractNumericalActivation as AbstractNumericalActivation,
+)
+from riesz.networks._activations._numerical import Activation as Activation
+from riesz.networks._activations._numerical import Silu as Silu
+from riesz.networks._activations._numerical import Tanh as Tanh
 from riesz.networks._activations._piecewise_linear import Abs as Abs
 from riesz.networks._activations._piecewise_linear import LeakyRelu as LeakyRelu
 from riesz.networks._activations._piecewise_linear import Relu as Relu

@@ -1,4 +1,4 @@
-"""Functions of one number, entry by entry, and their derivatives."""
+"""Functions of one number, applied to each entry of an array, and their derivatives."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -9,11 +9,18 @@ from jaxtyping import Array
 
 Function = Callable[[Array], Array]
 
+# Each gives one object per function, so that what was compiled for it is found again.
 
-# One object per function, so that what is compiled for it is found again.
+
+@lru_cache(maxsize=256)
+def entrywise(function: Callable) -> Function:
+    """The function applied to each entry."""
+    return jnp.vectorize(function)
+
+
 @lru_cache(maxsize=256)
 def derivative(function: Function) -> Function:
-    """The derivative, by automatic differentiation, of a function that acts entry by entry."""
+    """The derivative, by automatic differentiation, of a function that acts on each entry."""
 
     def slope(x: Array) -> Array:
         value, pull = jax.vjp(function, x)

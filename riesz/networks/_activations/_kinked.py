@@ -4,7 +4,8 @@ Coefficients of their Hermite series (see `_mehler`) fall slowly, like k^(-5/4) 
 that the series serves pairs of moderate correlation only, with coefficients by a quadrature that
 is split at the kinks. Other pairs are turned to the independent normal numbers
 
-    x = (u / sqrt q11 + v / sqrt q22) / (2 cos(t/2)),   y = (u / sqrt q11 - v / sqrt q22) / (2 sin(t/2)),
+    x = (u / sqrt q11 + v / sqrt q22) / (2 cos(t/2)),
+    y = (u / sqrt q11 - v / sqrt q22) / (2 sin(t/2)),
 
 t the angle of (u, v). Given y, the kinks of both factors are known points x, and the integral over
 x is a function of y that is smooth, uniformly in t, up to the points y where two of them meet.
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._derivative import Function, derivative
@@ -68,25 +70,21 @@ def kinked_duals(
 @kinked_duals.defjvp
 def _price(phi, kinks, accuracy, primals, tangents):
     (q11, q12, q22), (d11, d12, d22) = primals, tangents
-    here = _coordinates(*primals)
-
-    def scaled(a: Array, b: Array) -> Duals:
-        return _expectations(phi, kinks, accuracy, here._replace(u=root(a), v=root(b)))
-
-    def whole(*q: Array) -> Array:
-        return _expectations(phi, kinks, accuracy, _coordinates(*q))[1]
-
+    here, whole = jax.jvp(_coordinates, primals, tangents)
+    scales = whole._replace(
+        correlation=jnp.zeros_like(whole.correlation), half=jnp.zeros_like(whole.half)
+    )
+    (value, slope), (of_value, of_slope) = jax.vmap(
+        lambda change: jax.jvp(partial(_expectations, phi, kinks, accuracy), (here,), (change,)),
+        out_axes=(None, 0),
+    )(jax.tree.map(lambda *x: jnp.stack(x), scales, whole))
     # With respect to q12 the derivative of the first is the second (theorem of Price). Through
     # the half angle it would be 0 times infinity on the diagonal.
-    (value, slope), (scale, _) = jax.jvp(scaled, (q11, q22), (d11, d22))
-    correlation = quotient(q12 * d11, 2 * q11) + quotient(q12 * d22, 2 * q22)
-    tangent = scale + slope * (d12 - correlation)
-    return (value, slope), (tangent, jax.jvp(whole, primals, tangents)[1])
+    shrinking = quotient(q12 * d11, 2 * q11) + quotient(q12 * d22, 2 * q22)
+    return (value, slope), (of_value[0] + slope * (d12 - shrinking), of_slope[1])
 
 
-def kinked_error(
-    phi: Function, kinks: Kinks, q11: Numbers, q12: Numbers, q22: Numbers
-) -> Duals:
+def kinked_error(phi: Function, kinks: Kinks, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
     """An upper estimate of the absolute errors of `kinked_duals`: what a coarser rule changes."""
     fine, coarse = (kinked_duals(phi, kinks, a, q11, q12, q22) for a in (FINE, COARSE))
     limits = (kinked_duals(phi, kinks, FINE, q, q, q) for q in (q11, q22))
@@ -106,10 +104,9 @@ def _coordinates(q11: Numbers, q12: Numbers, q22: Numbers) -> Coordinates:
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def _expectations(phi: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Duals:
     close = jnp.abs(at.correlation) > _MODERATE
-    a, b = (_coefficients(phi, kinks, accuracy, std) for std in (at.u, at.v))
     rho = jnp.where(close, 0, at.correlation)
-    duals = series(a[0], b[0], rho), series(a[1], b[1], rho)
-    rows = [jnp.broadcast_to(x, duals[0].shape).ravel() for x in (*duals, close, *at)]
+    duals = series(*_coefficients(phi, kinks, accuracy, at.u, at.v), rho)
+    rows = [jnp.broadcast_to(x, rho.shape).ravel() for x in (*duals, close, *at)]
     # Pairs that need the double integral come first, so that most chunks need none.
     order = jnp.argsort(~rows[2], stable=True)
     size = order.size
@@ -133,14 +130,14 @@ def _expectations(phi: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinat
 
     finished = jax.lax.map(finish, [x[index] for x in rows])
     back = jnp.argsort(order)
-    first, second = (x.ravel()[:size][back].reshape(duals[0].shape) for x in finished)
+    first, second = (x.ravel()[:size][back].reshape(rho.shape) for x in finished)
     return first, second
 
 
 def _coefficients(
-    phi: Function, kinks: Kinks, accuracy: Accuracy, std: Numbers
-) -> Float[Array, "two terms ..."]:
-    """E[phi(std z) h_k(z)] and E[phi'(std z) h_k(z)], for the normalised Hermite polynomials."""
+    phi: Function, kinks: Kinks, accuracy: Accuracy, *stds: Numbers
+) -> list[Float[Array, "terms two ..."]]:
+    """E[phi(s z) h_k(z)] and E[phi'(s z) h_k(z)] for standard deviations s."""
 
     @jax.checkpoint
     def one(std: Array) -> Array:
@@ -153,10 +150,12 @@ def _coefficients(
             return (here, above), jnp.matmul(values, here, precision="highest")
 
         start = jnp.zeros_like(z), jnp.ones_like(z)
-        return jax.lax.scan(climb, start, jnp.arange(accuracy.terms, dtype=z.dtype))[1].T
+        return jax.lax.scan(climb, start, jnp.arange(accuracy.terms, dtype=z.dtype))[1]
 
-    rows = jax.lax.map(one, std.ravel(), batch_size=256)
-    return jnp.moveaxis(rows, 0, -1).reshape(2, accuracy.terms, *std.shape)
+    together = jnp.concatenate([std.ravel() for std in stds])
+    rows = jnp.moveaxis(jax.lax.map(one, together, batch_size=256), 0, -1)
+    parts = jnp.split(rows, np.cumsum([std.size for std in stds])[:-1], axis=-1)
+    return [part.reshape(*rows.shape[:2], *s.shape) for part, s in zip(parts, stds, strict=True)]
 
 
 def _integral(phi: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Duals:

@@ -77,14 +77,11 @@ def series(
         return total * rho + pair[0] * pair[1], None
 
     zero = jnp.zeros(shape, rho.dtype)
-    # Steps are fused by sixteen: the array of pairs is read and written so much less often.
-    return jax.lax.scan(horner, zero, (a, b), reverse=True, unroll=16)[0]
+    return jax.lax.scan(horner, zero, (a, b), reverse=True)[0]
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _sum(
-    f: Function, g: Function, q11: Numbers, q12: Numbers, q22: Numbers
-) -> Float[Array, "..."]:
+def _sum(f: Function, g: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
     a, b = _coefficients(f, q11, TERMS), _coefficients(g, q22, TERMS)
     return series(a, b, _correlation(q11, q12, q22))
 

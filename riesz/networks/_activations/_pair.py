@@ -36,7 +36,7 @@ def root(x: Numbers) -> Numbers:
 
 
 def quotient(x: Numbers, y: Numbers) -> Numbers:
-    """x / y, and 0 where y is 0."""
+    """X / y, and 0 where y is 0."""
     return jnp.where(y == 0, 0, x / jnp.where(y == 0, 1, y))
 
 

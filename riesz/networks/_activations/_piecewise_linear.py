@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._exact import AbstractExactActivation
-from riesz.networks._activations._pair import Numbers, pair
+from riesz.networks._activations._pair import pair
 
 Scalar = float | Float[Array, ""]
 
@@ -28,7 +28,7 @@ class AbstractPiecewiseLinear(AbstractExactActivation):
     @property
     @abstractmethod
     def parts(self) -> tuple[Scalar, Scalar]:
-        """a and b."""
+        """A and b."""
 
     def duals(
         self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]

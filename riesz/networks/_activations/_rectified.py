@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._activation import AbstractActivation
-from riesz.networks._activations._pair import Numbers, Pair, pair, quotient
+from riesz.networks._activations._pair import Numbers, Pair, pair
 from riesz.networks._activations._polynomials import homogeneous, moments, require_degree
 
 
