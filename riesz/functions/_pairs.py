@@ -44,6 +44,8 @@ class Pairs(eqx.Module):
 
     def __getitem__(self, index: Any) -> "Pairs":
         if isinstance(index, int | np.integer):
+            if not -len(self) <= index < len(self):  # which also ends `for pair in pairs`
+                raise IndexError(f"member {index} of {len(self)} pairs")
             index = slice(index, index + 1 or None)
         return Pairs(take(self.inputs, index), take(self.outputs, index))
 

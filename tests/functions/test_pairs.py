@@ -41,3 +41,9 @@ def test_refusals():
         Pairs(numbered(5).inputs, numbered(4).outputs)
     with pytest.raises(DataError, match=r"both sides(.|\n)*fraction 1.0 of 3 pairs"):
         numbered(3).split(1.0, key=jax.random.key(0))
+
+
+def test_pairs_are_iterated_to_their_end():
+    assert [float(pair.inputs.values[0, 0, 0]) for pair in numbered(3)] == [0.0, 1.0, 2.0]
+    with pytest.raises(IndexError, match="member 3 of 3 pairs"):
+        numbered(3)[3]
