@@ -1,7 +1,12 @@
 """Processes: distributions over functions, to sample, to condition and to look at on any points."""
 
+from riesz.processes._deep_kernel_machine import DeepKernelMachine as DeepKernelMachine
+from riesz.processes._deep_kernel_machine import DeepKernelPosterior as DeepKernelPosterior
+from riesz.processes._deep_kernel_machine_kernel import LearnedKernel as LearnedKernel
 from riesz.processes._gaussian_posterior import GaussianPosterior as GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess as GaussianProcess
+from riesz.processes._gradient_flow import Flow as Flow
+from riesz.processes._gradient_flow import gradient_flow as gradient_flow
 from riesz.processes._marginals import AbstractMarginal as AbstractMarginal
 from riesz.processes._marginals import Normal as Normal
 from riesz.processes._marginals import StudentT as StudentT
@@ -19,3 +24,5 @@ from riesz.processes._solvers import AbstractSolver as AbstractSolver
 from riesz.processes._solvers import Cholesky as Cholesky
 from riesz.processes._solvers import ConjugateGradients as ConjugateGradients
 from riesz.processes._solvers import InducingPoints as InducingPoints
+from riesz.processes._wide_network import TrainedNetwork as TrainedNetwork
+from riesz.processes._wide_network import WideNetwork as WideNetwork

@@ -53,15 +53,13 @@ def test_the_diagonal_is_exact_in_single_precision(getkey):
 
 
 def test_single_and_double_precision_agree_to_five_digits(inputs):
-    x, y = inputs
-    single = MLP.kernel().both(x, y)
+    single = [np.asarray(k, float) for k in MLP.kernel().both(*inputs)]
     with jax.enable_x64(True):
-        double = MLP.kernel().both(
-            jnp.asarray(np.asarray(x), float), jnp.asarray(np.asarray(y), float)
-        )
-        assert double.ntk.dtype == jnp.float64
-    np.testing.assert_allclose(single.nngp, double.nngp, atol=1e-5 * float(double.nngp.max()))
-    np.testing.assert_allclose(single.ntk, double.ntk, atol=1e-5 * float(double.ntk.max()))
+        wide = [jnp.asarray(np.asarray(v), float) for v in inputs]
+        double = [np.asarray(k) for k in MLP.kernel().both(*wide)]
+    for low, high in zip(single, double, strict=True):
+        assert high.dtype == np.float64
+        np.testing.assert_allclose(low, high, atol=1e-5 * high.max())
 
 
 def test_a_set_with_itself_is_symmetric_with_the_values_of_two_sets(inputs):
