@@ -4,18 +4,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz.processes._compiled import compiled
 
+
+@compiled
 def draw_normal(
-    mean: Float[Array, "n c"], covariance: Float[Array, "n n"], count: int, key: PRNGKeyArray
+    mean: Float[Array, "n c"], root: Float[Array, "n n"], count: int, key: PRNGKeyArray
 ) -> Float[Array, "count n c"]:
-    """Independent draws; channels are independent and share the covariance.
+    """Independent draws of covariance root root^T; channels are independent and share it."""
+    normal = jax.random.normal(key, (count, *mean.shape), mean.dtype)
+    return mean + jnp.einsum("ij,njc->nic", root, normal)
 
-    A square root is taken by eigenvalues, since covariances of smooth functions on fine grids
-    are singular up to rounding. Eigenvalues below rounding errors count as zero, so that draws
-    of smooth functions are not roughened.
+
+def square_root(covariance: Float[Array, "n n"]) -> Float[Array, "n n"]:
+    """A root of a covariance matrix, by eigenvalues.
+
+    Covariances of smooth functions on fine grids are singular up to rounding and have no
+    Cholesky factor. Eigenvalues below rounding errors count as zero, so that draws of smooth
+    functions are not roughened.
     """
     eigenvalues, vectors = jnp.linalg.eigh(covariance)
     floor = jnp.finfo(covariance.dtype).eps * eigenvalues[-1]
-    root = vectors * jnp.sqrt(jnp.where(eigenvalues > floor, eigenvalues, 0))
-    normal = jax.random.normal(key, (count, *mean.shape), mean.dtype)
-    return mean + jnp.einsum("ij,njc->nic", root, normal)
+    return vectors * jnp.sqrt(jnp.where(eigenvalues > floor, eigenvalues, 0))

@@ -1,21 +1,17 @@
 """Gaussian processes given observations."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from riesz.domains._discretization import traced
-from riesz.functions import Function
-from riesz.kernels import AbstractKernel
-from riesz.processes._compiled import compiled
-from riesz.processes._draws import draw_normal
+from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
 from riesz.processes._inputs import field_on, fields_on, inputs_of
 from riesz.processes._leaves import as_traced
-from riesz.processes._marginals import Normal
+from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On
 from riesz.processes._solvers import AbstractSolution, AbstractSolver
@@ -53,64 +49,74 @@ class GaussianPosterior(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on, self.solution.weights.dtype)
-        mean, variance = self._pointwise(x)
-        covariance = self._joint(x)[1] if joint else None
+        mean, variance, covariance = self._joint(x) if joint else (*self._pointwise(x), None)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
-    def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
-    ) -> Function | Float[Array, "n points channels"]:
+    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
-        mean, covariance = self._joint(inputs_of(on, self.solution.weights.dtype))
-        return fields_on(_draw(mean, covariance, n, key), on)
+        mean, _, covariance = self._joint(inputs_of(on, self.solution.weights.dtype))
+        return fields_on(draw_normal(mean, _root(covariance), n, key), on)
 
     def _pointwise(self, x: Inputs) -> tuple[Float[Array, "n c"], Float[Array, "n c"]]:
-        parts = self.prior, as_traced(self.prior.kernel, x.dtype), self.solution
-        size = max(1, BLOCK_FLOATS // self.solution.weights.shape[0])
+        prior, solution = as_traced(self.prior, x.dtype), self.solution
+        size = max(1, BLOCK_FLOATS // len(solution.weights))
         if not self._on_host(x):
-            return _pointwise(*parts, x, size)
-        blocks = [_variances(*parts, x[i : i + size]) for i in range(0, len(x), size)]
+            return _pointwise(prior, solution, x, size)
+        blocks = [_variances(prior, solution, x[i : i + size]) for i in range(0, len(x), size)]
         mean, variance = (jnp.concatenate(column) for column in zip(*blocks, strict=True))
         return mean, variance
 
-    def _joint(self, x: Inputs) -> tuple[Float[Array, "n c"], Float[Array, "n n"]]:
-        parts = self.prior, as_traced(self.prior.kernel, x.dtype), self.solution, x
-        return _covariances(*parts) if self._on_host(x) else _joint(*parts)
+    def _joint(
+        self, x: Inputs
+    ) -> tuple[Float[Array, "n c"], Float[Array, "n c"], Float[Array, "n n"]]:
+        prior = as_traced(self.prior, x.dtype)
+        covariances = _covariances if self._on_host(x) else _joint
+        return covariances(prior, self.solution, x)
 
     def _on_host(self, x: Inputs) -> bool:
-        return self.solution.on_host and not traced(x, *jax.tree.leaves(self.solution))
+        return self.solution.on_host and not is_traced(x, self.solution)
 
 
 @compiled
-def _mean(prior: Any, kernel: AbstractKernel, solution: AbstractSolution, x: Inputs):
+def _mean(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs):
     """The mean, and the covariances of f(x) with the basis."""
-    cross = cross_all(kernel, solution.basis, Evaluations(x))
+    cross = cross_all(prior.kernel, solution.basis, Evaluations(x))
     return prior.mean_at(x) + cross.T @ solution.weights, cross
 
 
-def _variances(prior: Any, kernel: AbstractKernel, solution: AbstractSolution, x: Inputs):
+@compiled
+def _less(prior: "GaussianProcess", x: Inputs, mean: Array, explained: Array):
+    """Prior variances less what is explained, one a channel."""
+    # next to exact observations rounding may leave less than nothing
+    variance = jnp.maximum(prior.kernel.diagonal(x) - explained, 0)
+    return jnp.broadcast_to(variance[:, None], mean.shape)
+
+
+def _variances(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs):
     """Means and variances."""
-    mean, cross = _mean(prior, kernel, solution, x)
+    mean, cross = _mean(prior, solution, x)
     left, right = solution.factors(cross)
-    # rounding may leave less than nothing next to an exact observation
-    variance = jnp.maximum(kernel.diagonal(x) - (left * right).sum(0), 0)
-    return mean, jnp.broadcast_to(variance[:, None], mean.shape)
+    return mean, _less(prior, x, mean, (left * right).sum(0))
 
 
-def _covariances(prior: Any, kernel: AbstractKernel, solution: AbstractSolution, x: Inputs):
-    """Means and the covariance matrix."""
-    mean, cross = _mean(prior, kernel, solution, x)
+def _covariances(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs):
+    """Means, variances and the covariance matrix."""
+    mean, cross = _mean(prior, solution, x)
     left, right = solution.factors(cross)
-    covariance = kernel(x) - left.T @ right
-    return mean, (covariance + covariance.T) / 2
-
-
-_joint = compiled(_covariances)
-_draw = compiled(draw_normal)
+    explained = left.T @ right
+    covariance = _prior_covariance(prior, x) - (explained + explained.T) / 2
+    return mean, _less(prior, x, mean, explained.diagonal()), covariance
 
 
 @compiled
-def _pointwise(
-    prior: Any, kernel: AbstractKernel, solution: AbstractSolution, x: Inputs, size: int
-):
-    return in_blocks(lambda part: _variances(prior, kernel, solution, part), size)(x)
+def _prior_covariance(prior: "GaussianProcess", x: Inputs) -> Float[Array, "n n"]:
+    return prior.kernel(x)
+
+
+_joint = compiled(_covariances)
+_root = compiled(square_root)
+
+
+@compiled
+def _pointwise(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs, size: int):
+    return in_blocks(lambda part: _variances(prior, solution, part), size)(x)

@@ -8,21 +8,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError
-from riesz.functions import Function
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
-from riesz.processes._draws import draw_normal
+from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._inputs import field_on, fields_on, inputs_of
 from riesz.processes._leaves import as_traced
-from riesz.processes._marginals import Normal
+from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On
 from riesz.processes._solvers import AbstractSolver, Cholesky
 from riesz.processes._system import System
 
-Observations = AbstractObservation | Sequence[AbstractObservation]
+Observations = AbstractObservation | Sequence[Any]
 Mean = float | Float[Array, ""] | Callable[[Inputs], Float[Array, "n c"]]
 
 
@@ -70,16 +69,15 @@ class GaussianProcess(AbstractProcess):
             )
         return values
 
-    def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
-    ) -> Function | Float[Array, "n points channels"]:
+    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
         x = inputs_of(on)
-        return fields_on(_draw(self, as_traced(self.kernel, x.dtype), x, n, key), on)
+        mean, root = _rooted(as_traced(self, x.dtype), x)
+        return fields_on(draw_normal(mean, root, n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on)
-        mean, variance, covariance = _law(self, as_traced(self.kernel, x.dtype), x, joint)
+        mean, variance, covariance = _law(as_traced(self, x.dtype), x, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
     def condition(
@@ -120,7 +118,7 @@ class GaussianProcess(AbstractProcess):
                     found=f"{o.values.shape[1]} in {type(o).__name__}",
                     repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
                 )
-        return System(self.kernel, self.mean_at, observations)
+        return System(self, observations)
 
 
 def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:
@@ -139,12 +137,12 @@ def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:
 
 
 @compiled
-def _draw(process: GaussianProcess, kernel: AbstractKernel, x: Inputs, n: int, key: PRNGKeyArray):
-    return draw_normal(process.mean_at(x), kernel(x), n, key)
+def _rooted(process: GaussianProcess, x: Inputs):
+    return process.mean_at(x), square_root(process.kernel(x))
 
 
 @compiled
-def _law(process: GaussianProcess, kernel: AbstractKernel, x: Inputs, joint: bool):
-    mean = process.mean_at(x)
+def _law(process: GaussianProcess, x: Inputs, joint: bool):
+    mean, kernel = process.mean_at(x), process.kernel
     variance = jnp.broadcast_to(kernel.diagonal(x)[:, None], mean.shape)
     return mean, variance, kernel(x) if joint else None

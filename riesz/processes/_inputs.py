@@ -10,28 +10,36 @@ from jaxtyping import Array, Float
 from riesz.domains import AbstractDiscretization, Points
 from riesz.errors import DataError
 from riesz.functions import Function, batch
+from riesz.processes._compiled import is_traced
+from riesz.processes._marginals import Field, Fields
 from riesz.processes._process import On
 
 
 def inputs_of(on: On, dtype: Any = None) -> Float[Array, "points *features"]:
     """The inputs of a kernel, one a row: coordinates of a discretization, or the array itself."""
     if isinstance(on, AbstractDiscretization):
-        inputs = on.coordinates.reshape(-1, on.domain.dim)
-    else:
-        inputs = jnp.asarray(on)
-    if not jnp.issubdtype(inputs.dtype, jnp.floating):
-        inputs = inputs.astype(float)
-    return inputs if dtype is None else inputs.astype(dtype)
+        on = on.coordinates.reshape(-1, on.domain.dim)
+    inputs = as_floats(on)
+    return jnp.asarray(inputs if dtype is None else inputs.astype(dtype))
 
 
-def field_on(values: Float[Array, "points c"], on: On) -> Function | Float[Array, "points c"]:
+def as_floats(values: Any) -> Any:
+    """Numbers in a floating type of JAX, still in NumPy if they were, where nothing compiles."""
+    if not isinstance(values, jax.Array):
+        values = np.asarray(values)
+    floating = jnp.issubdtype(values.dtype, jnp.floating)
+    dtype = jax.dtypes.canonicalize_dtype(values.dtype if floating else float)
+    return values if values.dtype == dtype else values.astype(dtype)
+
+
+def field_on(values: Float[Array, "points c"], on: On) -> Field:
     """Values at the points: a function on a discretization, the array itself on an array."""
     if isinstance(on, AbstractDiscretization):
         return Function(values.reshape(*on.shape, values.shape[-1]), on)
     return values
 
 
-def fields_on(values: Float[Array, "n points c"], on: On) -> Function | Float[Array, "n points c"]:
+def fields_on(values: Float[Array, "n points c"], on: On) -> Fields:
     """`field_on` for values with a leading axis: a batch of functions, or the array itself."""
     if isinstance(on, AbstractDiscretization):
         return batch(values.reshape(values.shape[0], *on.shape, values.shape[-1]), on)
@@ -45,7 +53,8 @@ def observed(
 
     `values` has as many rows as there are points, or `count` when that is given.
     """
-    inputs, values = inputs_of(on), jnp.asarray(values)
+    inputs = inputs_of(on) if isinstance(on, AbstractDiscretization) else as_floats(on)
+    values = as_floats(values)
     shape = on.shape if isinstance(on, AbstractDiscretization) else inputs.shape[:1]
     rows = shape if count is None else (count,)
     if values.ndim != len(rows) + 1 or values.shape[:-1] != rows:
@@ -58,17 +67,15 @@ def observed(
             if values.shape == rows
             else "give as many values as points",
         )
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        values = values.astype(inputs.dtype)
     dtype = np.promote_types(inputs.dtype, values.dtype)
     inputs, values = inputs.astype(dtype), values.astype(dtype).reshape(-1, values.shape[-1])
     if isinstance(on, Points) and count is None:
         inputs, values = _unmasked(where, on, inputs, values)
-    return inputs, values
+    return jnp.asarray(inputs), jnp.asarray(values)
 
 
-def _unmasked(where: str, on: Points, inputs: Array, values: Array) -> tuple[Array, Array]:
-    if isinstance(on.mask, jax.core.Tracer):
+def _unmasked(where: str, on: Points, inputs: Any, values: Any) -> tuple[Any, Any]:
+    if is_traced(on.mask):
         raise DataError(
             "points that may be masked cannot be left out inside a compiled function",
             where=where,
@@ -83,7 +90,7 @@ def _unmasked(where: str, on: Points, inputs: Array, values: Array) -> tuple[Arr
 def require_finite(where: str, **arrays: Array) -> None:
     """Refuse NaN and infinity, as far as values are known."""
     for name, array in arrays.items():
-        if isinstance(array, jax.core.Tracer):
+        if is_traced(array):
             continue
         bad = np.flatnonzero(~np.isfinite(np.asarray(array)).reshape(len(array), -1).all(1))
         if bad.size:

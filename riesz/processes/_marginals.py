@@ -1,6 +1,7 @@
 """Laws of a process at finitely many points."""
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +10,12 @@ from jaxtyping import Array, Float
 from riesz.errors import ModelError
 from riesz.functions import Function
 
-Field = Function | Float[Array, "points channels"]
+if TYPE_CHECKING:
+    Field = Any  # which of the two is known by `on`
+    Fields = Any
+else:
+    Field = Function | Float[Array, "points channels"]
+    Fields = Function | Float[Array, "n points channels"]
 
 
 class AbstractMarginal(eqx.Module):

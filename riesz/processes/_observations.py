@@ -7,12 +7,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-from riesz.domains._discretization import traced
 from riesz.errors import DataError
+from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
-from riesz.processes._inputs import observed, require_finite
+from riesz.processes._inputs import as_floats, observed, require_finite
 from riesz.processes._process import On
 
 Data = Float[Array, "m c"]
@@ -147,9 +148,10 @@ class Integrals(AbstractObservation):
 
     def __init__(self, on: On, weights: Any, values: Any, noise: Any = 0.0):
         where = "Integrals(on, weights, values, noise)"
-        weights = jnp.asarray(weights)
+        weights = as_floats(weights)
         self.points, self.values = observed(where, on, values, count=weights.shape[0])
-        self.weights = weights.astype(self.values.dtype).reshape(weights.shape[0], -1)
+        flat = weights.astype(self.values.dtype).reshape(weights.shape[0], -1)
+        self.weights = jnp.asarray(flat)
         self.noise = as_noise(where, noise, self.values)
         if self.weights.shape[1] != self.points.shape[0]:
             raise DataError(
@@ -168,9 +170,7 @@ class Integrals(AbstractObservation):
         return take_rows(self, index, lambda o: (o.weights, o.values, o.noise))
 
 
-def take_rows(
-    observation: Any, index: Rows, which: Callable[[Any], tuple[Array, ...]]
-) -> Any:
+def take_rows(observation: Any, index: Rows, which: Callable[[Any], tuple[Array, ...]]) -> Any:
     """The observation with its fields `which` indexed along their leading axes."""
     taken = [leaf[index] if leaf.ndim else leaf for leaf in which(observation)]
     return eqx.tree_at(which, observation, taken)
@@ -178,7 +178,7 @@ def take_rows(
 
 def as_noise(where: str, noise: Any, values: Data) -> Noise:
     """The noise in the type of the values, one number or one a row."""
-    noise = jnp.asarray(noise).astype(values.dtype)
+    noise = as_floats(noise).astype(values.dtype)
     if noise.shape not in ((), values.shape[:1]):
         raise DataError(
             "noise is one standard deviation, or one for each row of values",
@@ -186,12 +186,13 @@ def as_noise(where: str, noise: Any, values: Data) -> Noise:
             expected=f"shape () or {values.shape[:1]}",
             found=f"shape {noise.shape}",
         )
-    if not traced(noise) and not bool(((noise >= 0) & (noise < jnp.inf)).all()):
+    known = None if is_traced(noise) else np.asarray(noise)
+    if known is not None and not ((known >= 0) & (known < np.inf)).all():
         raise DataError(
             "a standard deviation of noise is finite and not negative",
             where=where,
             expected="noise >= 0",
-            found=f"smallest {float(noise.min()):g}, largest {float(noise.max()):g}",
+            found=f"smallest {known.min():g}, largest {known.max():g}",
             repair="leave out rows whose value is unknown",
         )
-    return noise
+    return jnp.asarray(noise)

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float, PRNGKeyArray, Shaped
+from jaxtyping import PRNGKeyArray, Shaped
 
 from riesz.domains import AbstractDiscretization
-from riesz.functions import Function
-from riesz.processes._marginals import AbstractMarginal
+from riesz.processes._marginals import AbstractMarginal, Fields
 
 # Where a process is looked at: a discretization of a domain, or an array of inputs, one a row.
 On = AbstractDiscretization | Shaped[Any, "points *features"]
@@ -25,9 +24,7 @@ class AbstractProcess(eqx.Module):
     """
 
     @abstractmethod
-    def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
-    ) -> Function | Float[Array, "n points channels"]:
+    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
         """`n` independent functions: a batch of them, or an array with a leading axis."""
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """The linear system behind a Gaussian process with observations."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 
 from riesz.kernels import AbstractKernel
 from riesz.processes._functionals import (
-    ArrayFunction,
     Evaluations,
     Inputs,
     cross,
@@ -22,35 +21,59 @@ from riesz.processes._functionals import (
 from riesz.processes._leaves import as_traced
 from riesz.processes._observations import AbstractObservation
 
+if TYPE_CHECKING:
+    from riesz.processes._gaussian_process import GaussianProcess
+
 # Entries of a kernel matrix that are worked on at once: 32 MiB in float32.
 BLOCK_FLOATS = 2**23
 
 
 class System(eqx.Module):
-    """Observations of a process with a prior covariance: (L k L' + diag(variances)) w = residual.
+    """Observations of a process with covariance k: (L k L' + diag(variances)) w = residual.
 
-    `residual` is what was observed less the prior mean, shape (m, c), and `variances` are those
-    of the noise, shape (m,).
+    Everything has the widest floating type among the observations.
     """
 
-    kernel: AbstractKernel
+    prior: "GaussianProcess"
     observations: tuple[AbstractObservation, ...]
-    residual: Float[Array, "m c"]
-    variances: Float[Array, " m"]
 
-    def __init__(
-        self,
-        kernel: AbstractKernel,
-        mean: ArrayFunction,
-        observations: Sequence[AbstractObservation],
-    ):
-        dtype = common_dtype(observations)
-        same = tuple(cast(o, dtype) for o in observations)
-        self.kernel = as_traced(kernel, dtype)
-        self.observations = same
-        self.residual = jnp.concatenate([o.values - o.apply(mean) for o in same])
-        spread = [jnp.broadcast_to(o.noise**2, o.values.shape[:1]) for o in same]
-        self.variances = jnp.concatenate(spread)
+    def __init__(self, prior: "GaussianProcess", observations: Sequence[AbstractObservation]):
+        dtype = max((o.values.dtype for o in observations), key=lambda t: np.dtype(t).itemsize)
+        self.prior = as_traced(prior, dtype)
+        self.observations = tuple(_cast(o, dtype) for o in observations)
+
+    @property
+    def kernel(self) -> AbstractKernel:
+        """The prior covariance."""
+        return self.prior.kernel
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many functionals were observed, of how many channels."""
+        return sum(len(o.values) for o in self.observations), self.prior.channels
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of all numbers."""
+        return np.dtype(self.observations[0].values.dtype)
+
+    @property
+    def residual(self) -> Float[Array, "m c"]:
+        """What was observed, less the prior mean."""
+        mean = self.prior.mean_at
+        return jnp.concatenate([o.values - o.apply(mean) for o in self.observations])
+
+    @property
+    def variances(self) -> Float[Array, " m"]:
+        """The variances of the noise."""
+        each = [jnp.broadcast_to(o.noise**2, len(o.values)) for o in self.observations]
+        return jnp.concatenate(each)
+
+    @property
+    def noise_range(self) -> tuple[float, float]:
+        """The smallest and the largest noise, where it is known."""
+        noise = np.concatenate([np.asarray(o.noise).ravel() for o in self.observations])
+        return float(noise.min()), float(noise.max())
 
     def matrix(self) -> Float[Array, "m m"]:
         """The covariance matrix of the observed values."""
@@ -74,16 +97,12 @@ class System(eqx.Module):
                 row = o.rows(i[None])
                 return cross(self.kernel, row, row)[0, 0]
 
-            return jax.lax.map(variance, jnp.arange(o.values.shape[0]), batch_size=64)
+            return jax.lax.map(variance, jnp.arange(len(o.values)), batch_size=64)
 
         return jnp.concatenate([single(o) for o in self.observations])
 
 
-def common_dtype(observations: Sequence[AbstractObservation]) -> Any:
-    """The widest floating type among the observations."""
-    return max((np.dtype(o.values.dtype) for o in observations), key=lambda t: t.itemsize)
-
-
-def cast(tree: Any, dtype: Any) -> Any:
+def _cast(tree: Any, dtype: Any) -> Any:
     """The same tree with its inexact arrays in one type."""
-    return jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, tree)
+    wrong = lambda x: eqx.is_inexact_array(x) and x.dtype != dtype  # noqa: E731
+    return jax.tree.map(lambda x: x.astype(dtype) if wrong(x) else x, tree)

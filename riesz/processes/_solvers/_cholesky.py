@@ -6,8 +6,7 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz.domains._discretization import traced
-from riesz.processes._compiled import compiled
+from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._functionals import AbstractFunctionals
 from riesz.processes._solvers._host_cholesky import host_cholesky
 from riesz.processes._solvers._indefinite import indefinite_error, rounding
@@ -36,8 +35,8 @@ class Cholesky(AbstractSolver):
     """
 
     def solve(self, system: System) -> AbstractSolution:
-        known = not traced(*jax.tree.leaves(system))
-        if known and system.residual.shape[0] > _HOST_ROWS and jax.default_backend() == "cpu":
+        known = not is_traced(system)
+        if known and system.shape[0] > _HOST_ROWS and jax.default_backend() == "cpu":
             return host_cholesky(system)
         solution = _factorise(system)
         if known and not bool(solution.converged):
@@ -86,4 +85,4 @@ def _log_evidence(system: System) -> Float[Array, ""]:
     factor = jnp.linalg.cholesky(system.matrix())
     white = jsl.solve_triangular(factor, system.residual, lower=True)
     half_logdet = jnp.log(jnp.diag(factor)).sum()
-    return gaussian_log_density(jnp.sum(white**2), half_logdet, system.residual.shape)
+    return gaussian_log_density(jnp.sum(white**2), half_logdet, system.shape)

@@ -1,7 +1,7 @@
 """A Cholesky factorisation of a large matrix in place, by LAPACK on the host."""
 
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
@@ -9,10 +9,9 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Bool, Float
 
-from riesz.domains._discretization import traced
 from riesz.errors import SolverError
-from riesz.processes._compiled import compiled
-from riesz.processes._functionals import AbstractFunctionals, cross_all
+from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._functionals import AbstractFunctionals, cross
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._solvers._indefinite import indefinite_error, rounding
 from riesz.processes._solvers._solver import AbstractSolution
@@ -32,7 +31,7 @@ class HostCholeskySolution(AbstractSolution):
     on_host: ClassVar[bool] = True
 
     def factors(self, cross):
-        if traced(cross, self.factor):
+        if is_traced(cross, self.factor):
             white = jsl.solve_triangular(self.factor, cross, lower=True)
         else:
             white = _solve_triangular(self.factor, np.array(cross, order="F"))
@@ -41,7 +40,7 @@ class HostCholeskySolution(AbstractSolution):
 
 def host_cholesky(system: System) -> HostCholeskySolution:
     """Build the matrix by blocks of columns, factorise it where it lies, and solve."""
-    rows, dtype = system.residual.shape[0], np.dtype(system.residual.dtype)
+    rows, dtype = system.shape[0], system.dtype
     _require_memory(rows, dtype)
     matrix = _assemble(system, rows, dtype)
     diagonal = matrix.diagonal().copy()
@@ -52,7 +51,7 @@ def host_cholesky(system: System) -> HostCholeskySolution:
     if failed or weak.any():
         row = failed - 1 if failed else int(np.flatnonzero(weak)[0])
         raise indefinite_error(system, _around(row, factor, diagonal), dtype)
-    white = _solve_triangular(factor, np.array(system.residual, order="F"))
+    white = _solve_triangular(factor, np.array(_residual(system), order="F"))
     quadratic = np.square(white).sum()
     weights = _solve_triangular(factor, white, transposed=True)
     return HostCholeskySolution(
@@ -65,6 +64,7 @@ def host_cholesky(system: System) -> HostCholeskySolution:
 
 
 def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
+    """The matrix in Fortran order, as LAPACK wants it, written by contiguous blocks."""
     matrix = np.empty((rows, rows), dtype, order="F")
     width, first = max(1, BLOCK_FLOATS // rows), 0
     for o in system.observations:
@@ -72,16 +72,21 @@ def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
         size = min(width, count)
         for start in range(0, count, size):
             start = min(start, count - size)  # the last block overlaps the one before
-            columns = _columns(system, o.rows(slice(start, start + size)))
-            matrix[:, first + start : first + start + size] = columns
+            block = _block(system, o.rows(slice(start, start + size)))
+            matrix.T[first + start : first + start + size] = block
         first += count
     np.fill_diagonal(matrix, _diagonal(system))
     return matrix
 
 
 @compiled
-def _columns(system: System, part: AbstractObservation) -> Float[Array, "m w"]:
-    return cross_all(system.kernel, system.observations, part)
+def _block(system: System, part: AbstractObservation) -> Float[Array, "w m"]:
+    return jnp.concatenate([cross(system.kernel, part, o) for o in system.observations], axis=1)
+
+
+@compiled
+def _residual(system: System) -> Float[Array, "m c"]:
+    return system.residual
 
 
 @compiled
@@ -89,7 +94,7 @@ def _diagonal(system: System) -> Float[Array, " m"]:
     return system.prior_variances() + system.variances
 
 
-def _solve_triangular(factor: np.ndarray, right: np.ndarray, transposed: bool = False):
+def _solve_triangular(factor: Any, right: np.ndarray, transposed: bool = False):
     """L^-1 right or L^-T right, in the memory of `right`, which is in Fortran order."""
     (trsm,) = scipy.linalg.get_blas_funcs(("trsm",), dtype=factor.dtype)
     return trsm(1.0, factor, right, lower=1, trans_a=int(transposed), overwrite_b=1)

@@ -13,11 +13,11 @@ def rounding(variance: float, rows: int, dtype: np.dtype) -> float:
 
 def indefinite_error(system: System, matrix: np.ndarray, dtype: np.dtype) -> SolverError:
     """The error that describes an indefinite covariance matrix, or a principal part of it."""
-    rows = system.residual.shape[0]
+    rows = system.shape[0]
     eigenvalues = np.linalg.eigvalsh(matrix.astype(float))
     smallest, largest = eigenvalues[0], eigenvalues[-1]
     floor = rounding(float(matrix.diagonal().max()), rows, dtype)
-    noise = float(np.sqrt(np.asarray(system.variances).min()))
+    noise = system.noise_range[0]
     repeated = _repeated(system)
     if repeated:
         cause = f"{repeated} inputs are given more than once, without enough noise"

@@ -1,0 +1,227 @@
+"""The contract of a process.
+
+A new process joins every check by one line in `PROCESS_INSTANCES`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from riesz.domains import Grid, Interval
+from riesz.functions import Function, take
+from riesz.kernels import Matern, SquaredExponential
+from riesz.processes import AbstractProcess, GaussianProcess, Values
+
+_DRAWS = 3000
+_ROWS = np.array([1, 4, 6])  # of the points, where values are observed
+
+
+class ProcessCase(NamedTuple):
+    """A process with the points to try it on.
+
+    `points`: inputs `(n, *features)`, at least 7. `interval`: also try it on a grid of this
+    domain. `observable`: whether it can be conditioned on exact values.
+    """
+
+    process: AbstractProcess
+    points: Float[np.ndarray, "n *features"]
+    interval: Interval | None = None
+    observable: bool = True
+
+
+def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> None:
+    """Check that a process keeps the contract of Riesz.
+
+    Samples and laws have the right shapes and types, on points and on grids; the law at some of
+    the points is the marginal of the law at all; means and covariances of samples agree with
+    the law within Monte Carlo error; conditioning on exact values reproduces them, and twice is
+    the same as once; jit and vmap change nothing. Under `jax.enable_x64(True)` it sees more.
+
+    **Arguments:**
+
+    - `case`: the process, or a `ProcessCase`.
+    - `points`: inputs to try it on, for a bare process; by default 9 points of [0, 1].
+
+    **Raises:** `AssertionError` with the name of the broken promise.
+    """
+    if isinstance(case, AbstractProcess):
+        line = np.linspace(0.0, 1.0, 9)[:, None]
+        case = ProcessCase(case, line if points is None else np.asarray(points))
+    for name, check in PROCESS_CHECKS.items():
+        try:
+            check(case)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+class _Law(NamedTuple):
+    """A law in NumPy's float64; the covariance is of all values, in the order of `mean`."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    covariance: np.ndarray
+    tolerance: float
+
+
+def _inputs(case: ProcessCase) -> np.ndarray:
+    return case.points.astype(jnp.result_type(float))
+
+
+def _law(process: AbstractProcess, x: np.ndarray) -> _Law:
+    law = process.marginal(on=x, joint=True)
+    tolerance = 1e-8 if law.mean.dtype == np.float64 else 1e-3
+    covariance = np.asarray(law.covariance, float)
+    if covariance.ndim == 2:
+        covariance = np.kron(covariance, np.eye(law.mean.shape[1]))
+    size = law.mean.size
+    assert law.mean.shape == law.variance.shape, "a mean and a variance for each value"
+    _close(law.standard_deviation**2, law.variance, tolerance)
+    values = np.asarray(law.mean, float), np.asarray(law.variance, float)
+    return _Law(*values, covariance.reshape(size, size), tolerance)
+
+
+def _close(found: Any, expected: Any, tolerance: float) -> None:
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def _shapes(case: ProcessCase) -> None:
+    """Functions on a discretization and arrays on an array of inputs."""
+    process, x = case.process, _inputs(case)
+    draws, law = process.sample(3, on=x, key=jax.random.key(0)), process.marginal(on=x)
+    assert draws.shape == (3, *law.mean.shape), f"shape {draws.shape} of draws"
+    assert len(law.mean) == len(x), f"shape {law.mean.shape} of the mean"
+    if case.interval is None:
+        return
+    grid = Grid(case.interval, len(x))
+    functions, law = process.sample(3, on=grid, key=jax.random.key(0)), process.marginal(on=grid)
+    for function in (take(functions, 0), law.mean, law.variance, law.standard_deviation):
+        assert isinstance(function, Function), "functions on a discretization"
+        assert function.discretization == grid, "on the discretization asked for"
+    at = _law(process, np.asarray(grid.coordinates))
+    _close(law.mean.values, at.mean, at.tolerance)
+    _close(law.variance.values, at.variance, at.tolerance)
+
+
+def _keys(case: ProcessCase) -> None:
+    """Draws are determined by the key."""
+    x = _inputs(case)
+    draws = [np.asarray(case.process.sample(3, on=x, key=jax.random.key(k))) for k in (0, 0, 1)]
+    assert (draws[0] == draws[1]).all(), "one key, one draw"
+    assert not np.allclose(draws[0], draws[2]), "other keys, other draws"
+    assert not np.allclose(draws[0][0], draws[0][1]), "draws differ from each other"
+
+
+def _marginals(case: ProcessCase) -> None:
+    """The law at some points is the marginal of the law at all."""
+    x = _inputs(case)
+    kept = np.arange(len(x)) % 3 > 0
+    others = np.where(kept.reshape(-1, *[1] * (x.ndim - 1)), x, 0.9 * x)[::-1]
+    for process in [case.process, *([_conditioned(case, 0.3)[0]] if case.observable else [])]:
+        law, other = _law(process, x), _law(process, others)
+        values = np.broadcast_to(kept[:, None], law.mean.shape).ravel()
+        order = np.arange(law.mean.size).reshape(law.mean.shape)[::-1].ravel()
+        back = other.covariance[np.ix_(order, order)]
+        _close(other.mean[::-1][kept], law.mean[kept], law.tolerance)
+        _close(other.variance[::-1][kept], law.variance[kept], law.tolerance)
+        _close(np.diag(law.covariance), law.variance.ravel(), law.tolerance)
+        both = np.ix_(values, values)
+        _close(back[both], law.covariance[both], law.tolerance)
+        least = np.linalg.eigvalsh(law.covariance)[0] / law.variance.max()
+        assert least > -0.1 * law.tolerance, f"covariances are semidefinite, {least:.1e}"
+
+
+def _moments(case: ProcessCase) -> None:
+    """Means and covariances of samples are those of the law, within Monte Carlo error."""
+    x = _inputs(case)
+    law = _law(case.process, x)
+    draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(2)), float)
+    centred = (draws - law.mean).reshape(_DRAWS, -1)
+    products = centred[:, :, None] * centred[:, None]
+    for name, values, expected in (
+        ("mean", centred, 0.0),
+        ("covariance", products, law.covariance),
+    ):
+        error = np.abs(values.mean(0) - expected)
+        allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + law.tolerance
+        worst = (error / allowed).max()
+        assert worst < 1, f"{name} of samples is {5 * worst:.1f} standard errors from the law's"
+
+
+def _conditioned(case: ProcessCase, noise: float) -> tuple[AbstractProcess, Values]:
+    x = _inputs(case)
+    y = np.asarray(case.process.sample(3, on=x, key=jax.random.key(3)))[0]
+    values = Values(x[_ROWS], y[_ROWS], noise)
+    return case.process.condition(values), values
+
+
+def _conditions(case: ProcessCase) -> None:
+    """Conditioning on exact values reproduces them; twice is the same as once."""
+    if not case.observable:
+        return
+    x = _inputs(case)
+    posterior, exact = _conditioned(case, 0.0)
+    law = _law(posterior, x)
+    _close(law.mean[_ROWS], exact.values, law.tolerance)
+    _close(law.variance[_ROWS], 0.0, law.tolerance)
+    first = Values(exact.points, exact.values, 0.3)
+    second = Values(0.9 * exact.points, 0.5 * exact.values, 0.2)
+    once = _law(case.process.condition([first, second]), x)
+    twice = _law(case.process.condition(first).condition(second), x)
+    for a, b in zip(once, twice, strict=True):
+        _close(a, b, law.tolerance)
+
+
+def _compiles(case: ProcessCase) -> None:
+    """`jit` and `vmap` change nothing, and values have the type of the inputs."""
+    process, x = case.process, _inputs(case)
+
+    def law(x):
+        law = process.marginal(on=x)
+        return law.mean, law.standard_deviation
+
+    expected = _law(process, x)
+    mean, deviation = jax.jit(jax.vmap(law))(np.stack([0.9 * x, x]))
+    _close(mean[1], expected.mean, expected.tolerance)
+    _close(deviation[1] ** 2, expected.variance, expected.tolerance)
+    assert mean.dtype == deviation.dtype == x.dtype, f"{mean.dtype} at inputs in {x.dtype}"
+
+
+PROCESS_CHECKS: dict[str, Callable[[ProcessCase], None]] = {
+    "shapes": _shapes,
+    "keys": _keys,
+    "marginals": _marginals,
+    "moments": _moments,
+    "conditioning": _conditions,
+    "compilation": _compiles,
+}
+
+_LINE = np.linspace(0.0, 1.0, 9)[:, None]
+_UNIT = Interval(0.0, 1.0)
+
+
+def _prior(**options: Any) -> GaussianProcess:
+    return GaussianProcess(SquaredExponential(0.2, 2.0), **options)
+
+
+def _posterior() -> AbstractProcess:
+    x = jnp.asarray([[0.1], [0.7]], float)
+    return _prior(mean=0.5).condition(Values(x, jnp.asarray([[1.0], [-1.0]], float), 0.1))
+
+
+PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
+    "GaussianProcess": lambda: ProcessCase(_prior(), _LINE, _UNIT),
+    "GaussianProcess, two channels": lambda: ProcessCase(
+        GaussianProcess(
+            Matern(smoothness=1.5, length_scale=0.3),
+            mean=lambda x: x + jnp.asarray([0.0, 1.0], x.dtype),
+            channels=2,
+        ),
+        _LINE,
+        _UNIT,
+    ),
+    "GaussianPosterior": lambda: ProcessCase(_posterior(), _LINE, _UNIT),
+}

@@ -1,0 +1,57 @@
+"""Every process against every promise of the contract."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from riesz.kernels import SquaredExponential
+from riesz.processes import AbstractProcess, GaussianProcess, Normal
+from riesz.testing import PROCESS_CHECKS, PROCESS_INSTANCES, check_process
+
+
+@functools.cache
+def case(name):
+    return PROCESS_INSTANCES[name]()
+
+
+@pytest.mark.parametrize("check", PROCESS_CHECKS)
+@pytest.mark.parametrize("name", PROCESS_INSTANCES)
+def test_contract(name, check, x64):
+    PROCESS_CHECKS[check](case(name))
+
+
+@pytest.mark.parametrize("name", PROCESS_INSTANCES)
+def test_single_precision_agrees_with_double(name, x64):
+    wide = case(name)
+    expected = wide.process.marginal(on=wide.points)
+    with jax.enable_x64(False):
+        narrow = PROCESS_INSTANCES[name]()
+        law = narrow.process.marginal(on=wide.points.astype(np.float32))
+    assert law.mean.dtype == law.standard_deviation.dtype == jnp.float32
+    np.testing.assert_allclose(law.mean, expected.mean, atol=1e-4)
+    np.testing.assert_allclose(law.variance, expected.variance, atol=1e-4)
+
+
+class Overconfident(AbstractProcess):
+    """A process whose law is narrower than its samples."""
+
+    truth: AbstractProcess
+
+    def sample(self, n, *, on, key):
+        return self.truth.sample(n, on=on, key=key)
+
+    def condition(self, observations):
+        return Overconfident(self.truth.condition(observations))
+
+    def marginal(self, *, on, joint=False):
+        law = self.truth.marginal(on=on, joint=True)
+        return Normal(law.mean, 0.8 * law.variance, 0.8 * law.covariance)
+
+
+def test_a_broken_process_is_named(x64):
+    process = Overconfident(GaussianProcess(SquaredExponential(0.2)))
+    with pytest.raises(AssertionError, match="^moments: covariance of samples is .* standard err"):
+        check_process(process)

@@ -1,0 +1,185 @@
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from riesz.domains import Box, Grid
+from riesz.errors import DataError, ModelError, SolverError
+from riesz.kernels import Matern, SquaredExponential
+from riesz.processes import (
+    Cholesky,
+    ConjugateGradients,
+    Derivatives,
+    GaussianPosterior,
+    GaussianProcess,
+    InducingPoints,
+    Integrals,
+    Values,
+    _system,
+)
+from riesz.processes._functionals import in_blocks
+from riesz.processes._solvers import _cholesky, _conjugate_gradients, _host_cholesky
+from riesz.processes._solvers._pivoted_cholesky import pivoted_cholesky
+
+PRIOR = GaussianProcess(2.0 * Matern(2.5, 0.4), mean=0.3)
+SQUARE = Box((0, 0), (1, 1))
+
+
+def everything(noise=0.1):
+    """Forty values, ten slopes and four integrals over cells."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(size=(50, 2))
+    grid = Grid(SQUARE, 6, "centre")
+    corner = (np.asarray(grid.coordinates) > 0.5) @ np.array([2, 1])
+    cells = np.stack([corner == i for i in range(4)]) * np.asarray(grid.weights)
+    return [
+        Values(x[:40], np.sin(5 * x[:40, :1]), noise),
+        Derivatives(x[40:], rng.standard_normal((10, 1)), axis=1, noise=5 * noise),
+        Integrals(grid, cells, 0.1 * rng.standard_normal((4, 1)), noise=0.1 * noise),
+    ]
+
+
+Z = np.random.default_rng(1).uniform(size=(7, 2))
+
+
+def law(solver, observations):
+    found = PRIOR.condition(observations, solver).marginal(on=Z, joint=True)
+    return found.mean, found.variance, found.covariance
+
+
+def assert_same(found, expected, tolerance):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance)
+
+
+@pytest.fixture
+def on_host(monkeypatch):
+    """Every matrix is factorised on the host, in blocks of three rows."""
+    monkeypatch.setattr(_cholesky, "_HOST_ROWS", 1)
+    monkeypatch.setattr(_host_cholesky, "BLOCK_FLOATS", 170)
+
+
+def test_the_host_factorises_in_place_to_the_same_posterior(x64, monkeypatch):
+    observations = everything()[::2]
+    expected = law(Cholesky(), observations)
+    monkeypatch.setattr(_cholesky, "_HOST_ROWS", 1)
+    monkeypatch.setattr(_host_cholesky, "BLOCK_FLOATS", 170)
+    posterior = PRIOR.condition(observations)
+    assert posterior.solution.on_host
+    assert_same(law(Cholesky(), observations), expected, 1e-10)
+    pointwise = posterior.marginal(on=Z)
+    assert_same((pointwise.mean, pointwise.variance), expected[:2], 1e-10)
+    compiled = jax.jit(lambda z: posterior.marginal(on=z).variance)(Z)
+    np.testing.assert_allclose(compiled, expected[1], atol=1e-10)
+
+
+def test_the_host_says_what_is_indefinite(x64, on_host):
+    x = np.random.default_rng(2).uniform(size=(30, 2))
+    x[17] = x[3]
+    with pytest.raises(SolverError, match="smallest eigenvalue(.|\n)*1 inputs are given more than"):
+        PRIOR.condition(Values(x, np.zeros((30, 1))))
+
+
+def test_a_matrix_that_does_not_fit_the_memory_is_refused(x64, on_host, monkeypatch):
+    monkeypatch.setattr(_host_cholesky.os, "sysconf", lambda name: 100)
+    with pytest.raises(SolverError, match="does not fit the memory(.|\n)*54 observations in float"):
+        PRIOR.condition(everything())
+
+
+def test_conjugate_gradients_agree_with_cholesky(x64):
+    solver, observations = ConjugateGradients(tolerance=1e-9, rank=20), everything()[0]
+    assert_same(law(solver, observations), law(Cholesky(), observations), 1e-7)
+    quadratics = [PRIOR.condition(observations, s).solution.quadratic for s in (solver, Cholesky())]
+    np.testing.assert_allclose(*quadratics, rtol=1e-7)
+
+
+def test_products_by_blocks_are_products_with_the_matrix(x64, monkeypatch):
+    monkeypatch.setattr(_system, "BLOCK_FLOATS", 54 * 7)
+    system = PRIOR.system(tuple(everything()))
+    vectors = jnp.asarray(np.random.default_rng(3).standard_normal((54, 2)))
+    both = eqx.filter_jit(lambda s, v: (s.multiply(v), s.matrix() @ v))(system, vectors)
+    np.testing.assert_allclose(*both, atol=1e-10)
+    calls = []
+    rows = in_blocks(lambda x: calls.append(x.shape) or (2 * x, x[:, 0]), 4)(vectors[:10])
+    np.testing.assert_allclose(rows[0], 2 * vectors[:10])
+    np.testing.assert_allclose(rows[1], vectors[:10, 0])
+    assert calls == [(4, 2)]
+
+
+def test_the_preconditioner_of_full_rank_is_the_inverse(x64):
+    """Also with derivatives and integrals among the observations."""
+    system = PRIOR.system(tuple(everything()))
+    vectors = jnp.asarray(np.random.default_rng(4).standard_normal((54, 2)))
+
+    @eqx.filter_jit
+    def identity(system, v):
+        return pivoted_cholesky(system, 54)(system.matrix() @ v)
+
+    np.testing.assert_allclose(identity(system, vectors), vectors, atol=1e-6)
+
+
+def test_a_stopped_iteration_raises_or_is_a_status_and_never_overconfident(x64):
+    solver, observations = ConjugateGradients(tolerance=1e-9, rank=2, limit=6), everything()[0]
+    with pytest.raises(SolverError, match="did not converge(.|\n)*after 6 iterations in float64"):
+        PRIOR.condition(observations, solver)
+    stopped = _conjugate_gradients._solve(solver, PRIOR.system((observations,)))
+    variance = GaussianPosterior(PRIOR, (observations,), solver, stopped).marginal(on=Z).variance
+    exact = law(Cholesky(), observations)[1]
+    assert not bool(stopped.converged)
+    assert (variance > exact - 1e-12).all() and (variance > 1.01 * exact).any()
+
+
+def test_inducing_points_at_all_inputs_are_exact(x64):
+    x = np.random.default_rng(5).uniform(size=(30, 2))
+    y = np.sin(5 * x[:, :1])
+    values, solver = Values(x, y, 0.1), InducingPoints(x)
+    exact, found = PRIOR.condition(values), PRIOR.condition(values, solver)
+    assert_same(law(solver, values), law(Cholesky(), values), 1e-7)
+    np.testing.assert_allclose(found.solution.quadratic, exact.solution.quadratic, rtol=1e-7)
+    evidence = PRIOR.log_evidence(values)
+    np.testing.assert_allclose(PRIOR.log_evidence(values, solver), evidence, atol=1e-6)
+    bound = PRIOR.log_evidence(values, InducingPoints(x[:8]))
+    assert bound < evidence - 0.1
+
+
+def test_inducing_points_minimise_the_divergence_of_titsias(x64):
+    """Mean and covariance at the inducing points against the closed form of Titsias 2009."""
+    rng = np.random.default_rng(7)
+    x, y, noise = rng.uniform(size=(30, 2)), rng.standard_normal((30, 1)), rng.uniform(0.1, 0.3, 30)
+    k = lambda a, b: np.asarray(PRIOR.kernel(jnp.asarray(a), jnp.asarray(b)))  # noqa: E731
+    kzz, kzx = k(Z, Z), k(Z, x)
+    inner = np.linalg.inv(kzz + kzx / noise**2 @ kzx.T)
+    found = law(InducingPoints(Z), Values(x, y, noise))
+    mean = 0.3 + kzz @ inner @ kzx @ ((y - 0.3) / noise[:, None] ** 2)
+    np.testing.assert_allclose(found[0], mean, atol=1e-6)
+    np.testing.assert_allclose(found[2], kzz @ inner @ kzz, atol=1e-6)
+
+
+def test_solvers_say_what_they_need(x64):
+    x, y = np.eye(2), np.ones((2, 1))
+    with pytest.raises(DataError, match="need noise on every observation"):
+        PRIOR.condition(Values(x, y), InducingPoints(x))
+    with pytest.raises(ModelError, match="do not give the evidence(.|\n)*InducingPoints"):
+        PRIOR.log_evidence(Values(x, y, 0.1), ConjugateGradients())
+
+
+def test_an_indefinite_variational_posterior_is_refused():
+    x = np.linspace(0, 1, 30, dtype=np.float32)[:, None]
+    smooth = GaussianProcess(SquaredExponential(0.5))
+    with pytest.raises(SolverError, match="an indefinite matrix(.|\n)*use fewer points, more noi"):
+        smooth.condition(Values(x, 0 * x, 1e-8), InducingPoints(x))
+
+
+def test_the_bound_has_the_gradient_of_differences(x64):
+    x = np.random.default_rng(8).uniform(size=(20, 2))
+    y = np.sin(5 * x[:, :1])
+
+    @jax.jit
+    def bound(length, noise, z):
+        prior = GaussianProcess(SquaredExponential(length))
+        return prior.log_evidence(Values(x, y, noise), InducingPoints(z))
+
+    at = (jnp.asarray(0.4), jnp.asarray(0.1), jnp.asarray(x[:5]))
+    check_grads(bound, at, order=1, modes=["rev"], atol=1e-3, rtol=1e-3)
