@@ -80,7 +80,7 @@ def critical(activation: AbstractActivation) -> FixedPoint:
     - "vanishing": K* = 0, which variances approach like 1 / depth. tanh: (1, 0), erf: (pi / 4, 0).
     - "half-stable": a variance that is approached from one side and left on the other.
       GELU: (1.983058, 0.172922) with K* = (3 + sqrt 17) / 2, SiLU: (1.988005, 0.555143) with
-      K* = 14.3202.
+      K* = 14.32017.
 
     **Returns:** a `FixedPoint`, accurate to the precision in which JAX computes: in single
     precision the variance of a half-stable point has about four digits, under

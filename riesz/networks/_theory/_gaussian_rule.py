@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 from scipy.special import gammaln, ndtri
 
-# Independent rules, whose spread shows the error, and the directions in each.
+# Independent rules, whose spread shows the error, and the directions in each: angles, or points on
+# a sphere of more dimensions.
 RULES = 8
-_DIRECTIONS = 512
+_ANGLES, _POINTS = 64, 512
 _PANELS, _ORDER, _RADIUS = 10, 6, 13.0
 
 
@@ -41,18 +42,19 @@ def _radial(dimension: int, shift: float) -> np.ndarray:
 
 
 def _directions(dimension: int) -> np.ndarray:
-    count = RULES * _DIRECTIONS
     if dimension == 1:
         half = np.ones((RULES, 1, 1))
     elif dimension == 2:
         # Rule i takes every RULES-th of equispaced angles of a half circle.
-        angle = np.pi * (np.arange(count).reshape(_DIRECTIONS, RULES).T + 0.5) / count
+        count = RULES * _ANGLES
+        angle = np.pi * (np.arange(count).reshape(_ANGLES, RULES).T + 0.5) / count
         half = np.stack([np.cos(angle), np.sin(angle)], -1)
     else:
         from scipy.stats.qmc import Sobol  # Half a second to import, and seldom needed.
 
         # The first point is the corner, from which half a step leads away.
+        count = RULES * _POINTS
         points = Sobol(dimension, scramble=False).random(count) + 0.5 / count
-        normal = ndtri(points).reshape(RULES, _DIRECTIONS, dimension)
+        normal = ndtri(points).reshape(RULES, _POINTS, dimension)
         half = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return np.concatenate([half, -half], axis=1)
