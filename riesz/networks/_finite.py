@@ -47,9 +47,13 @@ class FiniteNetwork(eqx.Module):
                 if batch
                 else "make the network with network.init(shape, key=key)",
             )
+        return self.network.apply(self.acting(), x, key)
+
+    def acting(self) -> Any:
+        """The weights as they act: each trained array times its factor."""
         leaves, tree = jax.tree.flatten(self.weights)
         scaled = [f * w for f, w in zip(self.factors, leaves, strict=True)]
-        return self.network.apply(jax.tree.unflatten(tree, scaled), x, key)
+        return jax.tree.unflatten(tree, scaled)
 
 
 def initialise(

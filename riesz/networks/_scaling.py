@@ -47,7 +47,7 @@ class Scaling(eqx.Module):
 
     scaling = network(1024).scaling("mup", base=network(64))
     model = scaling.init(3, key=jax.random.key(0))
-    optimizer = optax.chain(optax.adam(1e-3), scaling.transform("adam"))
+    optimiser = optax.chain(optax.adam(1e-3), scaling.transform("adam"))
     print(scaling.table(3))
     ```
     """

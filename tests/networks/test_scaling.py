@@ -75,9 +75,9 @@ def test_all_rules_are_one_function_at_the_start(getkey):
 def test_transform_multiplies_updates(family, column, getkey):
     scaling = mlp(16).scaling("mup", mlp(4))
     model = scaling.init(3, key=getkey())
-    optimizer = optax.chain(optax.scale(-1.0), scaling.transform(family))
+    optimiser = optax.chain(optax.scale(-1.0), scaling.transform(family))
     ones = jax.tree.map(jnp.ones_like, model)
-    updates, _ = jax.jit(optimizer.update)(ones, optimizer.init(ones))
+    updates, _ = jax.jit(optimiser.update)(ones, optimiser.init(ones))
     values = [float(u.flatten()[0]) for u in jax.tree.leaves(updates)]
     np.testing.assert_allclose(values, -numbers(scaling)[:, column], rtol=1e-6)
 
