@@ -20,9 +20,11 @@ from riesz.processes._process import AbstractProcess as AbstractProcess
 from riesz.processes._process import On as On
 from riesz.processes._random_field import RandomField as RandomField
 from riesz.processes._random_field import random_field as random_field
+from riesz.processes._scale_mixture import ScaleMixture as ScaleMixture
 from riesz.processes._solvers import AbstractSolver as AbstractSolver
 from riesz.processes._solvers import Cholesky as Cholesky
 from riesz.processes._solvers import ConjugateGradients as ConjugateGradients
 from riesz.processes._solvers import InducingPoints as InducingPoints
+from riesz.processes._student_t_process import StudentTProcess as StudentTProcess
 from riesz.processes._wide_network import TrainedNetwork as TrainedNetwork
 from riesz.processes._wide_network import WideNetwork as WideNetwork

@@ -1,0 +1,138 @@
+"""Gaussian processes whose overall scale is unknown."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.functions import Function
+from riesz.processes._gaussian_posterior import GaussianPosterior
+from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._inputs import fields_on, inputs_of
+from riesz.processes._marginals import Normal, map_field
+from riesz.processes._observations import AbstractObservation
+from riesz.processes._process import AbstractProcess, On
+
+_NODES = 4001  # of the quadrature over the logarithm of the scale
+_STEP = 0.02
+_REACH = 40.0
+
+
+class ScaleMixture(AbstractProcess):
+    """sqrt(v) f for a Gaussian process f and a random scale v > 0, independent of it.
+
+    With the kernel of a wide network it is the limit of networks whose last layer has a random
+    scale (Lee et al. 2021, arXiv:2107.01408, theorem 3.1): tails are heavier, and data decide on
+    the scale. Given m observed values y with covariance K for v = 1,
+
+        p(v | y) ~ p(v) v^(-m/2) exp(-y^T K^-1 y / (2 v)),
+
+    a law of one number, computed by quadrature over log v; given v the process is Gaussian.
+    Noise shares the scale: its standard deviation is sqrt(v) `noise`.
+
+    **Arguments:**
+
+    - `process`: a `GaussianProcess`, usually with mean zero.
+    - `log_density`: log p(v), up to a constant if no evidence is asked for.
+
+    An inverse gamma law has closed forms: `StudentTProcess`.
+
+    ```python
+    half_cauchy = lambda v: -jnp.log(v) / 2 - jnp.log1p(v)      # of sqrt(v)
+    ScaleMixture(GaussianProcess(kernel), half_cauchy).condition(Values(x, y, noise=0.1))
+    ```
+    """
+
+    process: GaussianProcess | GaussianPosterior
+    log_density: Callable[[Array], Array] = eqx.field(static=True)
+    nodes: Float[Array, " nodes"]
+    weights: Float[Array, " nodes"]
+
+    def __init__(
+        self,
+        process: GaussianProcess | GaussianPosterior,
+        log_density: Callable[[Array], Array],
+    ):
+        self.process, self.log_density = process, log_density
+        values, quadratic = seen(process)
+        self.nodes, self.weights, _ = _posterior(log_density, values, quadratic)
+
+    def condition(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> "ScaleMixture":
+        return ScaleMixture(self.process.condition(as_sequence(observations)), self.log_density)
+
+    def marginal(self, *, on: On, joint: bool = False) -> Normal:
+        """Mean, variance and covariance; the law itself is a mixture of normal laws.
+
+        They are infinite where the scale has no mean.
+        """
+        law = self.process.marginal(on=on, joint=joint)
+        scale = jnp.sum(self.weights * self.nodes)
+        variance = map_field(lambda v: scale.astype(v.dtype) * v, law.variance)
+        covariance = None if law.joint is None else scale.astype(law.joint.dtype) * law.joint
+        return Normal(law.mean, variance, covariance)
+
+    def sample(
+        self, n: int, *, on: On, key: PRNGKeyArray
+    ) -> Function | Float[Array, "n points channels"]:
+        first, second = jax.random.split(key)
+        chosen = jax.random.choice(first, self.nodes, (n,), p=self.weights)
+        return rescaled(self.process, chosen, on, second)
+
+    def log_evidence(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> Float[Array, ""]:
+        """The log density of the observed values under an unconditioned mixture."""
+        posterior = self.process.condition(as_sequence(observations))
+        values, quadratic = seen(posterior)
+        gaussian = self.process.log_evidence(posterior.observations)  # pyright: ignore[reportAttributeAccessIssue]
+        return gaussian + quadratic / 2 + _posterior(self.log_density, values, quadratic)[2]
+
+
+def seen(process: GaussianProcess | GaussianPosterior) -> tuple[float, Float[Array, ""]]:
+    """How many values were observed, and their quadratic form y^T K^-1 y."""
+    if isinstance(process, GaussianProcess):
+        return 0.0, jnp.zeros(())
+    count = sum(o.values.size for o in process.observations)
+    return float(count), process.solution.quadratic
+
+
+def rescaled(
+    process: GaussianProcess | GaussianPosterior,
+    scales: Float[Array, " n"],
+    on: On,
+    key: PRNGKeyArray,
+) -> Function | Float[Array, "n points channels"]:
+    """One draw for each scale: the mean plus sqrt(v) times a centred draw."""
+    x = inputs_of(on)
+    draws = process.sample(len(scales), on=x, key=key)
+    mean = process.marginal(on=x).mean
+    root = jnp.sqrt(scales).astype(draws.dtype)[:, None, None]
+    return fields_on(mean + root * (draws - mean), on)
+
+
+def _posterior(
+    log_density: Callable[[Array], Array], values: float, quadratic: Float[Array, ""]
+) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"], Float[Array, ""]]:
+    """Nodes and weights of v given the data, and log int p(v) v^(-m/2) exp(-q / (2 v)) dv.
+
+    The trapezoidal rule over log v, whose error falls exponentially with the step, on nodes about
+    the mode: its width is about sqrt(2 / m).
+    """
+
+    def logarithm(u: Array) -> Any:
+        v = jnp.exp(u)
+        return log_density(v) + u - values / 2 * u - quadratic / 2 / v
+
+    coarse = jnp.linspace(-_REACH, _REACH, _NODES).astype(quadratic.dtype)
+    mode = coarse[jnp.argmax(logarithm(coarse))]
+    step = min(_STEP, 0.2 / (1 + values / 2) ** 0.5)
+    u = mode + step * jnp.arange(-(_NODES // 2), _NODES // 2 + 1).astype(quadratic.dtype)
+    u = u if step < _STEP else coarse
+    height = logarithm(u)
+    total = jax.scipy.special.logsumexp(height)
+    return jnp.exp(u), jnp.exp(height - total), total + jnp.log(u[1] - u[0])

@@ -1,0 +1,103 @@
+"""The Student-t process."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz.errors import DataError
+from riesz.functions import Function
+from riesz.kernels import AbstractKernel
+from riesz.processes._gaussian_posterior import GaussianPosterior
+from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._marginals import StudentT, map_field
+from riesz.processes._observations import AbstractObservation
+from riesz.processes._process import AbstractProcess, On
+from riesz.processes._scale_mixture import rescaled, seen
+
+Scalar = float | Float[Array, ""]
+
+
+class StudentTProcess(AbstractProcess):
+    """sqrt(v) f for a Gaussian process f with kernel k and v ~ InverseGamma(shape, scale).
+
+    The limit of wide networks whose last layer has a random variance (Lee et al. 2021,
+    arXiv:2107.01408): values at points follow a multivariate Student-t law with 2 `shape` degrees
+    of freedom and scale matrix (scale / shape) K. Given m observed values y, the shape is
+    a + m / 2, the scale b + y^T K^-1 y / 2, and the Gaussian process is conditioned as usual.
+    Noise shares the scale: its standard deviation is sqrt(v) `noise`.
+
+    **Arguments:**
+
+    - `process`: a `GaussianProcess`, or a kernel for one with mean zero.
+    - `shape`, `scale`: positive; the variance of values is k scale / (shape - 1) for shape > 1.
+
+    ```python
+    StudentTProcess(network.kernel().nngp, shape=2.0, scale=2.0).condition(Values(x, y, 0.1))
+    ```
+    """
+
+    process: GaussianProcess | GaussianPosterior
+    shape: Scalar
+    scale: Scalar
+
+    def __init__(
+        self,
+        process: AbstractKernel | GaussianProcess | GaussianPosterior,
+        shape: Scalar,
+        scale: Scalar,
+    ):
+        is_kernel = isinstance(process, AbstractKernel)
+        self.process = GaussianProcess(process) if is_kernel else process
+        self.shape, self.scale = shape, scale
+
+    def __check_init__(self):
+        for name in ("shape", "scale"):
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not 0 < value < float("inf"):
+                raise DataError(
+                    f"the {name} of an inverse gamma law is positive",
+                    where="StudentTProcess(process, shape, scale)",
+                    expected=f"{name} > 0",
+                    found=value,
+                )
+
+    def condition(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> "StudentTProcess":
+        posterior = self.process.condition(as_sequence(observations))
+        return StudentTProcess(posterior, self.shape, self.scale)
+
+    def marginal(self, *, on: On, joint: bool = False) -> StudentT:
+        law = self.process.marginal(on=on, joint=joint)
+        shape, scale = self._updated()
+        ratio = scale / shape
+        spread = map_field(lambda v: ratio.astype(v.dtype) * v, law.variance)
+        covariance = None if law.joint is None else ratio.astype(law.joint.dtype) * law.joint
+        return StudentT(2 * shape, law.mean, spread, covariance)
+
+    def sample(
+        self, n: int, *, on: On, key: PRNGKeyArray
+    ) -> Function | Float[Array, "n points channels"]:
+        first, second = jax.random.split(key)
+        shape, scale = self._updated()
+        return rescaled(self.process, scale / jax.random.gamma(first, shape, (n,)), on, second)
+
+    def log_evidence(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> Float[Array, ""]:
+        """The log density of the observed values under an unconditioned process."""
+        posterior = self.condition(observations)
+        (before, b), (after, c) = self._updated(), posterior._updated()
+        quadratic = seen(posterior.process)[1]
+        gaussian = self.process.log_evidence(posterior.process.observations)  # pyright: ignore[reportAttributeAccessIssue]
+        gain = gammaln(after) - gammaln(before) + before * jnp.log(b) - after * jnp.log(c)
+        return gaussian + quadratic / 2 + gain
+
+    def _updated(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Shape and scale of the law of v given what was observed."""
+        count, quadratic = seen(self.process)
+        shape, scale = (jnp.asarray(p, quadratic.dtype) for p in (self.shape, self.scale))
+        return shape + count / 2, scale + quadratic / 2
