@@ -6,6 +6,7 @@ small angle, which arccos(q12 / r) knows to half the digits only. Here it comes 
 difference r - q12, which is exact there, by atan2.
 """
 
+from math import pi
 from typing import NamedTuple
 
 import jax
@@ -27,6 +28,12 @@ class Pair(NamedTuple):
     def area(self) -> Numbers:
         """sqrt(q11 q22 - q12^2)."""
         return self.scale * self.sine
+
+    @property
+    def density(self) -> Numbers:
+        """The density of (u, v) at zero; infinite, with derivative 0, where the area is 0."""
+        area = 2 * pi * self.area
+        return jnp.where(area > 0, 1 / jnp.where(area > 0, area, 1), jnp.inf)
 
 
 def root(x: Numbers) -> Numbers:

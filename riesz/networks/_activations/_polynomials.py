@@ -80,7 +80,7 @@ def moments(k: int) -> list[int]:
 
 
 def homogeneous(
-    coefficients: Sequence[float], c: Numbers, square: Numbers, degree: int
+    coefficients: Sequence[int | float], c: Numbers, square: Numbers, degree: int
 ) -> Float[Array, "..."]:
     """The sum over j of coefficients[j] c^(degree - 2j) square^j; zero for negative degrees."""
     if degree < 0:

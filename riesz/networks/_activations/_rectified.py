@@ -50,7 +50,7 @@ class RectifiedMonomial(AbstractActivation):
         k, geometry = self.degree, pair(q11, q12, q22)
         if k == 0:
             step = (pi - geometry.angle) / (2 * pi)
-            return _where_random(step, q11, q22), 1 / (2 * pi * geometry.area)
+            return _where_random(step, q11, q22), geometry.density
         square = geometry.scale * geometry.scale
         slope = k**2 * _arc_cosine(k - 1, q12, square, geometry)
         return _arc_cosine(k, q12, square, geometry), slope
@@ -79,7 +79,7 @@ class Sign(AbstractActivation):
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         geometry = pair(q11, q12, q22)
         signs = 1 - 2 * geometry.angle / pi
-        return _where_random(signs, q11, q22), 2 / pi / geometry.area
+        return _where_random(signs, q11, q22), 4 * geometry.density
 
     @property
     def exact(self) -> bool:
