@@ -1,14 +1,26 @@
 """Kernels: positive semidefinite functions of two inputs, with algebra."""
 
+from riesz.kernels._constant import Constant as Constant
+from riesz.kernels._constant import White as White
+from riesz.kernels._dot_product import Linear as Linear
+from riesz.kernels._dot_product import Polynomial as Polynomial
 from riesz.kernels._empirical import TangentKernel as TangentKernel
 from riesz.kernels._empirical_labelled import LabelledTangentKernel as LabelledTangentKernel
 from riesz.kernels._features import AbstractFeatures as AbstractFeatures
 from riesz.kernels._features import FeatureKernel as FeatureKernel
+from riesz.kernels._fourier_features import FourierFeatures as FourierFeatures
+from riesz.kernels._gram import gram as gram
 from riesz.kernels._kernel import AbstractKernel as AbstractKernel
 from riesz.kernels._kernel import Product as Product
 from riesz.kernels._kernel import Scaled as Scaled
 from riesz.kernels._kernel import Sum as Sum
 from riesz.kernels._matern import Matern as Matern
+from riesz.kernels._matvec import matvec as matvec
+from riesz.kernels._nonstationary import Brownian as Brownian
+from riesz.kernels._nonstationary import Gibbs as Gibbs
+from riesz.kernels._other_features import NetworkFeatures as NetworkFeatures
+from riesz.kernels._other_features import NystromFeatures as NystromFeatures
+from riesz.kernels._periodic import Periodic as Periodic
 from riesz.kernels._power_spectrum import PowerSpectrum as PowerSpectrum
 from riesz.kernels._squared_exponential import RationalQuadratic as RationalQuadratic
 from riesz.kernels._squared_exponential import SquaredExponential as SquaredExponential
@@ -17,3 +29,6 @@ from riesz.kernels._stationary import AbstractStationary as AbstractStationary
 from riesz.kernels._taylor import TaylorModel as TaylorModel
 from riesz.kernels._taylor import linearise as linearise
 from riesz.kernels._taylor import taylor as taylor
+from riesz.kernels._transformed import Columns as Columns
+from riesz.kernels._transformed import Tensor as Tensor
+from riesz.kernels._transformed import Warped as Warped

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 from riesz.errors import DataError
 
 # A hyperparameter, and one that may differ from input to input.
-Scalar = float | Float[Array, ""]
-PerInput = float | Float[Array, ""] | Float[Array, " d"]
+Scalar = int | float | Float[Array, ""]
+PerInput = int | float | Float[Array, ""] | Float[Array, " d"]
 
 
 def hyperparameter(value: Any) -> Any:
@@ -26,6 +26,19 @@ def hyperparameter(value: Any) -> Any:
 def as_pytree(function: Any) -> Any:
     """A function that may be a field of a kernel under jit and grad: its arrays are leaves."""
     return function if isinstance(function, eqx.Module) else jax.tree_util.Partial(function)
+
+
+def as_traced(kernel: Any, dtype: Any) -> Any:
+    """The same kernel with Python floats as arrays, so that one program serves all values.
+
+    Zeros and infinities, which switch parts off, stay.
+    """
+
+    def convert(leaf: Any) -> Any:
+        switch = not isinstance(leaf, float) or leaf == 0 or np.isinf(leaf)
+        return leaf if switch else jnp.asarray(leaf, dtype)
+
+    return jax.tree.map(convert, kernel)
 
 
 def require_positive(kernel: Any, *names: str, infinite: bool = False) -> None:
@@ -75,7 +88,9 @@ def pair(x: Any, y: Any, where: Any) -> tuple[Float[Array, "n d"], Float[Array, 
     return x, y
 
 
-def per_input(value: PerInput, x: Float[Array, "n d"], name: str, where: Any) -> Array:
+def per_input(
+    value: int | float | Float[Array, "..."], x: Float[Array, "n d"], name: str, where: Any
+) -> Float[Array, "..."]:
     """A hyperparameter in the type of `x`: a scalar, or one number a column of `x`."""
     value = jnp.asarray(value, x.dtype)
     if value.ndim and value.shape != (x.shape[1],):

@@ -16,9 +16,10 @@ Others = Float[Array, "m ..."]
 class AbstractKernel(eqx.Module):
     """A positive semidefinite function k(x, y).
 
-    A kernel is a pytree, and **its hyperparameters are its inexact leaves**: `jax.grad` with
-    respect to a kernel is the gradient with respect to them. They are positive; one that is
-    zero or infinite switches its part off and stays so when hyperparameters are fitted.
+    A kernel is a pytree, and **its hyperparameters are its inexact leaves**: the gradient with
+    respect to a kernel is that with respect to them, by `jax.grad`, or by `equinox.filter_grad`
+    where a kernel has other leaves too, such as keys. They are positive; one that is zero or
+    infinite switches its part off and stays so when hyperparameters are fitted.
 
     Inputs have shape `(n, *features)`: n points of R^d have shape (n, d), n images
     (n, height, width, channels). Kernels add and multiply, with each other and with positive

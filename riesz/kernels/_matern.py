@@ -1,6 +1,7 @@
 """The Matern covariances."""
 
 from math import lgamma, log, pi
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -39,9 +40,14 @@ class Matern(AbstractStationary):
     Source: Rasmussen and Williams 2006, equations (4.14) and (4.15).
     """
 
-    smoothness: float = eqx.field(static=True, converter=float)
-    length_scale: PerInput = eqx.field(converter=hyperparameter)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    smoothness: float = eqx.field(static=True)
+    length_scale: PerInput
+    variance: Scalar
+
+    def __init__(self, smoothness: float, length_scale: Any, variance: Any = 1.0):
+        self.smoothness = float(smoothness)
+        self.length_scale = hyperparameter(length_scale)
+        self.variance = hyperparameter(variance)
 
     def __check_init__(self):
         require_positive(self, "smoothness", "variance")
@@ -61,4 +67,7 @@ class Matern(AbstractStationary):
 
     def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
         nu = self.smoothness
+        if (2 * nu) % 1 == 0 and nu < 10:  # half a chi-squared variable, without rejections
+            normal = jax.random.normal(key, (int(2 * nu), *like.shape), like.dtype)
+            return 2 * nu / jnp.sum(normal**2, 0)
         return nu / jax.random.gamma(key, nu, like.shape, like.dtype)

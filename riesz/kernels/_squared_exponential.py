@@ -1,6 +1,7 @@
 """The squared exponential and its mixture over length scales, the rational quadratic."""
 
 from math import pi
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -68,9 +69,14 @@ class RationalQuadratic(AbstractStationary):
     Source: Rasmussen and Williams 2006, equations (4.19) and (4.20).
     """
 
-    length_scale: PerInput = eqx.field(converter=hyperparameter)
-    alpha: Scalar = eqx.field(converter=hyperparameter, default=1.0)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    length_scale: PerInput
+    alpha: Scalar
+    variance: Scalar
+
+    def __init__(self, length_scale: Any, alpha: Any = 1.0, variance: Any = 1.0):
+        self.length_scale = hyperparameter(length_scale)
+        self.alpha = hyperparameter(alpha)
+        self.variance = hyperparameter(variance)
 
     def __check_init__(self):
         require_positive(self, "length_scale", infinite=True)

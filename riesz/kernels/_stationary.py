@@ -47,7 +47,7 @@ class AbstractStationary(AbstractKernel, AbstractSpectrum):
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, y = pair(x, y, self)
         length = per_input(self.length_scale, x, "length_scale", self)
-        squared = squared_distances(x / length, y / length)
+        squared = squared_distances(x, y, 1 / length)
         return jnp.asarray(self.variance, x.dtype) * self.correlation(squared)
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
