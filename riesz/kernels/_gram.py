@@ -21,7 +21,7 @@ def gram(
     x: Shaped[Any, "n *features"],
     y: Shaped[Any, "m *features"] | None = None,
     *,
-    memory: float = 4e9,
+    memory: int | float = 4e9,
     progress: bool = True,
 ) -> Float[np.ndarray, "n m"]:
     """The Gram matrix k(x_i, y_j) in the memory of the host, made by tiles.
@@ -63,7 +63,7 @@ def gram(
     if not out.size:
         return out
     tile = Tile(kernel, x.dtype)
-    rows = fitting_rows(tile, x, None if y is None else other, memory - bytes_)
+    rows = fitting_rows(tile, x, None if y is None else other, float(memory - bytes_))
     fill(out, tile, x, None if y is None else other, rows, progress)
     return out
 

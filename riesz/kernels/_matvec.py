@@ -34,11 +34,12 @@ def matvec(
     residual = b - matvec(kernel, x, weights)
     ```
     """
-    return _matvec(as_traced(kernel, x.dtype), x, v, y)
+    rows = max(1, _NUMBERS // max(1, len(x if y is None else y)))
+    return _matvec(as_traced(kernel, x.dtype), x, v, y, rows)
 
 
 @eqx.filter_jit
-def _matvec(kernel: AbstractKernel, x: Inputs, v: Array, y: Others | None) -> Array:
+def _matvec(kernel: AbstractKernel, x: Inputs, v: Array, y: Others | None, size: int) -> Array:
     other = x if y is None else y
 
     @jax.checkpoint
@@ -51,4 +52,4 @@ def _matvec(kernel: AbstractKernel, x: Inputs, v: Array, y: Others | None) -> Ar
             k = jnp.where(own, kernel.diagonal(rows)[:, None], k)
         return jnp.matmul(k, v, precision=jax.lax.Precision.HIGHEST)
 
-    return blocked(product, (x, jnp.arange(len(x))), max(1, _NUMBERS // len(other)))
+    return blocked(product, (x, jnp.arange(len(x))), size)

@@ -74,8 +74,8 @@ def fitting_rows(tile: Tile, x: np.ndarray, y: np.ndarray | None, spare: float) 
             raise DataError(
                 "a tile of one entry does not fit into the memory that the Gram matrix leaves",
                 where="gram(kernel, x, y)",
-                expected=f"at most {spare / 1e9:.3g} GB besides the result",
-                found=f"{cost / 1e9:.3g} GB for {several} tiles at a time",
+                expected=f"at most {spare:.3g} bytes besides the result",
+                found=f"{cost:.3g} bytes for {several} tiles at a time",
                 repair="give more bytes: gram(..., memory=)",
             )
         limit = max(1, min(rows // 2, int(rows * (spare / cost) ** 0.5)))
