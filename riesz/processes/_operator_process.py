@@ -17,7 +17,6 @@ from riesz.operators import AbstractOperator
 from riesz.processes._marginals import Normal
 
 
-
 class OperatorProcess(eqx.Module):
     """A Gaussian distribution over operators: a description of an operator at infinite width.
 
@@ -134,6 +133,13 @@ class OperatorPosterior(AbstractOperator):
     def output_space(self) -> Space:
         """Where outputs live."""
         return self.prior.output_space
+
+    @property
+    def log_evidence(self) -> float:
+        """The log density of the observed outputs at the best scale, to compare descriptions."""
+        rows, channels = self.weights.shape
+        entropy = rows * channels / 2 * (np.log(2 * np.pi * self.variance) + 1)
+        return float(-entropy - channels * np.log(self.factor.diagonal()).sum())
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         on = self._target(a, on)

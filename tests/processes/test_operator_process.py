@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
 from riesz.domains import Grid
 from riesz.errors import DataError, ModelError, SolverError
@@ -83,3 +84,14 @@ def test_refusals_say_the_repair(learned):
         prior.condition(twice, noise=1e-12)
     with pytest.raises(ModelError, match="condition again"):
         posteriors[False].describe()
+
+
+def test_the_evidence_is_the_density_of_the_outputs(learned):
+    pairs, _, on, posteriors = learned
+    posterior = posteriors[False]
+    few = posterior.prior.condition(pairs[np.arange(4)], noise=0.1, on=on)
+    k = np.asarray(posterior.prior.covariance(few.inputs, on)).reshape(32, 32)
+    k = few.variance * (k + 0.01 * k.diagonal().mean() * np.eye(32))
+    y = jax.vmap(lambda f: f.resample(on).values)(pairs.outputs)[:4].reshape(32)
+    density = scipy.stats.multivariate_normal(np.zeros(32), k).logpdf(np.asarray(y))
+    np.testing.assert_allclose(few.log_evidence, density, rtol=1e-9)
