@@ -40,7 +40,7 @@ class System(eqx.Module):
     def __init__(self, prior: "GaussianProcess", observations: Sequence[AbstractObservation]):
         dtype = max((o.values.dtype for o in observations), key=lambda t: np.dtype(t).itemsize)
         self.prior = as_traced(prior, dtype)
-        self.observations = tuple(_cast(o, dtype) for o in observations)
+        self.observations = tuple(cast(o, dtype) for o in observations)
 
     @property
     def kernel(self) -> AbstractKernel:
@@ -102,7 +102,7 @@ class System(eqx.Module):
         return jnp.concatenate([single(o) for o in self.observations])
 
 
-def _cast(tree: Any, dtype: Any) -> Any:
+def cast(tree: Any, dtype: Any) -> Any:
     """The same tree with its inexact arrays in one type."""
     wrong = lambda x: eqx.is_inexact_array(x) and x.dtype != dtype  # noqa: E731
     return jax.tree.map(lambda x: x.astype(dtype) if wrong(x) else x, tree)
