@@ -26,5 +26,7 @@ from riesz.processes._solvers import Cholesky as Cholesky
 from riesz.processes._solvers import ConjugateGradients as ConjugateGradients
 from riesz.processes._solvers import InducingPoints as InducingPoints
 from riesz.processes._student_t_process import StudentTProcess as StudentTProcess
+from riesz.processes._tune import Tuned as Tuned
+from riesz.processes._tune import tune as tune
 from riesz.processes._wide_network import TrainedNetwork as TrainedNetwork
 from riesz.processes._wide_network import WideNetwork as WideNetwork
