@@ -6,6 +6,7 @@ import time
 import typer
 
 from riesz.cli import _evaluate as _evaluate
+from riesz.cli import _fit_process as _fit_process
 from riesz.cli import _info as _info
 from riesz.cli import _kernel as _kernel
 from riesz.cli import _lists as _lists

@@ -1,0 +1,144 @@
+"""`riesz fit-process`."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from riesz.cli._app import AsJson, command, count
+from riesz.cli._output import Answer
+from riesz.errors import UsageError
+
+
+@command(
+    "fit-process",
+    'riesz fit-process curve.csv --kernel ntk --network "Dense(512) >> Erf() >> Dense(1)"',
+    "riesz fit-process houses.npz --kernel matern52 --out runs/houses --json",
+)
+def fit_process(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, NPZ or HDF5: points, values.")],
+    kernel: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="nngp or ntk of a --network; squared-exponential, matern12, matern32, matern52 or "
+            "rational-quadratic.",
+        ),
+    ] = "matern52",
+    network: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Layers of riesz.networks, joined by >>.")
+    ] = None,
+    points: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Columns or the array of the points.")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="Columns or the array of the values.")
+    ] = None,
+    test: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of the points, to measure on.")
+    ] = 0.2,
+    restarts: Annotated[int, count("Further starts of the tuning.", min=0)] = 2,
+    seed: Annotated[int, count("Of the split and the starts.", min=0, max=2**31 - 1)] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make.")] = None,
+    as_json: AsJson = False,
+) -> Answer:
+    """Fit a Gaussian process to points and values, its hyperparameters by evidence.
+
+    Points and values are standardised; a share of them is set apart, on which the fit is
+    measured. Writes metrics.json, predictions.npz and figures of posterior, samples and test.
+    """
+    import jax
+
+    from riesz._data._table import read_table
+    from riesz.cli import _process_run as work
+    from riesz.cli._process_plots import draw
+
+    if kernel not in work.KERNELS or not 0 < test < 1:
+        raise UsageError(
+            "unknown kernel" if kernel not in work.KERNELS else "--test is a share of the points",
+            where="riesz fit-process",
+            expected=", ".join(work.KERNELS) if kernel not in work.KERNELS else "0 < SHARE < 1",
+            found=kernel if kernel not in work.KERNELS else test,
+        )
+    folder = out or Path("runs") / Path(file.partition("::")[0]).stem
+    if folder.exists():
+        raise UsageError(
+            "the folder exists and was left untouched",
+            where=str(folder),
+            repair="choose another with --out, or remove it",
+        )
+    table = read_table(file, points, values)
+    with jax.enable_x64(True):
+        run = work.fit_process(table, kernel, network, test, restarts, seed)
+        folder.mkdir(parents=True)
+        figures = draw(folder, run, seed)
+    value = _record(file, kernel, network, seed, run)
+    _write(folder, value, run)
+    return Answer(value, _text(folder, value, figures))
+
+
+def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) -> dict[str, Any]:
+    """What is said of a fit, for machines."""
+    tuned = run.tuned
+    return {
+        "file": file,
+        "kernel": kernel,
+        "network": network,
+        "seed": seed,
+        "n_train": len(run.train.points),
+        "log_evidence": tuned.evidence,
+        "evidence_of": tuned.count,
+        "converged": tuned.converged,
+        "status": tuned.status,
+        "tuned_kernel": _kernel_text(tuned.process.kernel),
+        "noise": float(tuned.noise[0]) * run.scales.values[1].tolist()[0],
+        **run.metrics,
+    }
+
+
+def _kernel_text(scaled: Any) -> str:
+    """The variance and the kernel with the numbers found, six digits of each."""
+    import jax
+    import numpy as np
+
+    from riesz.networks._text import write
+
+    def six(leaf: Any) -> Any:
+        text = np.vectorize(lambda v: float(f"{v:.6g}"))(np.asarray(leaf, float))
+        return text.item() if text.ndim == 0 else text
+
+    scaled = jax.tree.map(six, scaled)
+    kernel = scaled.kernel
+    network = getattr(kernel, "network", None)
+    text = write(kernel) if network is None else str(kernel)
+    return f"{scaled.variance} * {text}"
+
+
+def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
+    from riesz._fit._checkpoint import write_atomically
+    from riesz.cli._arrays import write_arrays
+    from riesz.cli._output import to_json
+
+    arrays = {
+        "points": run.test.points,
+        "values": run.test.values,
+        "mean": run.mean,
+        "standard_deviation": run.deviation,
+    }
+    write_arrays(folder / "predictions.npz", arrays, {})
+    write_atomically(folder / "metrics.json", to_json(value).encode())
+
+
+def _text(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
+    shares = ", ".join(f"{r:.1%}" for r in value["relative_rmse"])
+    lines = [
+        f"{value['kernel']} on {value['n_train']} points: log evidence {value['log_evidence']:.2f}",
+        f"test of {value['n_test']} points: error {shares} of the spread of the values "
+        f"(root mean square), nlpd {value['nlpd']:.3f}",
+        f"coverage {value['coverage']:.1%} of intervals of {value['level']:.0%}",
+        f"kernel of the standardised points: {value['tuned_kernel']}; noise {value['noise']:.3g}",
+    ]
+    if not value["converged"]:
+        lines.append(f"the tuning did not converge: {value['status']}; try --restarts 5")
+    return "\n".join([*lines, f"{shlex.quote(str(folder))}: metrics.json, {', '.join(figures)}"])
