@@ -153,12 +153,12 @@ def _decay(activation: AbstractActivation, c: Array) -> tuple[Array, Array]:
     def layer(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         count, c, layers = state
         go = moving(c)
-        return count + 1, jnp.where(go, f(c), c), layers + go
+        return count + 1, jnp.where(go, f(c), c), layers + go.astype(c.dtype)
 
     def running(state: tuple[Array, Array, Array]) -> Array:
         return (state[0] < _LAYERS) & jnp.any(moving(state[1]))
 
-    start = (jnp.zeros((), int), jnp.clip(c, -1, 1), jnp.zeros(c.shape, int))
+    start = (jnp.zeros((), int), jnp.clip(c, -1, 1), jnp.zeros_like(c))
     _, last, layers = jax.lax.while_loop(running, layer, start)
     size = jnp.log(jnp.abs(last)) - layers * rate
     return size, jnp.sign(jnp.where(superattracting, f(last), last))
