@@ -5,8 +5,12 @@ CORE := .venv/.core-installed
 DEV := .venv/.dev-installed
 BENCH := .venv-bench/.installed
 PEERS := torch==2.13.0 neuraloperator==2.0.0
+ORACLE := .venv-oracle/.installed
+# neural-tangents runs on no later jax, and that jax on no later Python than 3.12.
+ORACLE_PYTHON ?= python3.11
+ORACLE_NEEDS := jax==0.4.23 jaxlib==0.4.23 "numpy<2" "scipy<1.13" frozendict==2.5.1
 
-.PHONY: demo test lint docs bench reproduce
+.PHONY: demo test lint docs bench bench-kernels reproduce
 
 demo: $(CORE)
 	$(BIN)/python examples/demo.py
@@ -24,6 +28,9 @@ docs: $(DEV)
 
 bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/fno_speed.py
+
+bench-kernels: $(CORE) $(ORACLE)
+	$(BIN)/python benchmarks/kernels.py --record
 
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all
@@ -46,4 +53,10 @@ $(DEV): $(CORE)
 $(BENCH): pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install -q -e . $(PEERS)
+	touch $@
+
+$(ORACLE):
+	$(ORACLE_PYTHON) -m venv .venv-oracle
+	.venv-oracle/bin/python -m pip install -q $(ORACLE_NEEDS)
+	.venv-oracle/bin/python -m pip install -q --no-deps neural-tangents==0.6.5
 	touch $@
