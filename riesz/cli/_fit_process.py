@@ -88,7 +88,7 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "seed": seed,
         "n_train": len(run.train.points),
         "log_evidence": tuned.evidence,
-        "evidence_of": tuned.count,
+        "evidence_of": tuned.used,
         "converged": tuned.converged,
         "status": tuned.status,
         "tuned_kernel": _kernel_text(tuned.process.kernel),

@@ -74,15 +74,22 @@ def _factorise(system: System) -> CholeskySolution:
     factor = jnp.linalg.cholesky(matrix)
     white = jsl.solve_triangular(factor, system.residual, lower=True)
     weights = jsl.solve_triangular(factor, white, lower=True, trans=1)
-    # the comparison is false for the NaN of a failed factorisation
-    floor = rounding(1.0, len(matrix), matrix.dtype) * jnp.diag(matrix).max()
-    definite = (jnp.diag(factor) ** 2).min() > floor
+    definite = _is_definite(factor, matrix)
     return CholeskySolution(system.observations, weights, jnp.sum(white**2), definite, factor)
 
 
 @compiled
 def _log_evidence(system: System) -> Float[Array, ""]:
-    factor = jnp.linalg.cholesky(system.matrix())
+    matrix = system.matrix()
+    factor = jnp.linalg.cholesky(matrix)
     white = jsl.solve_triangular(factor, system.residual, lower=True)
     half_logdet = jnp.log(jnp.diag(factor)).sum()
-    return gaussian_log_density(jnp.sum(white**2), half_logdet, system.shape)
+    density = gaussian_log_density(jnp.sum(white**2), half_logdet, system.shape)
+    # what cannot be conditioned on has no evidence either
+    return jnp.where(_is_definite(factor, matrix), density, jnp.nan)
+
+
+def _is_definite(factor: Float[Array, "m m"], matrix: Float[Array, "m m"]) -> Bool[Array, ""]:
+    """Whether the pivots exceed rounding errors; false for the NaN of a failed factorisation."""
+    floor = rounding(1.0, len(matrix), matrix.dtype) * jnp.diag(matrix).max()
+    return (jnp.diag(factor) ** 2).min() > floor

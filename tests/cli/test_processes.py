@@ -1,0 +1,160 @@
+"""`riesz fit-process` and `riesz kernel`, and the tables they read."""
+
+import h5py
+import jax
+import numpy as np
+import pytest
+
+from riesz._data._table import read_array, read_table
+from riesz.errors import DataError
+from riesz.networks import parse
+
+NETWORK = "Dense(64, w_std=2.0, b_std=1.0) >> Erf() >> Dense(1)"
+
+
+@pytest.fixture
+def curve(tmp_path):
+    """A noisy sine as CSV with names, and its columns."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 6, 40)
+    y = 100 + 10 * np.sin(x) + rng.normal(size=40)
+    path = tmp_path / "curve.csv"
+    np.savetxt(path, np.c_[x, y], delimiter=",", header="time,height", comments="")
+    return path, x, y
+
+
+def test_a_process_is_fitted_and_says_how_good_it_is(curve, tmp_path, value):
+    out = tmp_path / "run"
+    record = value(
+        "fit-process",
+        curve[0],
+        "--kernel",
+        "ntk",
+        "--network",
+        NETWORK,
+        "--restarts",
+        0,
+        "--out",
+        out,
+    )
+    assert record["n_train"] == 32 and record["n_test"] == 8 and record["evidence_of"] == 32
+    assert record["relative_rmse"][0] < 0.5 and record["coverage"] > 0.6
+    assert 0.5 < record["noise"] < 2
+    assert {p.name for p in out.iterdir()} == {
+        "metrics.json", "predictions.npz", "posterior.png", "test.png",
+    }  # fmt: skip
+    with np.load(out / "predictions.npz") as found:
+        assert found["mean"].shape == found["values"].shape == (8, 1)
+        rmse = np.sqrt(np.mean((found["mean"] - found["values"]) ** 2))
+    np.testing.assert_allclose(rmse, record["rmse"][0], rtol=1e-12)
+
+
+def test_a_stationary_kernel_has_a_length_scale_a_column(tmp_path, value):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 2))
+    np.savez(tmp_path / "plane.npz", x=x, y=np.sin(2 * x[:, 0]))
+    record = value(
+        "fit-process", tmp_path / "plane.npz", "--kernel", "squared-exponential", "--restarts", 0,
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert record["relative_rmse"][0] < 0.05
+    first, second = eval_scales(record["tuned_kernel"])
+    assert second > 5 * first  # the second column does not matter
+
+
+def eval_scales(text):
+    inside = text[text.index("[") + 1 : text.index("]")]
+    return [float(part) for part in inside.split(",")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--kernel", "ntk"], "--network TEXT"),
+        (["--kernel", "rbf"], "squared-exponential"),
+        (["--kernel", "matern52", "--network", NETWORK], "belongs to the kernels nngp and ntk"),
+        (["--kernel", "ntk", "--network", "Dense(3) >> Rleu()"], "did you mean Relu?"),
+        (["--values", "weight"], "there is no column 'weight'"),
+        (["--test", "0.01"], "too few points"),
+    ],
+)
+def test_wrong_calls_say_the_repair(curve, tmp_path, call, arguments, text):
+    result = call("fit-process", curve[0], *arguments, "--out", tmp_path / "run", code=2)
+    assert text in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_folder_is_left_untouched(curve, tmp_path, call):
+    assert "left untouched" in call("fit-process", curve[0], "--out", tmp_path, code=2).stderr
+
+
+def test_kernels_are_written(tmp_path, value):
+    x = np.random.default_rng(2).normal(size=(5, 3))
+    np.savez(tmp_path / "x.npz", x=x)
+    np.savetxt(tmp_path / "y.txt", x[:2])
+    whole, part = tmp_path / "k.npz", tmp_path / "part.h5"
+    record = value("kernel", tmp_path / "x.npz", "--network", NETWORK, "-o", whole)
+    assert record["exact"] and record["shape"] == [5, 5]
+    value("kernel", tmp_path / "x.npz", tmp_path / "y.txt", "--network", NETWORK, "-o", part)
+    with jax.enable_x64(True):
+        limits = parse(NETWORK).kernel().both(jax.numpy.asarray(x))
+        for name, limit in limits._asdict().items():
+            with np.load(whole) as written:
+                np.testing.assert_allclose(written[name], limit, rtol=1e-12)
+            with h5py.File(part) as file:
+                np.testing.assert_allclose(file[name], limit[:, :2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a,b,c\n1,2,3\n4,5,6\n", (("a", "b"), ("c",))),
+        ("1;2;3\n4;5;6\n", (("column 1", "column 2"), ("column 3",))),
+        ("# note\na\tb\tc\n1\t2\t3\n\n4\t5\t6", (("a", "b"), ("c",))),
+        ("1 2  3\n4 5 6\n", (("column 1", "column 2"), ("column 3",))),
+    ],
+)
+def test_text_tables_are_read(tmp_path, text, names):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table = read_table(path)
+    np.testing.assert_array_equal(table.points, [[1, 2], [4, 5]])
+    np.testing.assert_array_equal(table.values, [[3], [6]])
+    assert table.names == names
+    np.testing.assert_array_equal(read_array(path), [[1, 2, 3], [4, 5, 6]])
+
+
+def test_columns_are_chosen_by_name(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n1,2,3\n4,5,6\n")
+    table = read_table(path, points="c", values="a,b")
+    np.testing.assert_array_equal(table.points, [[3], [6]])
+    np.testing.assert_array_equal(table.values, [[1, 2], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the table is empty"),
+        ("a,b\n", "the table is empty"),
+        ("1,2\n3\n", r"(?s)row 2 of the table.*expected: 2 numbers.*found:    1 entries"),
+        ("1,2\n3,x\n", r"(?s)row 2.*the entry 'x'.*not guessed"),
+        ("1,2\n3,nan\n", r"(?s)values are not all finite.*in 1 of 2 rows: 2"),
+        ("1\n2\n", "two columns or more"),
+    ],
+)
+def test_bad_tables_are_refused_with_their_row(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+
+
+def test_missing_and_unfitting_arrays_are_refused(tmp_path):
+    with pytest.raises(DataError, match="no such data file"):
+        read_table(tmp_path / "absent.csv")
+    np.savez(tmp_path / "odd.npz", a=np.ones(3), y=np.ones(4))
+    with pytest.raises(DataError, match=r"(?s)which array holds the points.*--points NAME"):
+        read_table(tmp_path / "odd.npz")
+    with pytest.raises(DataError, match=r"(?s)do not fit together.*a \(3, 1\), y \(4, 1\)"):
+        read_table(tmp_path / "odd.npz", points="a")
