@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 
 from riesz.errors import ModelError
-from riesz.networks import Abs, Cos, Erf, Gelu, Hermite, LeakyRelu, Monomial, Relu, Sign, Sin
-from riesz.networks._theory import depth_classifier
+from riesz.networks import (
+    Abs,
+    Cos,
+    Erf,
+    Gelu,
+    Hermite,
+    LeakyRelu,
+    Monomial,
+    Relu,
+    Sign,
+    Sin,
+    depth_classifier,
+)
 
 TRAIN = np.array([0.0, 0.7, 1.9, 2.6, 4.1, 5.2])
 NEW = np.array([0.3, 1.2, 3.4, 4.8])

@@ -18,8 +18,11 @@ from riesz.networks import (
     Sign,
     Silu,
     Tanh,
+    critical,
+    depth_scale,
+    edge_of_chaos,
+    fixed_point,
 )
-from riesz.networks._theory import critical, depth_scale, edge_of_chaos, fixed_point
 
 Z = np.linspace(-12, 12, 4001)
 WEIGHTS = np.exp(-(Z**2) / 2) / sqrt(2 * pi) * (Z[1] - Z[0])

@@ -7,13 +7,8 @@ import pytest
 from scipy import special
 
 from riesz.errors import DataError, ModelError
-from riesz.networks import Dense, Erf, LeakyRelu, Relu
-from riesz.networks._theory import (
-    InfiniteDepth,
-    ResidualDiffusion,
-    _infinite_depth,
-    log_norm_drift_at_random_start,
-)
+from riesz.networks import Dense, Erf, InfiniteDepth, LeakyRelu, Relu, ResidualDiffusion, parse
+from riesz.networks._theory import _infinite_depth
 
 # Two inputs of variance 1 and correlation 0.2.
 X = 2**0.5 * np.array([[1.0, 0.0], [0.2, 0.96**0.5]], np.float32)
@@ -95,6 +90,7 @@ def test_wide_then_deep_and_deep_then_wide_have_the_same_limit(width, depth, dra
 def test_the_finite_network_has_so_many_blocks(getkey):
     network = Dense(32) >> InfiniteDepth(block(width=32), depth=4)
     x = jnp.ones(3)
+    assert parse(str(network)) == network
     assert len(jax.tree.leaves(network.init(3, key=getkey()).weights)) == 5
 
     @jax.jit
@@ -130,7 +126,8 @@ def test_the_diffusion_has_the_known_law_and_weak_order_one(getkey):
     errors = []
     for steps in (2, 8):
         ends = diffusion.sample(start, 100_000, steps=steps, key=getkey())
-        errors.append(jnp.mean((jnp.log(jnp.linalg.norm(ends, axis=1)) - mean) ** 2) - variance)
+        logs = np.log(np.linalg.norm(ends, axis=1))
+        errors.append(np.mean((logs - mean) ** 2) - variance)
     # With a standard error of 0.001 in the second.
     np.testing.assert_allclose(np.log2(errors[0] / errors[1]) / 2, 1, atol=0.15)
     assert abs(errors[1]) < 0.02
@@ -140,9 +137,9 @@ def test_relu_of_width_one_is_a_geometric_brownian_motion(getkey):
     diffusion = ResidualDiffusion(Relu(), w_std=0.5)
     mean, variance = diffusion.log_norm_law(jnp.asarray([2.0]))
     np.testing.assert_allclose([mean, variance], [np.log(2) - 1 / 8, 1 / 4], rtol=1e-6)
-    ends = diffusion.sample(jnp.asarray([2.0]), 100_000, steps=32, key=getkey())
-    logs = jnp.log(ends[:, 0])
-    np.testing.assert_allclose(logs.mean(), mean, atol=0.006)
+    ends = diffusion.sample(jnp.asarray([2.0]), 50_000, steps=32, key=getkey())
+    logs = np.log(ends[:, 0])
+    np.testing.assert_allclose(logs.mean(), mean, atol=0.008)
     np.testing.assert_allclose(logs.var(), variance, rtol=0.03)
     # A negative start is not moved.
     assert (diffusion.sample(-jnp.ones(1), 3, steps=2, key=getkey()) == -1).all()
@@ -167,12 +164,12 @@ def test_drift_and_volatility_are_those_of_short_steps(activation, phi):
 
 
 def test_norms_shrink_up_to_width_three_and_grow_from_four():
-    drifts = [log_norm_drift_at_random_start(n) for n in range(1, 9)]
+    diffusion = ResidualDiffusion(Relu(), w_std=1.0)
+    drifts = [diffusion.random_start_drift(n) for n in range(1, 9)]
     assert max(drifts[:3]) < 0 < min(drifts[3:])
     # The number of active neurons of a random start, by enumeration of signs.
     for n in (3, 4):
         signs = (np.arange(1, 2**n)[:, None] >> np.arange(n)) & 1
-        diffusion = ResidualDiffusion(Relu(), w_std=1.0)
         at = jnp.asarray(2.0 * signs - 1)
         mean = jax.jit(jax.vmap(diffusion.log_norm_drift))(at).mean()
         np.testing.assert_allclose(mean, drifts[n - 1], atol=1e-6)
@@ -180,6 +177,8 @@ def test_norms_shrink_up_to_width_three_and_grow_from_four():
 
 def test_refusals_of_the_diffusion(getkey):
     diffusion = ResidualDiffusion(Relu())
+    with pytest.raises(ModelError, match=r"is known for a ReLU(?s:.*)found: +Erf\(\)"):
+        ResidualDiffusion(Erf()).random_start_drift(3)
     with pytest.raises(ModelError, match=r"not known in closed form(?s:.*)Relu\(\) at width 3"):
         diffusion.log_norm_law(jnp.ones(3))
     with pytest.raises(DataError, match="the state of the diffusion is one number for each neuron"):

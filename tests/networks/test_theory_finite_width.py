@@ -7,9 +7,12 @@ import pytest
 from scipy.special import erf
 
 from riesz.errors import DataError, ModelError
-from riesz.networks import Dense, Erf, Relu, Tanh
-from riesz.networks._theory import (
+from riesz.networks import (
+    Dense,
+    Erf,
     FiniteWidth,
+    Relu,
+    Tanh,
     finite_width,
     optimal_aspect_ratio,
     vertex_growth,
@@ -30,7 +33,7 @@ def metrics(phi, covariance, widths, w_std, b_std, draws):
 
 
 def test_the_fourth_cumulant_of_finite_relu_networks_is_15_over_n(getkey):
-    # Below, `finite_width` gives 15 / n for critical ReLU networks with one hidden layer.
+    # Below, `finite_width` adds 15 / n for each layer of a critical ReLU network.
     network = Dense(4) >> Relu() >> Dense(1, w_std=2**0.5)
     x = jnp.ones(2)
 
@@ -39,15 +42,17 @@ def test_the_fourth_cumulant_of_finite_relu_networks_is_15_over_n(getkey):
     def output(key):
         return network.init(2, key=key)(x)[0]
 
-    f = np.asarray(output(jax.random.split(getkey(), 400_000)), np.float64)
+    f = np.asarray(output(jax.random.split(getkey(), 200_000)), np.float64)
     cumulant = np.mean(f**4) - 3 * np.mean(f**2) ** 2
-    # The standard error of the cumulant is about 0.07.
-    np.testing.assert_allclose(cumulant, 15 / 4, atol=0.25)
+    # The standard error of the cumulant is about 0.1.
+    np.testing.assert_allclose(cumulant, 15 / 4, atol=0.3)
 
 
-def test_vertices_grow_with_depth_as_in_the_literature(x64):
+def test_vertices_grow_with_depth_as_in_the_literature():
     relu = finite_width(Relu(), jnp.full((1, 1), 0.3), [100] * 7, w_std=2**0.5)
-    np.testing.assert_allclose(relu.spread / relu.covariance**2, 5 * 7 / 100, rtol=1e-9)
+    np.testing.assert_allclose(relu.spread / relu.covariance**2, 5 * 7 / 100, rtol=1e-5)
+    np.testing.assert_allclose(relu.fourth_cumulant, 15 * 7 / 100 * 0.3**2, rtol=1e-5)
+    assert relu.error.max() < 1e-6
     odd = finite_width(Erf(), jnp.ones((1, 1)), [100] * 400, w_std=np.pi**0.5 / 2)
     ratio = (odd.spread / odd.covariance**2).item() * 100 / 400
     np.testing.assert_allclose(ratio, 2 / 3, rtol=0.01)
@@ -63,7 +68,7 @@ def test_tanh_at_width_128_up_to_layer_8():
 
 
 def test_three_inputs_and_layers_of_different_widths():
-    widths, draws = (64, 256), 40_000
+    widths, draws = (64, 256), 20_000
     law = finite_width(Erf(), jnp.asarray(THREE), widths, w_std=1.3, b_std=0.2)
     sampled = metrics(erf, THREE, widths, 1.3, 0.2, draws).reshape(draws, 9)
     found = np.cov(sampled.T).reshape(3, 3, 3, 3)
@@ -75,26 +80,26 @@ def test_three_inputs_and_layers_of_different_widths():
     assert np.linalg.eigvalsh(pairs).min() > -1e-6 * scale
 
 
-def test_the_density_has_the_moments_it_is_made_from_and_improves_on_the_gaussian(x64):
-    law = finite_width(Relu(), jnp.asarray([[1.0, 0.4], [0.4, 0.5]]), [64], w_std=2**0.5)
-    values = jnp.linspace(-12, 12, 4001)[:, None] * jnp.ones(2)
-    density, step = law.density(values), 24 / 4000
-    variances = jnp.diagonal(law.covariance)
-    moments = [step * jnp.sum(density * values**k, 0) for k in (0, 2, 4)]
-    np.testing.assert_allclose(moments[0], 1, rtol=1e-9)
-    np.testing.assert_allclose(moments[1], variances, rtol=1e-9)
-    at = jnp.arange(2)
-    cumulants = law.fourth_cumulant[at, at, at, at]
-    np.testing.assert_allclose(cumulants, 15 / 64 * variances**2, rtol=1e-5)
-    assert law.error.max() < 1e-5
-    np.testing.assert_allclose(moments[2] - 3 * variances**2, cumulants, rtol=1e-9)
+def test_the_density_has_the_moments_it_is_made_from_and_improves_on_the_gaussian():
+    # A ReLU layer of 64 neurons, w_std^2 = 2, at uncorrelated inputs of variances 1 and 1/2.
+    variances, at = np.array([1.0, 0.5], np.float32), np.arange(2)
+    spread = np.zeros((2, 2, 2, 2), np.float32)
+    spread[at, at, at, at] = 5 / 64 * variances**2
+    law = FiniteWidth(*map(jnp.asarray, (np.diag(variances), spread, 0 * spread)))
+    values = np.linspace(-12, 12, 4001)[:, None] * np.ones(2)
+    density, step = np.asarray(law.density(jnp.asarray(values, "f4")), float), 24 / 4000
+    moments = [step * np.sum(density * values**k, 0) for k in (0, 2, 4)]
+    np.testing.assert_allclose(moments[0], 1, rtol=1e-5)
+    np.testing.assert_allclose(moments[1], variances, rtol=1e-5)
+    cumulants = moments[2] - 3 * moments[1] ** 2
+    np.testing.assert_allclose(cumulants, 15 / 64 * variances**2, rtol=1e-3)
     # The exact density: Gaussian given the metric of 64 neurons.
     g = metrics(lambda u: np.maximum(u, 0), np.ones((1, 1)), [64], 2**0.5, 0.0, 20_000)[:, 0, 0]
-    f = values[1500:2501:50, 0]
-    exact = jnp.mean(jnp.exp(-(f[:, None] ** 2) / (2 * g)) / jnp.sqrt(2 * jnp.pi * g), 1)
-    gaussian = jnp.exp(-(f**2) / 2) / jnp.sqrt(2 * jnp.pi)
-    corrected = abs(law.density(f[:, None] * jnp.ones(2))[:, 0] - exact).max()
-    assert corrected < abs(gaussian - exact).max() / 5
+    near = slice(1500, 2501, 50)
+    f = values[near, 0]
+    exact = np.mean(np.exp(-(f[:, None] ** 2) / (2 * g)) / np.sqrt(2 * np.pi * g), 1)
+    gaussian = np.exp(-(f**2) / 2) / np.sqrt(2 * np.pi)
+    assert abs(density[near, 0] - exact).max() < abs(gaussian - exact).max() / 5
 
 
 def mutual_information(v):

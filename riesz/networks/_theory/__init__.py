@@ -13,6 +13,3 @@ from riesz.networks._theory._fixed_point import depth_scale as depth_scale
 from riesz.networks._theory._fixed_point import fixed_point as fixed_point
 from riesz.networks._theory._infinite_depth import InfiniteDepth as InfiniteDepth
 from riesz.networks._theory._residual_diffusion import ResidualDiffusion as ResidualDiffusion
-from riesz.networks._theory._residual_diffusion import (
-    log_norm_drift_at_random_start as log_norm_drift_at_random_start,
-)

@@ -1,5 +1,6 @@
 """Covariances of products of activations."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -8,6 +9,7 @@ from riesz.networks._activations import AbstractActivation
 from riesz.networks._theory._gaussian_rule import gaussian_rules
 
 
+@eqx.filter_jit
 def product_covariance(
     activation: AbstractActivation, covariance: Float[Array, "k k"]
 ) -> Float[Array, "rules k k k k"]:

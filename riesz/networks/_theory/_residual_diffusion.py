@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError, ModelError
 from riesz.networks._activations import AbstractActivation
-from riesz.networks._activations._piecewise_linear import AbstractPiecewiseLinear
+from riesz.networks._activations._piecewise_linear import AbstractPiecewiseLinear, Relu
 from riesz.networks._dense import require_size, require_stds
 
 Scalar = float | Float[Array, ""]
@@ -91,6 +91,31 @@ class ResidualDiffusion(eqx.Module):
         squared = jnp.sum(phi**2)
         return jnp.sum((phi * slope) ** 2) / jnp.where(squared > 0, squared, 1)
 
+    def random_start_drift(self, width: int) -> Float[Array, ""]:
+        """The mean drift of log |phi(X)| for a ReLU at t = 0, from a random start.
+
+        The start has `width` independent symmetric entries, at least one of which is positive.
+        The number of positive ones has mean n 2^(n-1) / (2^n - 1), so that the drift is
+
+            w_std^2 [1 / (4 (1 - 2^-n)) - 1 / n]:
+
+        activations shrink with depth for widths up to 3 and grow from width 4 on (Hayou 2023,
+        arXiv:2210.00688, section 4). As t grows the number of active neurons falls slowly; the
+        change of regime is still there at t = 1.
+
+        **Raises:** `ModelError` for another activation.
+        """
+        require_size("ResidualDiffusion.random_start_drift(width)", "width", width)
+        if not isinstance(self.activation, Relu):
+            raise ModelError(
+                "the mean drift from a random start is known for a ReLU",
+                where="ResidualDiffusion.random_start_drift(width)",
+                expected="Relu()",
+                found=str(self.activation),
+                repair="average diffusion.log_norm_drift over draws of the start",
+            )
+        return jnp.asarray(self.w_std) ** 2 * (1 / (4 * (1 - 0.5**width)) - 1 / width)
+
     def log_norm_law(self, start: Float[Array, " n"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Mean and variance of log |phi(X_1)|, where it is Gaussian.
 
@@ -117,22 +142,6 @@ class ResidualDiffusion(eqx.Module):
         # Mean and variance follow from drift and volatility, which are constant here.
         mean = jnp.log(jnp.linalg.norm(self.activation(start))) + self.log_norm_drift(start)
         return mean, self.log_norm_volatility(start) ** 2
-
-
-def log_norm_drift_at_random_start(width: int, w_std: float = 1.0) -> float:
-    """The mean drift of log |relu(X)| at t = 0 in a `ResidualDiffusion` with a random start.
-
-    The start has independent symmetric entries, at least one of which is positive. The number of
-    these has mean n 2^(n-1) / (2^n - 1), so that the drift is
-
-        w_std^2 [1 / (4 (1 - 2^-n)) - 1 / n]:
-
-    activations shrink with depth for widths up to 3 and grow from width 4 on (Hayou 2023,
-    arXiv:2210.00688, section 4). As t grows the number of active neurons falls slowly; the change
-    of regime is still there at t = 1.
-    """
-    require_size("log_norm_drift_at_random_start(width)", "width", width)
-    return float(w_std) ** 2 * (1 / (4 * (1 - 0.5**width)) - 1 / width)
 
 
 @eqx.filter_jit
