@@ -22,6 +22,8 @@ from riesz.kernels._other_features import NetworkFeatures as NetworkFeatures
 from riesz.kernels._other_features import NystromFeatures as NystromFeatures
 from riesz.kernels._periodic import Periodic as Periodic
 from riesz.kernels._power_spectrum import PowerSpectrum as PowerSpectrum
+from riesz.kernels._signature import Signature as Signature
+from riesz.kernels._signature_neural import NeuralSignature as NeuralSignature
 from riesz.kernels._squared_exponential import RationalQuadratic as RationalQuadratic
 from riesz.kernels._squared_exponential import SquaredExponential as SquaredExponential
 from riesz.kernels._stationary import AbstractSpectrum as AbstractSpectrum
