@@ -26,6 +26,15 @@ from riesz.networks._conv import Conv as Conv
 from riesz.networks._coordinate_check import CoordinateCheck as CoordinateCheck
 from riesz.networks._coordinate_check import coordinate_check as coordinate_check
 from riesz.networks._dense import Dense as Dense
+from riesz.networks._feature_learning import ABC as ABC
+from riesz.networks._feature_learning import Classification as Classification
+from riesz.networks._feature_learning import DeepLinearLimit as DeepLinearLimit
+from riesz.networks._feature_learning import Exponents as Exponents
+from riesz.networks._feature_learning import MeanFieldLimit as MeanFieldLimit
+from riesz.networks._feature_learning import classify as classify
+from riesz.networks._feature_learning import deep_linear_limit as deep_linear_limit
+from riesz.networks._feature_learning import mean_field_limit as mean_field_limit
+from riesz.networks._feature_learning import measure_exponents as measure_exponents
 from riesz.networks._finite import FiniteNetwork as FiniteNetwork
 from riesz.networks._graph import GraphAggregate as GraphAggregate
 from riesz.networks._infinite import InfiniteNetwork as InfiniteNetwork

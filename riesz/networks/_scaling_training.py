@@ -35,13 +35,13 @@ def train(
     x: Float[Array, "n *shape"],
     y: Float[Array, "n outputs"],
     steps: int,
-    record: Callable[[FiniteNetwork], Array],
-) -> Array:
+    record: Callable[[FiniteNetwork], Any],
+) -> Any:
     """Full-batch steps on `half_mean_square`; what `record` gives before each step and at last."""
 
     start: Any = model
 
-    def step(carry: tuple, _: None) -> tuple[tuple, Array]:
+    def step(carry: tuple, _: None) -> tuple[tuple, Any]:
         model, state = carry
         gradient = eqx.filter_grad(half_mean_square)(model, x, y)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
@@ -49,7 +49,7 @@ def train(
         return (eqx.apply_updates(model, updates), next_state), record(model)
 
     (model, _), records = jax.lax.scan(step, (start, optimiser.init(start)), length=steps)
-    return jnp.concatenate([records, record(model)[None]])
+    return jax.tree.map(lambda r, last: jnp.concatenate([r, last[None]]), records, record(model))
 
 
 def require_targets(
