@@ -58,8 +58,8 @@ class LowRank(AbstractLaw):
 class BlockSparse(AbstractLaw):
     """Gaussian blocks, a `fraction` of which is kept, in rows and columns randomly permuted.
 
-    The matrix is cut into `blocks` x `blocks` blocks; in each row of blocks the same number is
-    kept at random, scaled up so that entries have variance one.
+    The matrix is cut into `blocks` x `blocks` blocks, of which each row and each column of blocks
+    keeps the same number, scaled up so that entries have variance one.
     """
 
     fraction: float = eqx.field(static=True)
@@ -69,15 +69,15 @@ class BlockSparse(AbstractLaw):
         _require_fraction("BlockSparse(fraction, blocks)", self.fraction)
 
     def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
-        keys = jax.random.split(key, 4)
-        down, across = min(self.blocks, rows), min(self.blocks, columns)
-        kept = max(1, round(self.fraction * across))
-        order = jnp.argsort(jax.random.uniform(keys[0], (down, across)), axis=1)
-        block = jnp.ones((-(-rows // down), -(-columns // across)))
-        mask = jnp.kron((order < kept).astype(block.dtype), block)
-        mask = jax.random.permutation(keys[1], mask, axis=0)[:rows]
-        mask = jax.random.permutation(keys[2], mask, axis=1)[:, :columns]
-        return jax.random.normal(keys[3], (rows, columns)) * mask * (across / kept) ** 0.5
+        first, second, third = jax.random.split(key, 3)
+        down = jnp.arange(rows) * self.blocks // rows
+        across = jnp.arange(columns) * self.blocks // columns
+        kept = max(1, round(self.fraction * self.blocks))
+        band = (across[None, :] - down[:, None]) % self.blocks < kept
+        band = jax.random.permutation(first, band, axis=0)
+        band = jax.random.permutation(second, band, axis=1)
+        normal = jax.random.normal(third, (rows, columns))
+        return jnp.where(band, normal * (self.blocks / kept) ** 0.5, 0)
 
 
 def _require_fraction(where: str, fraction: float) -> None:

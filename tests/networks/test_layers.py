@@ -45,12 +45,14 @@ PHI = Erf()
 # The gradient of its weights gives the covariance of its output without noise.
 OUT = Dense(1, w_std=1.2, b_std=0.4)
 
-# Description by width, shape of an input, width, number of networks.
+# Description by width, shape of an input, width, number of networks: 40 where one layer is wide and
+# random, which leaves little to chance. To ten digits, layers are compared with another
+# implementation in test_oracle.py.
 LAYERS = {
-    "Dense": (lambda w: dense(w, 1.3, 0.3) >> PHI >> dense(w, 1.4, 0.2) >> PHI, (3,), 128, 250),
+    "Dense": (lambda w: dense(w, 1.3, 0.3) >> PHI >> dense(w, 1.4, 0.2) >> PHI, (3,), 128, 80),
     "independent": (lambda w: Dense(w, 1.3, 0.3) >> PHI, (3,), 4096, 40),
-    "low rank": (lambda w: Dense(w, 1.4, law=LowRank(0.5)) >> PHI, (64,), 2048, 40),
-    "block sparse": (lambda w: Dense(w, 1.4, law=BlockSparse(0.25)) >> PHI, (64,), 2048, 40),
+    "low rank": (lambda w: Dense(w, 1.4, law=LowRank(0.5)) >> PHI, (256,), 1024, 40),
+    "block sparse": (lambda w: Dense(w, 1.4, law=BlockSparse(0.25)) >> PHI, (256,), 1024, 40),
     "Conv same": (lambda w: Conv(w, (3, 2), 1.3, 0.3) >> PHI >> Flatten(), (3, 4, 2), 1024, 40),
     "Conv valid": (
         lambda w: conv(w, (2,), 1.3, 0.3, "valid") >> PHI >> GlobalAveragePool(),
@@ -68,14 +70,14 @@ LAYERS = {
         lambda w: conv(w, (2,)) >> PHI >> AveragePool((2,)) >> conv(w, (2,), 1.2, 0.3) >> Flatten(),
         (5, 2),
         128,
-        250,
+        80,
     ),
-    "Residual": (lambda w: dense(w) >> Residual(PHI >> dense(w, 0.7, 0.2)) >> PHI, (3,), 128, 250),
+    "Residual": (lambda w: dense(w) >> Residual(PHI >> dense(w, 0.7, 0.2)) >> PHI, (3,), 128, 80),
     "Sum": (
         lambda w: dense(w) >> Sum(PHI >> dense(w, 0.7), dense(w, 0.5, 0.3)) >> PHI,
         (3,),
         128,
-        250,
+        80,
     ),
     "Product": (lambda w: Product(dense(w, 0.7, 0.2), dense(w, 1.5)), (3,), 4096, 40),
     "Concatenate": (
@@ -86,7 +88,7 @@ LAYERS = {
     ),
     "LayerNorm": (lambda w: dense(w, 1.3, 0.3) >> LayerNorm() >> PHI, (3,), 4096, 40),
     "GraphAggregate": (lambda w: dense(w) >> PHI >> GRAPH >> Flatten(), (3, 2), 2048, 40),
-    "Identity": (lambda w: Identity() >> dense(w, 0.9) >> Identity(), (3,), 1024, 20),
+    "Identity": (lambda w: Identity() >> dense(w, 0.9) >> Identity(), (3,), 1024, 40),
     "SpectralConv": (
         lambda w: SpectralConv(w, (2,), 1.2, 0.2) >> PHI >> GlobalAveragePool(),
         (5, 2),
@@ -119,7 +121,7 @@ def draws(network, x, count, key):
 
 def check(network, shape, width, count, seen):
     """Fail if a relative error of `seen` in a kernel could pass or is there."""
-    scale = jnp.array([1.0, 0.6, 1.2]).reshape(-1, *[1] * len(shape))
+    scale = jnp.array([0.9, 0.6, 1.0]).reshape(-1, *[1] * len(shape))
     x = scale * jax.random.normal(jax.random.key(1), (3, *shape))
     x = x.at[1].add(0.5 * x[0])
     compiled = jax.jit(draws, static_argnums=(0, 2))
@@ -137,12 +139,12 @@ def check(network, shape, width, count, seen):
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_limit_is_that_of_wide_networks(name):
     build, shape, width, count = LAYERS[name]
-    check(build(width) >> OUT, shape, width, count, seen=0.02)
+    check(build(width) >> OUT, shape, width, count, seen=0.02 if count == 40 else 0.06)
 
 
 @pytest.mark.parametrize("score", ATTENTION)
 def test_the_limit_of_attention_is_that_of_wide_networks(score):
-    check(ATTENTION[score](128) >> OUT, (3, 2), 128, 150, seen=0.05)
+    check(ATTENTION[score](128) >> OUT, (3, 2), 128, 80, seen=0.1)
 
 
 def test_dropout_is_that_of_networks_with_fresh_noise():
