@@ -24,8 +24,8 @@ class TangentKernel(AbstractKernel):
     network is that average times the identity. Where the output is a `Function` the average is
     its integral by the quadrature weights over the volume: it converges as the grid is refined.
 
-    The kernel is fixed: its parameters are no hyperparameters. It is made anew from a model
-    that has changed, and `jax.grad` of a function that makes it differentiates by the model.
+    The kernel is fixed: the parameters of the model are data, no hyperparameters, and gradients
+    by them are zero. It is made anew from a model that has changed.
 
     **Arguments:**
 

@@ -10,46 +10,49 @@ from jaxtyping import Array, Float, PyTree
 
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators import Constant, trainable
+from riesz.kernels._fixed import Fixed
+from riesz.operators import trainable
 
 Leaves = tuple[Array, ...]
 Output = Callable[[Leaves, PyTree], Float[Array, " o"]]
 
 
+def parameters(model: eqx.Module) -> tuple[Leaves, Any, PyTree]:
+    """The trained parameters of a model, their structure, and the rest."""
+    trained, rest = eqx.partition(model, trainable(model))
+    leaves, structure = jax.tree.flatten(trained)
+    if not leaves or any(jnp.iscomplexobj(leaf) for leaf in leaves):
+        raise ModelError(
+            "a tangent kernel needs a model with real parameters",
+            where=type(model).__name__,
+            expected="a pytree with floating point arrays, the trained parameters",
+            found="complex parameters" if leaves else "no trained parameters",
+            repair="hold complex numbers as two real arrays"
+            if leaves
+            else "give an equinox.Module with weights, not the function it computes",
+        )
+    return tuple(leaves), structure, rest
+
+
 class Parametrised(eqx.Module):
-    """A model, split into its trained parameters and the rest.
+    """A model as a function of its parameters, which themselves are data, not to be fitted."""
 
-    The parameters are held as constants: to whoever holds this they are data, not something
-    to fit.
-    """
-
-    parameters: tuple[Constant, ...]
-    rest: PyTree
+    held: Fixed
+    rest: Fixed
     structure: Any = eqx.field(static=True)
 
     def __init__(self, model: eqx.Module):
-        trained, self.rest = eqx.partition(model, trainable(model))
-        leaves, self.structure = jax.tree.flatten(trained)
-        if not leaves or any(jnp.iscomplexobj(leaf) for leaf in leaves):
-            raise ModelError(
-                "a tangent kernel needs a model with real parameters",
-                where=type(model).__name__,
-                expected="a pytree with floating point arrays, the trained parameters",
-                found="complex parameters" if leaves else "no trained parameters",
-                repair="hold complex numbers as two real arrays"
-                if leaves
-                else "give an equinox.Module with weights, not the function it computes",
-            )
-        self.parameters = tuple(Constant(leaf) for leaf in leaves)
+        leaves, self.structure, rest = parameters(model)
+        self.held, self.rest = Fixed(leaves), Fixed(rest)
 
     @property
     def leaves(self) -> Leaves:
         """The parameters, one array a leaf."""
-        return tuple(constant.value for constant in self.parameters)
+        return self.held.value()
 
     def model(self, leaves: Leaves) -> Any:
         """The model with these parameters."""
-        return eqx.combine(jax.tree.unflatten(self.structure, leaves), self.rest)
+        return eqx.combine(jax.tree.unflatten(self.structure, leaves), self.rest.value())
 
     def values(self, leaves: Leaves, x: PyTree) -> Float[Array, "*out"]:
         """The numbers in the output at one input."""

@@ -8,13 +8,13 @@ import jax
 
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.kernels._empirical_model import Parametrised, values_of
+from riesz.kernels._empirical_model import Parametrised, parameters, values_of
 
 
 class TaylorModel(eqx.Module):
     """A polynomial in the parameters p of a model, its expansion around p0. See `taylor`.
 
-    `model` holds the parameters p; they begin at p0 and are trained. p0 is constant.
+    `model` holds the parameters p; they begin at p0 and are trained. p0 is data of `centre`.
     """
 
     model: eqx.Module
@@ -24,8 +24,8 @@ class TaylorModel(eqx.Module):
     def __call__(self, x: Any, *args: Any) -> Any:
         """The polynomial at one input, with whatever else the model takes."""
         centre = self.centre
-        parameters = Parametrised(self.model).leaves
-        step = tuple(p - p0 for p, p0 in zip(parameters, centre.leaves, strict=True))
+        pairs = zip(parameters(self.model)[0], centre.leaves, strict=True)
+        step = tuple(p - p0 for p, p0 in pairs)
 
         def derivative(k: int):
             """The derivative of order k at p0 along the step, as a function of the position."""

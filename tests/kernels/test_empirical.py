@@ -156,20 +156,14 @@ def test_a_small_step_of_gradient_descent_moves_the_output_by_the_kernel(x64):
     np.testing.assert_allclose(jnp.einsum("ijab,jb->ia", kernel.full(x), error), moved, rtol=1e-4)
 
 
-def test_the_kernel_runs_under_jit_vmap_and_grad():
+def test_the_kernel_runs_under_jit_and_vmap_and_has_no_hyperparameters():
     x = inputs(4)
     kernel = TangentKernel(mlp())
     expected = kernel(x)
     np.testing.assert_allclose(eqx.filter_jit(lambda k, x: k(x))(kernel, x), expected, rtol=1e-5)
     both = jax.vmap(kernel.diagonal)(jnp.stack([x, x]))
-    np.testing.assert_allclose(both[1], kernel.diagonal(x), rtol=1e-5)
-
-    def total(scale):  # the kernel of the last layer's weights and biases scaled
-        last = lambda m: m.layers[-1].weight  # noqa: E731
-        return TangentKernel(eqx.tree_at(last, mlp(), scale * last(mlp())))(x).sum()
-
-    slope = jax.grad(total)(1.0)
-    np.testing.assert_allclose(slope, (total(1.01) - total(0.99)) / 0.02, rtol=1e-3)
+    np.testing.assert_allclose(both[1], jnp.diag(expected), rtol=1e-5)
+    assert not any(map(eqx.is_inexact_array_like, jax.tree.leaves(kernel)))
 
 
 def test_auto_measures_once_and_chooses_alike_in_compiled_code():
