@@ -88,13 +88,14 @@ class OperatorProcess(eqx.Module):
         variance = float(np.sum(weights * observed) / observed.size)
         dtype = pairs.inputs.values.dtype
         return OperatorPosterior(
-            self,
-            pairs.inputs,
-            on,
-            jnp.asarray(weights, dtype),
-            factor,
-            variance,
-            pairs.input_space,
+            prior=self,
+            inputs=pairs.inputs,
+            on=on,
+            weights=jnp.asarray(weights, dtype),
+            factor=factor,
+            variance=variance,
+            input_space=pairs.input_space,
+            output_space=self.output_space,
         )
 
     def covariance(
@@ -128,11 +129,7 @@ class OperatorPosterior(AbstractOperator):
     factor: Float[np.ndarray, "b b"]
     variance: float
     input_space: Space = eqx.field(static=True)
-
-    @property
-    def output_space(self) -> Space:
-        """Where outputs live."""
-        return self.prior.output_space
+    output_space: Space = eqx.field(static=True)
 
     @property
     def log_evidence(self) -> float:

@@ -64,7 +64,13 @@ class DeepONet(AbstractOperatorNetwork):
                 found=f"branch {sizes[0]}, trunk {sizes[1]}",
                 repair="end both with Dense(n) of one n",
             )
-        return FiniteDeepONet(branch, trunk, grid, input_space, output_space)
+        return FiniteDeepONet(
+            branch=branch,
+            trunk=trunk,
+            sensors=grid,
+            input_space=input_space,
+            output_space=output_space,
+        )
 
     def covariances(
         self,
@@ -77,9 +83,7 @@ class DeepONet(AbstractOperatorNetwork):
         read = jax.vmap(lambda f: readings(f, grid))
         dtype = u.values.dtype
         branch = self.branch.kernel().both(read(u), None if v is None else read(v))
-        trunk = self.trunk.kernel().both(
-            points(x, dtype), None if y is None else points(y, dtype)
-        )
+        trunk = self.trunk.kernel().both(points(x, dtype), None if y is None else points(y, dtype))
         both = lambda a, b: jnp.einsum("nm,pq->npmq", a, b)  # noqa: E731
         tangent = both(branch.ntk, trunk.nngp) + both(branch.nngp, trunk.ntk)
         return Limits(both(branch.nngp, trunk.nngp), tangent)

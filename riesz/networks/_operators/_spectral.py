@@ -56,7 +56,9 @@ class SpectralOperator(AbstractOperatorNetwork):
                 repair=f"end the network with Dense({output_space.channels}), and use no layer "
                 "that changes the positions",
             )
-        return FiniteSpectralOperator(network, grid, input_space, output_space)
+        return FiniteSpectralOperator(
+            network=network, grid=grid, input_space=input_space, output_space=output_space
+        )
 
     def covariances(
         self,
