@@ -9,7 +9,6 @@ from riesz.kernels._blocks import length
 from riesz.kernels._empirical_contractions import METHODS, AbstractContraction, Method, contraction
 from riesz.kernels._empirical_model import Parametrised
 from riesz.kernels._empirical_timing import fastest
-from riesz.kernels._inputs import symmetric
 from riesz.kernels._kernel import AbstractKernel
 
 
@@ -69,11 +68,10 @@ class TangentKernel(AbstractKernel):
     def __call__(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m"]:
         if y is not None:
             self._require_alike(x, y)
-            return grams.gram(self._contraction(x, y), x, y)
-        return symmetric(grams.gram(self._contraction(x, x), x, x), self.diagonal(x))
+        return grams.gram(self._contraction(x, y), x, y)
 
     def diagonal(self, x: PyTree) -> Float[Array, " n"]:
-        return grams.diagonal(self._contraction(x, x), x)
+        return grams.diagonal(self._contraction(x, None), x)
 
     def full(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m o q"]:
         """J(x_i) J(y_j)^T for all pairs: between each of the o and each of the q output values.
@@ -112,7 +110,7 @@ class TangentKernel(AbstractKernel):
             return self.method  # pyright: ignore[reportReturnType]
         return fastest(self.split, x, x if y is None else y)
 
-    def _contraction(self, x: PyTree, y: PyTree) -> AbstractContraction:
+    def _contraction(self, x: PyTree, y: PyTree | None) -> AbstractContraction:
         return contraction(self.method_for(x, y), self.split.averaged, self.split.leaves)
 
     def _require_alike(self, x: PyTree, y: PyTree) -> None:

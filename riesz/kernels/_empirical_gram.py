@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree
 from riesz.kernels._blocks import blocked, blocks, largest, length
 from riesz.kernels._empirical_contractions import AbstractContraction, Parts, activations
 from riesz.kernels._empirical_model import Leaves, Output
+from riesz.kernels._inputs import symmetric
 
 
 class Plan(NamedTuple):
@@ -85,8 +86,10 @@ def outer(
 
 
 @eqx.filter_jit
-def gram(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m"]:
-    """The traces of the blocks of J(x) J(y)^T."""
+def gram(contraction: AbstractContraction, x: PyTree, y: PyTree | None) -> Float[Array, "n m"]:
+    """The traces of the blocks of J(x) J(y)^T, or of J(x) J(x)^T."""
+    if y is None:
+        return symmetric(gram(contraction, x, x), diagonal(contraction, x))
     here, there = parts_of(contraction, x, y)
     plan = Plan.of(contraction, here, x)
 
@@ -127,29 +130,31 @@ def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array,
     return outer(inner, all_rows(here.left, o), all_rows(there.right, q), x, y, members)
 
 
+Rows = tuple[PyTree, Array]  # inputs, and a row for each
+
+
 @eqx.filter_jit
-def weighted(
-    contraction: AbstractContraction,
-    x: PyTree,
-    e: Float[Array, "n o"],
-    y: PyTree,
-    f: Float[Array, "m o"],
-) -> Float[Array, "n m"]:
-    """e_i J(x_i) J(y_j)^T f_j: one row of the Jacobian for each input."""
-    here, there = parts_of(contraction, x, y)
+def weighted(contraction: AbstractContraction, x: Rows, y: Rows | None) -> Float[Array, "n m"]:
+    """e_i J(x_i) J(y_j)^T f_j for pairs x, e and y, f: one row of the Jacobian for each input."""
+    if y is None:
+        return symmetric(weighted(contraction, x, x), weighted_diagonal(contraction, x))
+    here, there = parts_of(contraction, x[0], y[0])
     sides = (lambda pair: here.left(*pair)), (lambda pair: there.right(*pair))
     members = largest(length(x), lambda b: here.floats(b, 1))
-    return outer(contraction.inner, *sides, (x, e[:, None]), (y, f[:, None]), members)
+    return outer(contraction.inner, *sides, as_rows(x), as_rows(y), members)
 
 
 @eqx.filter_jit
-def weighted_diagonal(
-    contraction: AbstractContraction, x: PyTree, e: Float[Array, "n o"]
-) -> Float[Array, " n"]:
-    """The diagonal of `weighted` with equal halves."""
-    parts = contraction.parts(member(x))
+def weighted_diagonal(contraction: AbstractContraction, x: Rows) -> Float[Array, " n"]:
+    """The diagonal of `weighted`."""
+    parts = contraction.parts(member(x[0]))
     one = jax.vmap(lambda pair: contraction.inner(parts.left(*pair), parts.right(*pair)))
-    return blocked(one, (x, e[:, None]), largest(length(x), lambda b: parts.floats(b, 1)))
+    return blocked(one, as_rows(x), largest(length(x), lambda b: parts.floats(b, 1)))
+
+
+def as_rows(x: Rows) -> tuple[PyTree, Float[Array, "n 1 o"]]:
+    """Each input with a matrix of one row."""
+    return x[0], x[1][:, None]
 
 
 @eqx.filter_jit

@@ -11,7 +11,6 @@ from riesz.kernels import _empirical_gram as grams
 from riesz.kernels._blocks import length
 from riesz.kernels._empirical_contractions import AbstractContraction, Method, contraction
 from riesz.kernels._empirical_model import Parametrised
-from riesz.kernels._inputs import symmetric
 from riesz.kernels._kernel import AbstractKernel
 
 Samples = tuple[PyTree, Int[Array, " n"]]
@@ -52,14 +51,10 @@ class LabelledTangentKernel(AbstractKernel):
         self.split, self.method = Parametrised(model), method
 
     def __call__(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m"]:
-        first, e = self._signed(x)
-        if y is None:
-            k = grams.weighted(self._parts, first, e, first, e)
-            return symmetric(k, self.diagonal(x))
-        return grams.weighted(self._parts, first, e, *self._signed(y))
+        return grams.weighted(self._parts, self._signed(x), None if y is None else self._signed(y))
 
     def diagonal(self, x: PyTree) -> Float[Array, " n"]:
-        return grams.weighted_diagonal(self._parts, *self._signed(x))
+        return grams.weighted_diagonal(self._parts, self._signed(x))
 
     @property
     def _parts(self) -> AbstractContraction:
