@@ -23,7 +23,8 @@ class Matern(AbstractStationary):
     the sum of squared exponentials that equals it to the last digits, and so many times slower.
 
     All derivatives that the kernel has are right at x = y too, so that processes may be
-    conditioned on derivatives; the gradient of a kernel with a kink there is zero.
+    conditioned on derivatives. One that it does not have there, such as the mixed second one
+    for a smoothness of at most 1, comes out as zero, not as infinity.
 
     **Arguments:**
 

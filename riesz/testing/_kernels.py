@@ -53,18 +53,14 @@ def _case(kernel: AbstractKernel, inputs: np.ndarray = _POINTS) -> KernelCase:
 
 
 KERNEL_INSTANCES: dict[str, Callable[[], KernelCase]] = {
-    "squared exponential": lambda: _case(
-        SquaredExponential(np.array([0.5, 1.0, 3.0], np.float32), 2.0)
-    ),
     "Matern 1/2": lambda: _case(Matern(0.5, 0.7)),
-    "Matern 1.3": lambda: _case(Matern(1.3, 0.7)),
+    "Matern 1.3 and noise": lambda: _case(Matern(1.3, 0.7, 2.0) + 0.1 * White()),
     "rational quadratic": lambda: _case(RationalQuadratic(0.7, 1.5)),
     "dot products": lambda: _case(Linear(0.5) + Constant(2.0) * Polynomial(3, 0.3)),
-    "noise": lambda: _case(SquaredExponential(0.7) + 0.1 * White()),
     "Gibbs": lambda: _case(Gibbs(lambda x: 0.3 + x[0] ** 2)),
     "Brownian": lambda: _case(Brownian(0.5), _POINTS[:, :1]),
     "tensor": lambda: _case(Tensor(SquaredExponential(0.7), Periodic(1.0), 2)),
-    "columns, warped": lambda: _case(Columns(Warped(Matern(1.5, 0.7), jnp.tanh), (2, 0))),
+    "columns, warped": lambda: _case(Columns(Warped(Matern(1.5, [0.5, 3.0]), jnp.tanh), (2, 0))),
     "Fourier features": lambda: _case(
         FeatureKernel(FourierFeatures(Matern(1.5, 0.7), 3, 6, key=_KEY))
     ),

@@ -25,9 +25,7 @@ from riesz.networks import Dense, Relu
 SPECTRAL = {
     "squared exponential": (SquaredExponential(0.7, 2.0), (1, 2, 3)),
     "Matern 2.5": (Matern(2.5, 0.7, 2.0), (1, 2, 3)),
-    "Matern 1.8": (Matern(1.8, 0.7, 2.0), (1, 2)),
     "rational quadratic": (RationalQuadratic(0.7, 1.8, 2.0), (1, 3)),
-    "rational quadratic, heavy tail": (RationalQuadratic(0.7, 0.4, 2.0), (1,)),
 }
 
 
@@ -44,7 +42,7 @@ def radial(w, r, dim):
 def test_the_spectrum_is_the_fourier_transform_of_the_kernel(case, x64):
     kernel, dims = SPECTRAL[case]
     # w = sinh-like nodes: exponentially near zero, to where the densities have decayed
-    t, weight = np.polynomial.legendre.leggauss(400)
+    t, weight = np.polynomial.legendre.leggauss(300)
     lower, upper = -34.0, np.log(300.0)
     w = np.exp(lower + (upper - lower) * (t + 1) / 2)
     weight = weight * w * (upper - lower) / 2
@@ -113,7 +111,12 @@ def test_a_kernel_is_the_mean_of_squared_exponentials(kernel, getkey):
 def test_fourier_features_have_the_exact_variance_and_train_hyperparameters(getkey):
     kernel = FeatureKernel(FourierFeatures(Matern(2.5, 0.5, 3.0), 2, 400, key=getkey()))
     x = jnp.asarray(X)
-    np.testing.assert_allclose(kernel.diagonal(x), 3.0, rtol=1e-5)
+    single = kernel.features(x)
+    np.testing.assert_allclose(jnp.sum(single**2, 1), 3.0, rtol=1e-5)
+    with jax.enable_x64(True):  # in another type the features are the same
+        double = kernel.features(jnp.asarray(X.astype(float)))
+    assert double.dtype == np.float64
+    np.testing.assert_allclose(single, double, atol=1e-4)
     leaves = jax.tree.leaves(eqx.filter(kernel, eqx.is_inexact_array_like))
     assert leaves == [0.5, 3.0]  # length scale and variance
 
@@ -141,15 +144,6 @@ def test_orthogonal_frequencies_have_the_normal_law(getkey):
     np.testing.assert_allclose(np.cov(w.T), np.eye(3), atol=0.1)
     np.testing.assert_allclose((w**4).mean(0), 3.0, rtol=0.2)
     np.testing.assert_allclose((w**2).sum(1).var(), 6.0, rtol=0.2)
-
-
-def test_fourier_features_of_another_type_are_the_same(getkey):
-    features = FourierFeatures(Matern(1.5, 0.5), 2, 50, key=getkey())
-    single = np.asarray(features(jnp.asarray(X)))
-    with jax.enable_x64(True):
-        double = features(jnp.asarray(X.astype(float)))
-        assert double.dtype == jnp.float64
-        np.testing.assert_allclose(single, double, atol=1e-4)
 
 
 def test_the_error_of_network_features_falls_as_the_root_of_the_width(getkey):
@@ -185,13 +179,12 @@ def test_weights_of_networks_are_no_hyperparameters(getkey):
 def test_nystrom_features_interpolate_at_landmarks_and_fall_below(x64):
     kernel, x = Matern(2.5, 0.5, 2.0), jnp.asarray(X.astype(float))
     z = jnp.concatenate([x[:15], x[:2]])  # two of them twice
-    approximation = FeatureKernel(NystromFeatures(kernel, z))
-    np.testing.assert_allclose(approximation(x, z), kernel(x, z), atol=1e-7)
-    residual = kernel(x) - approximation(x)
-    assert np.linalg.eigvalsh(residual)[0] > -1e-7
+    approximation = eqx.filter_jit(FeatureKernel(NystromFeatures(kernel, z)))(x)
     k = np.asarray(kernel(x))
+    np.testing.assert_allclose(approximation[:, :15], k[:, :15], atol=1e-7)
+    assert np.linalg.eigvalsh(k - approximation)[0] > -1e-7
     best = k[:, :15] @ np.linalg.solve(k[:15, :15], k[:15])
-    np.testing.assert_allclose(approximation(x), best, atol=1e-6)
+    np.testing.assert_allclose(approximation, best, atol=1e-6)
 
 
 def test_many_landmarks_of_a_smooth_kernel_stay_finite_in_single_precision():
