@@ -13,6 +13,7 @@ from riesz.networks import (
     Erf,
     Exp,
     Gelu,
+    Hermite,
     LeakyRelu,
     Relu,
     Sign,
@@ -143,5 +144,9 @@ def test_what_has_no_edge_or_fixed_point():
         fixed_point(Relu(), 2.0)
     with pytest.raises(ModelError, match="driven apart without bound: the activation jumps"):
         critical(Sign())
+    with pytest.raises(SolverError, match="the activation is constant, or its expectations"):
+        critical(Hermite(0))
+    with pytest.raises(SolverError, match="has no finite mean square"):
+        fixed_point(LeakyRelu(float("nan")), 1.0)
     with pytest.raises(ModelError, match="standard deviations are finite and not negative"):
         fixed_point(Tanh(), -1.0)

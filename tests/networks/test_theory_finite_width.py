@@ -133,6 +133,8 @@ def test_growth_of_vertices_in_the_universality_classes():
 def test_refusals():
     with pytest.raises(DataError, match="a matrix over the inputs(?s:.*)k from 1 to 8"):
         finite_width(Relu(), jnp.ones((9, 9)), [8], w_std=1.0)
+    with pytest.raises(DataError, match="this matrix is no covariance(?s:.*)eigenvalue of -1"):
+        finite_width(Relu(), jnp.asarray([[0.0, 1.0], [1.0, 0.0]]), [8], w_std=1.0)
     with pytest.raises(ModelError, match="a width of a layer is a positive whole number"):
         finite_width(Relu(), jnp.ones((1, 1)), [0], w_std=1.0)
     law = FiniteWidth(jnp.ones((1, 1)), *[jnp.ones((1, 1, 1, 1))] * 2)

@@ -24,12 +24,20 @@ class _Line:
     `bias`; `excess` is chi_parallel - 1.
     """
 
-    def __init__(self, activation: AbstractActivation):
+    def __init__(self, where: str, activation: AbstractActivation):
+        require_slope(where, activation)
         self.activation = activation
         self.excess, self.bias = self._at(VARIANCES)
         kept = np.isfinite(self.excess) & np.isfinite(self.bias)
         self.variances = VARIANCES[kept]
         self.excess, self.bias = self.excess[kept], self.bias[kept]
+        if not kept.any():
+            raise no_point(
+                where,
+                "the activation is constant, or its expectations are not finite",
+                activation,
+                "no ratio of E[phi^2] and E[phi'^2] at any variance",
+            )
 
     def _at(self, q: Numbers) -> tuple[Numbers, Numbers]:
         with np.errstate(all="ignore"):  # E[phi^2] of exp overflows, and is left out above.
@@ -94,8 +102,7 @@ def critical(activation: AbstractActivation) -> FixedPoint:
     layer = Dense(512, w_std=point.w_std, b_std=point.b_std)
     ```
     """
-    require_slope("critical(activation)", activation)
-    line = _Line(activation)
+    line = _Line("critical(activation)", activation)
     if line.scale_invariant:
         return line.point(1.0, "scale-invariant")
     if line.vanishing:
@@ -138,9 +145,8 @@ def edge_of_chaos(activation: AbstractActivation, b_std: float) -> FixedPoint:
     edge_of_chaos(Erf(), b_std=0.05**0.5).w_std
     ```
     """
-    require_slope("edge_of_chaos(activation, b_std)", activation)
     require_stds("edge_of_chaos", b_std)
-    line = _Line(activation)
+    line = _Line("edge_of_chaos(activation, b_std)", activation)
     if b_std == 0 and line.scale_invariant:
         return line.point(1.0, "scale-invariant")
     if b_std == 0 and line.vanishing:

@@ -6,6 +6,8 @@ from math import pi
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from riesz.errors import DataError
@@ -156,5 +158,16 @@ def _check(covariance: Array, widths: Sequence[int]) -> None:
             expected="shape (k, k), k from 1 to 8",
             found=f"shape {covariance.shape}",
         )
+    if not isinstance(covariance, Tracer):
+        matrix = np.asarray(covariance, np.float64)
+        values = np.linalg.eigvalsh(matrix) if np.isfinite(matrix).all() else np.array([np.nan])
+        if not (np.allclose(matrix, matrix.T) and values[0] >= -1e-5 * values[-1]):
+            raise DataError(
+                "this matrix is no covariance",
+                where="finite_width(activation, covariance, widths)",
+                expected="a symmetric matrix without negative eigenvalues",
+                found=f"a least eigenvalue of {values[0]:.3g}",
+                repair="take it from a kernel: Dense(1, w_std, b_std).kernel().nngp(x)",
+            )
     for n in widths:
         require_size("finite_width(widths)", "a width", n)

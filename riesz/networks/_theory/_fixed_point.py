@@ -113,6 +113,13 @@ def _variance(activation: AbstractActivation, w2: float, b2: float) -> float:
         return b2 + w2 * moments(activation, q).square - q
 
     now = growth(np.ones(1))[0]
+    if not np.isfinite(now):
+        raise no_point(
+            "fixed_point(activation, w_std, b_std)",
+            "the activation has no finite mean square",
+            activation,
+            f"E[phi(z)^2] = {now}",
+        )
     if abs(now) <= rounding():
         return 1.0
     if now > 0:

@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from scipy.special import gammaln, ndtri
+from scipy.special import ndtri
 
 # Independent rules, whose spread shows the error, and the directions in each: angles, or points on
 # a sphere of more dimensions.
@@ -36,9 +36,8 @@ def _radial(dimension: int, shift: float) -> np.ndarray:
     nodes, weights = np.polynomial.legendre.leggauss(_ORDER)
     half = np.diff(edges)[:, None] / 2
     r = ((edges[:-1] + edges[1:])[:, None] / 2 + half * nodes).ravel()
-    log_density = (dimension - 1) * np.log(r) - r**2 / 2
-    log_density += (1 - dimension / 2) * np.log(2) - gammaln(dimension / 2)
-    return np.stack([r, (half * weights).ravel() * np.exp(log_density)])
+    density = (half * weights).ravel() * np.exp((dimension - 1) * np.log(r) - r**2 / 2)
+    return np.stack([r, density / density.sum()])
 
 
 def _directions(dimension: int) -> np.ndarray:

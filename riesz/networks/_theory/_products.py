@@ -30,9 +30,6 @@ def product_covariance(
         phi = activation(u.reshape(-1, k))
         weights = jnp.tile(weights, len(directions)) / len(directions)
         products = (phi[:, :, None] * phi[:, None, :]).reshape(-1, k * k)
-        # The weights sum to 1 up to the error of the radial rule; made exact, the result is a
-        # covariance.
-        weights = weights / jnp.sum(weights)
         deviations = products - weights @ products
         return ((deviations * weights[:, None]).T @ deviations).reshape(k, k, k, k)
 
