@@ -139,12 +139,14 @@ def check(network, shape, width, count, seen):
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_limit_is_that_of_wide_networks(name):
     build, shape, width, count = LAYERS[name]
-    check(build(width) >> OUT, shape, width, count, seen=0.02 if count == 40 else 0.06)
+    # Rank is a second width: what is left to chance is that of the smaller one.
+    seen = 0.05 if name == "low rank" else 0.02 if count == 40 else 0.06
+    check(build(width) >> OUT, shape, width, count, seen)
 
 
 @pytest.mark.parametrize("score", ATTENTION)
 def test_the_limit_of_attention_is_that_of_wide_networks(score):
-    check(ATTENTION[score](128) >> OUT, (3, 2), 128, 80, seen=0.1)
+    check(ATTENTION[score](128) >> OUT, (3, 2), 128, 80, seen=0.15)
 
 
 def test_dropout_is_that_of_networks_with_fresh_noise():
