@@ -38,7 +38,6 @@ def train(
     record: Callable[[FiniteNetwork], Any],
 ) -> Any:
     """Full-batch steps on `half_mean_square`; what `record` gives before each step and at last."""
-
     start: Any = model
 
     def step(carry: tuple, _: None) -> tuple[tuple, Any]:
