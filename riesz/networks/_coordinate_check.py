@@ -42,13 +42,13 @@ class CoordinateCheck(NamedTuple):
         return np.einsum("w,swl->sl", widths, logs) / (widths @ widths)
 
     def plot(self) -> "Figure":
-        """A panel for each step: sizes over widths, a line for each layer."""
+        """Sizes over widths, a line for each layer, in panels for up to six of the steps."""
         import matplotlib.pyplot as plt
 
-        count = len(self.sizes)
-        shape = {"figsize": (2.4 * count + 1.6, 3.2), "layout": "constrained", "sharey": True}
-        figure, panels = plt.subplots(1, count, squeeze=False, **shape)
-        for step, panel in enumerate(panels[0]):
+        shown = sorted(set(np.linspace(0, len(self.sizes) - 1, 6).astype(int).tolist()))
+        shape = {"figsize": (2.4 * len(shown) + 1.6, 3.2), "layout": "constrained", "sharey": True}
+        figure, panels = plt.subplots(1, len(shown), squeeze=False, **shape)
+        for step, panel in zip(shown, panels[0], strict=True):
             for layer, sizes in zip(self.layers, self.sizes[step].T, strict=True):
                 panel.plot(self.widths, sizes, marker=".", label=layer)
             panel.set_xscale("log", base=2)

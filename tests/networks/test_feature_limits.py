@@ -20,6 +20,8 @@ from riesz.networks._scaling_training import train
 
 X = jax.random.normal(jax.random.key(1), (5, 3))
 Y = X @ jnp.asarray([[1.0], [-0.5], [0.3]]) + 0.3
+KEY = jax.random.key(0)
+RATES = np.geomspace(0.05, 0.8, 13)
 STEPS = 5
 
 
@@ -59,7 +61,7 @@ def test_finite_networks_sample_the_mean_field_limit():
     limit = limit_of(shallow(1).scaling("mup"), 2048, 0.5)
     np.testing.assert_allclose(limit[0], 0.0, atol=1e-5)
     assert np.abs(limit[-1]).max() > 0.5  # it has learned something
-    keys = jax.random.split(jax.random.key(0), 24)
+    keys = jax.random.split(KEY, 24)
     errors = []
     for width in (64, 1024):
         found = np.asarray(sampled(shallow(width).scaling("mup"), 0.5, keys))
@@ -82,10 +84,20 @@ def test_two_limits_of_a_shallow_linear_network_agree(base):
     np.testing.assert_allclose(exact.losses, losses, rtol=1e-5)
 
 
+def deep_limits():
+    """Limits for all of `RATES`."""
+    scaling = linear(8).scaling("mup")
+    return jax.vmap(lambda rate: deep_linear_limit(scaling, X, Y, learning_rate=rate, steps=STEPS))(
+        jnp.asarray(RATES, X.dtype)
+    )
+
+
 def test_deep_linear_networks_approach_their_limit():
-    limit = deep_linear_limit(linear(8).scaling("mup"), X, Y, learning_rate=0.4, steps=STEPS)
-    keys = jax.random.split(jax.random.key(0), 64)
-    found = np.asarray(sampled(linear(256).scaling("mup"), 0.4, keys))
+    fast = 9
+    limit = jax.tree.map(lambda v: np.asarray(v[fast]), deep_limits())
+    keys = jax.random.split(KEY, 64)
+    scaling = linear(256).scaling("mup")
+    found = np.asarray(sampled(scaling, RATES[fast], keys))
     standard_error = found.std(0) / 64**0.5
     assert standard_error.max() < 0.03
     assert (np.abs(found.mean(0) - limit.outputs) < 4 * standard_error + 2 / 256).all()
@@ -95,28 +107,18 @@ def test_deep_linear_networks_approach_their_limit():
     assert float(Y[:, 0] @ last @ Y[:, 0]) > 1.5 * float(Y[:, 0] @ first @ Y[:, 0])
 
 
-def test_the_best_rate_converges_to_that_of_the_limit():
-    rates = np.geomspace(0.05, 0.6, 12)
-    of_limit = jax.vmap(
-        lambda rate: deep_linear_limit(
-            linear(8).scaling("mup"), X, Y, learning_rate=rate, steps=STEPS
-        ).losses[-1]
-    )(jnp.asarray(rates, X.dtype))
-    best = rates[np.argmin(of_limit)]
-    finite = learning_rate_sweep(
-        linear,
-        [64, 256],
-        X,
-        Y,
-        rates,
-        rule="mup",
-        optimiser=optax.sgd,
-        family="sgd",
-        steps=STEPS,
-        networks=4,
-        key=jax.random.key(0),
-    )
-    np.testing.assert_allclose(finite.best(), best, rtol=0.01)
+def test_the_best_rate_transfers_and_is_that_of_the_limit():
+    """Under muP; under the standard rule it falls with the width."""
+
+    def sweep(rule, rates):
+        chosen = {"rule": rule, "optimiser": optax.sgd, "family": "sgd"}
+        return learning_rate_sweep(
+            linear, [64, 256], X, Y, rates, steps=STEPS, networks=4, key=KEY, **chosen
+        )
+
+    losses = deep_limits().losses[:, -1]
+    np.testing.assert_allclose(sweep("mup", RATES).best(), RATES[np.argmin(losses)], rtol=1e-6)
+    assert sweep("standard", np.geomspace(2e-3, 0.1, 13)).slope() < -0.8
 
 
 def test_errors():
