@@ -147,7 +147,7 @@ def _final(
                 chained = optax.chain(optimiser(rate), scaling.transform(family))
                 return train(model, chained, x, y, steps, lambda m: half_mean_square(m, x, y))[-1]
 
-            return jax.vmap(at)(rates)
+            return jax.lax.map(at, rates)
 
         return jnp.mean(jax.lax.map(one, keys), axis=0)
 
