@@ -12,6 +12,7 @@ from typing import Any
 
 from riesz.errors import RunError
 from riesz.papers._deeponet import DEEPONET
+from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._paper import Paper as Paper
@@ -19,7 +20,13 @@ from riesz.papers._results import require_writable, write_result
 
 # Papers by the name that `riesz reproduce` takes.
 PAPERS: dict[str, Paper] = {
-    paper.name: paper for paper in (DEEPONET, FOURIER_NEURAL_OPERATOR, NEURAL_OPERATOR)
+    paper.name: paper
+    for paper in (
+        DEEPONET,
+        FINITE_SIZE_CORRECTIONS,
+        FOURIER_NEURAL_OPERATOR,
+        NEURAL_OPERATOR,
+    )
 }
 
 

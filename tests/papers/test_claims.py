@@ -24,10 +24,20 @@ def deeponet(measured):
         assert measured[f"{problem}_gap"] < 2
 
 
+def finite_size_corrections(measured):
+    for width in (8, 16, 32):
+        difference = measured[f"fourth_{width}"] - measured[f"fourth_{width}_theory"]
+        assert abs(difference) < 4 * measured[f"fourth_{width}_error"]
+    assert measured["fourth_rate"] == pytest.approx(1, abs=0.1)
+    assert measured["sixth_rate"] == pytest.approx(2, abs=0.3)
+    assert measured["distance_expansion"] < measured["distance_gaussian"] / 4
+
+
 CLAIMS = {
     "fourier-neural-operator": fourier_neural_operator,
     "neural-operator": neural_operator,
     "deeponet": deeponet,
+    "finite-size-corrections": finite_size_corrections,
 }
 
 
