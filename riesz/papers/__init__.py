@@ -16,6 +16,7 @@ from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._paper import Paper as Paper
+from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._results import require_writable, write_result
 
 # Papers by the name that `riesz reproduce` takes.
@@ -26,6 +27,7 @@ PAPERS: dict[str, Paper] = {
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
         NEURAL_OPERATOR,
+        PRINCIPLES_OF_DEEP_LEARNING,
     )
 }
 

@@ -33,7 +33,21 @@ def finite_size_corrections(measured):
     assert measured["distance_expansion"] < measured["distance_gaussian"] / 4
 
 
+def principles_of_deep_learning(measured):
+    for activation, within in (("relu", 0.2), ("tanh", 0.15)):
+        for shape in ("2_64", "4_128", "4_64", "8_128"):
+            found, predicted = (
+                measured[f"{activation}_{shape}_{k}"] for k in ("measured", "predicted")
+            )
+            assert abs(found / predicted - 1) < within
+    relu = {shape: measured[f"relu_{shape}_measured"] for shape in ("2_64", "4_128", "4_64")}
+    assert abs(relu["4_128"] / relu["2_64"] - 1) < 0.15
+    assert abs(measured["relu_8_128_measured"] / relu["4_64"] - 1) < 0.15
+    assert abs(relu["4_64"] / relu["2_64"] / 2 - 1) < 0.3
+
+
 CLAIMS = {
+    "principles-of-deep-learning": principles_of_deep_learning,
     "fourier-neural-operator": fourier_neural_operator,
     "neural-operator": neural_operator,
     "deeponet": deeponet,
