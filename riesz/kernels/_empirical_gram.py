@@ -24,10 +24,10 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(cls, contraction: AbstractContraction, parts: Parts, x: PyTree) -> "Plan":
-        """The plan for a batch x. Rows are chosen first: those of one input share a pass."""
+        """The plan for a batch x. Inputs come first: each block makes the other parts anew."""
         output = jax.eval_shape(contraction.output, contraction.leaves, member(x))
-        rows = largest(output.size, lambda c: parts.floats(1, c))
-        members = largest(length(x), lambda b: parts.floats(b, rows))
+        members = largest(length(x), lambda b: parts.floats(b, 1))
+        rows = largest(output.size, lambda c: parts.floats(members, c))
         return cls(members, rows, output.size, output.dtype)
 
     def sum(self, part: Callable[[Float[Array, "c o"]], Array]) -> Array:

@@ -37,6 +37,8 @@ from riesz.networks._feature_learning import mean_field_limit as mean_field_limi
 from riesz.networks._feature_learning import measure_exponents as measure_exponents
 from riesz.networks._finite import FiniteNetwork as FiniteNetwork
 from riesz.networks._graph import GraphAggregate as GraphAggregate
+from riesz.networks._graphon import Graph as Graph
+from riesz.networks._graphon import Graphon as Graphon
 from riesz.networks._infinite import InfiniteNetwork as InfiniteNetwork
 from riesz.networks._infinite import Limits as Limits
 from riesz.networks._infinite import NetworkKernel as NetworkKernel

@@ -7,6 +7,8 @@ from riesz.processes._gaussian_posterior import GaussianPosterior as GaussianPos
 from riesz.processes._gaussian_process import GaussianProcess as GaussianProcess
 from riesz.processes._gradient_flow import Flow as Flow
 from riesz.processes._gradient_flow import gradient_flow as gradient_flow
+from riesz.processes._labels import Labels as Labels
+from riesz.processes._laplace_posterior import LaplacePosterior as LaplacePosterior
 from riesz.processes._marginals import AbstractMarginal as AbstractMarginal
 from riesz.processes._marginals import Normal as Normal
 from riesz.processes._marginals import StudentT as StudentT

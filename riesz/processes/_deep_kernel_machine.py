@@ -123,6 +123,13 @@ class DeepKernelMachine(AbstractProcess):
         self.prior.system((values,))  # refuses another number of channels
         dtype = values.values.dtype
         inducing = None if self.inducing is None else self.inducing.astype(dtype)
+        if inducing is not None and inducing.shape[1:] != values.points.shape[1:]:
+            raise DataError(
+                "inducing points are inputs like those observed",
+                where="DeepKernelMachine(network, nu, inducing)",
+                expected=f"points of shape (p, {', '.join(map(str, values.points.shape[1:]))})",
+                found=f"shape {inducing.shape}",
+            )
         layers = as_traced(cut(self.network), dtype)
         learned = learn(Problem(layers, self.nu.astype(dtype), inducing, values), self.steps)
         kernel = LearnedKernel(learned.kernel)

@@ -1,7 +1,7 @@
 """Gaussian processes, and conditioning on linear functionals of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,6 +14,12 @@ from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._labels import Labels
+from riesz.processes._laplace_posterior import (
+    LaplacePosterior,
+    laplace_evidence,
+    laplace_posterior,
+)
 from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
@@ -80,31 +86,47 @@ class GaussianProcess(AbstractProcess):
         mean, variance, covariance = _law(as_traced(self, x.dtype), x, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
+    @overload
     def condition(
         self, observations: Observations, solver: AbstractSolver | None = None
-    ) -> GaussianPosterior:
+    ) -> GaussianPosterior: ...
+
+    @overload
+    def condition(self, observations: Labels | Sequence[Labels]) -> LaplacePosterior: ...
+
+    def condition(
+        self, observations: Any, solver: AbstractSolver | None = None
+    ) -> GaussianPosterior | LaplacePosterior:
         """The process given observations.
 
         **Arguments:**
 
-        - `observations`: `Values`, `Derivatives`, `Integrals`, or a sequence of them.
+        - `observations`: `Values`, `Derivatives`, `Integrals`, or a sequence of them; or
+          `Labels`, for which the posterior is Laplace's approximation.
         - `solver`: `Cholesky()` when absent; `ConjugateGradients()` or `InducingPoints(points)`.
 
-        **Raises:** `DataError` for observations with another number of channels, and what the
-        solver raises.
+        **Raises:** `DataError` for observations that do not fit the channels of the process, and
+        what the solver raises.
         """
+        labels = as_labels(observations)
+        if labels:
+            return laplace_posterior(self, labels)
         listed = as_sequence(observations)
         solver = solver or Cholesky()
         return GaussianPosterior(self, listed, solver, solver.solve(self.system(listed)))
 
     def log_evidence(
-        self, observations: Observations, solver: AbstractSolver | None = None
+        self, observations: Any, solver: AbstractSolver | None = None
     ) -> Float[Array, ""]:
-        """The log density of the observed values, or the lower bound of `InducingPoints`.
+        """The log density of the observed values, or the log probability of labels.
 
+        The latter is Laplace's approximation, and `InducingPoints` give a lower bound.
         Differentiable with respect to the leaves of the kernel and the noise, and NaN where the
         covariance is not positive definite.
         """
+        labels = as_labels(observations)
+        if labels:
+            return laplace_evidence(self, labels)
         return (solver or Cholesky()).log_evidence(self.system(as_sequence(observations)))
 
     def system(self, observations: tuple[AbstractObservation, ...]) -> System:
@@ -119,6 +141,21 @@ class GaussianProcess(AbstractProcess):
                     repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
                 )
         return System(self, observations)
+
+
+def as_labels(observations: Any) -> tuple[Labels, ...]:
+    """Labels, one or several, as a tuple; none where something else was observed."""
+    several = isinstance(observations, Sequence)
+    listed = tuple(observations) if several else (observations,)
+    labels = tuple(o for o in listed if isinstance(o, Labels))
+    if labels and len(labels) < len(listed):
+        raise DataError(
+            "labels and values are not observed of one process",
+            where="GaussianProcess.condition(observations)",
+            expected="either Labels, or Values, Derivatives and Integrals",
+            found=", ".join(type(o).__name__ for o in listed),
+        )
+    return labels
 
 
 def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:

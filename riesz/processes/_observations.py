@@ -36,6 +36,9 @@ class AbstractObservation(AbstractFunctionals):
     def rows(self, index: Rows) -> "AbstractObservation":
         """Some of the functionals, with their values and noise."""
 
+    def __len__(self) -> int:
+        return len(self.values)
+
 
 class Values(AbstractObservation):
     """The function was seen at points: y_i = f(x_i) + noise_i.

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.errors import DataError, SolverError
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
-from riesz.processes._gaussian_process import as_sequence
+from riesz.processes._gaussian_process import as_labels, as_sequence
 from riesz.processes._leaves import Logarithms
 from riesz.processes._process import AbstractProcess
 from riesz.processes._solvers import AbstractSolver, InducingPoints
@@ -81,7 +81,8 @@ def tune(
 
     Source: Rasmussen and Williams 2006, section 5.4.1.
     """
-    listed = [cast(o, jnp.result_type(float)) for o in as_sequence(observations)]
+    listed = as_labels(observations) or as_sequence(observations)
+    listed = [cast(o, jnp.result_type(float)) for o in listed]
     split, choose = jax.random.split(key)
     part = listed if isinstance(solver, InducingPoints) else _subset(listed, choose)
     model = _Model(process, tuple(part), solver)
@@ -106,7 +107,7 @@ def tune(
         )
     vector = jnp.asarray(best.x, float)
     tuned = _Model(process, tuple(listed), solver).at(vector)
-    used = sum(len(o.values) for o in part)
+    used = sum(map(len, part))
     history = tuple(evidences for _, evidences in runs)
     return Tuned(*tuned, -float(best.fun), used, bool(best.success), str(best.message), history)
 
@@ -179,7 +180,7 @@ def _climb(model: _Model, start: np.ndarray) -> tuple[Any, np.ndarray]:
 
 def _subset(observations: list[Any], key: PRNGKeyArray) -> list[Any]:
     """A random part of all observations, when there are many."""
-    counts = [len(o.values) for o in observations]
+    counts = [len(o) for o in observations]
     if sum(counts) <= _MOST:
         return observations
     chosen = np.asarray(jax.random.permutation(key, sum(counts)))[:_MOST]

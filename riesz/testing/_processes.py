@@ -14,7 +14,7 @@ from jaxtyping import Float
 from riesz.domains import Grid, Interval
 from riesz.functions import Function, take
 from riesz.kernels import Matern, SquaredExponential
-from riesz.processes import AbstractProcess, GaussianProcess, Values
+from riesz.processes import AbstractProcess, GaussianProcess, Labels, Values
 
 _DRAWS = 3000
 _ROWS = np.array([1, 4, 6])  # of the points, where values are observed
@@ -212,6 +212,11 @@ def _posterior() -> AbstractProcess:
     return _prior(mean=0.5).condition(Values(x, jnp.asarray([[1.0], [-1.0]], float), 0.1))
 
 
+def _classes(channels: int) -> AbstractProcess:
+    x = jnp.asarray([[0.1], [0.4], [0.7], [0.9]], float)
+    return _prior(channels=channels).condition(Labels(x, np.arange(4) % max(2, channels)))
+
+
 PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
     "GaussianProcess": lambda: ProcessCase(_prior(), _LINE, _UNIT),
     "GaussianProcess, two channels": lambda: ProcessCase(
@@ -224,4 +229,8 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
         _UNIT,
     ),
     "GaussianPosterior": lambda: ProcessCase(_posterior(), _LINE, _UNIT),
+    "LaplacePosterior": lambda: ProcessCase(_classes(1), _LINE, _UNIT, observable=False),
+    "LaplacePosterior, three classes": lambda: ProcessCase(
+        _classes(3), _LINE, _UNIT, observable=False
+    ),
 }

@@ -118,7 +118,7 @@ def test_pairs_of_outputs_diagonal_and_symmetry():
 
 
 def test_blocks_of_inputs_and_outputs_give_the_same(monkeypatch):
-    x, y = inputs(5), inputs(6, seed=1)
+    x, y = inputs(5), inputs(7, seed=1)
     full = explicit(mlp(3), x, y)
     monkeypatch.setattr(_blocks, "LIMIT", 700)  # a row of the Jacobian has about 150 numbers
     kernel = TangentKernel(mlp(3), method="jacobians")
@@ -126,7 +126,8 @@ def test_blocks_of_inputs_and_outputs_give_the_same(monkeypatch):
     np.testing.assert_allclose(kernel(x, y), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(kernel.diagonal(x), np.diag(kernel(x, x)), rtol=1e-5)
     np.testing.assert_allclose(kernel.full(x, y), full, rtol=1e-5, atol=1e-5)
-    v = inputs(6, seed=2)
+    monkeypatch.setattr(_blocks, "LIMIT", 400)  # blocks of two, the last of which is filled up
+    v = inputs(7, seed=2)
     expected = np.einsum("ijab,jb->ia", full, v)
     np.testing.assert_allclose(kernel.matvec(x, y, v), expected, rtol=1e-4, atol=1e-5)
 

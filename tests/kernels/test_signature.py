@@ -22,16 +22,19 @@ def walks(n, length, scale=0.3):
     return jnp.asarray(scale * steps.cumsum(1), float)
 
 
-def truncated_signature(path, levels):
-    """The iterated integrals of a piecewise linear path, one flat array a level.
+def truncated_signature(path, levels, terms=None):
+    """The iterated integrals of a piecewise linear path, up to a level.
 
-    By Chen's identity, the product of the exponentials of the increments in the tensor algebra.
+    By Chen's identity, the product of the exponentials of the increments in the tensor algebra,
+    or of their first `terms` terms.
     """
     whole = [np.ones(1)] + [np.zeros(path.shape[1] ** k) for k in range(1, levels + 1)]
     for step in np.diff(np.asarray(path), axis=0):
         exponential = [np.ones(1)]
         for k in range(1, levels + 1):
             exponential.append(np.kron(exponential[-1], step) / k)
+            if terms is not None and k > terms:
+                exponential[-1] = 0 * exponential[-1]
         whole = [
             sum(np.kron(whole[i], exponential[k - i]) for i in range(k + 1))
             for k in range(levels + 1)
@@ -47,6 +50,13 @@ def test_it_converges_with_order_2_to_the_product_of_signatures(x64):
     assert errors[2] < 1e-3 * exact.max()
     rates = np.log2(np.array(errors[:2]) / np.array(errors[1:]))
     assert 1.85 < rates[0] < rates[1] < 2.05
+
+
+def test_without_refinement_it_is_the_product_of_midpoint_solutions(x64):
+    """The rule has the exponential's terms up to the second for each of four increments."""
+    x = walks(3, 5)
+    solutions = np.stack([truncated_signature(path, 8, terms=2) for path in x])
+    np.testing.assert_allclose(Signature()(x), solutions @ solutions.T, rtol=1e-12)
 
 
 def test_two_straight_lines_have_a_bessel_function(x64):

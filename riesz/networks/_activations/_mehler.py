@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._derivative import Function, derivative
@@ -45,19 +46,23 @@ def _heat_equation(f, g, primals, tangents):
     return mehler(f, g, *primals), tangent
 
 
+@partial(jax.jit, static_argnums=0)
 def mehler_error(f: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
     """An upper estimate of the absolute error of `mehler(f, f, q11, q12, q22)`.
 
     The terms left out are bounded by the inequality of Cauchy and Schwarz, from as many
-    coefficients again; the error of the others is estimated from a coarser quadrature.
+    coefficients again; the error of the others is estimated from coarser quadratures.
     """
     rho = jnp.abs(_correlation(q11, q12, q22))
     sides = []
-    for q in (q11, q22):
-        fine = _coefficients(f, q, 2 * TERMS)
-        used, tail = jnp.abs(fine[:TERMS]), jnp.sqrt(jnp.sum(fine[TERMS:] ** 2, 0))
-        error = jnp.abs(fine[:TERMS] - _coefficients(f, q, TERMS, coarse=True))
-        sides.append((used, error, tail, jnp.sqrt(jnp.sum(used**2, 0))))
+    for fine, coarse in zip(
+        _coefficients(f, _rule(2 * TERMS), q11, q22),
+        _coefficients(f, _coarse_rules(TERMS), q11, q22),
+        strict=True,
+    ):
+        used, tail = fine[:TERMS], jnp.sqrt(jnp.sum(fine[TERMS:] ** 2, 0))
+        error = jnp.max(jnp.abs(coarse.reshape(-1, *used.shape) - used), 0)
+        sides.append((jnp.abs(used), error, tail, jnp.sqrt(jnp.sum(used**2, 0))))
     (a, error_a, tail_a, norm_a), (b, error_b, tail_b, norm_b) = sides
     quadrature = series(error_a, b, rho) + series(a, error_b, rho)
     rounding = 16 * jnp.finfo(rho.dtype).eps * norm_a * norm_b
@@ -66,23 +71,39 @@ def mehler_error(f: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float
     return 2 * quadrature + 4 * rho**TERMS * tail_a * tail_b + rounding
 
 
-@jax.jit
+@jax.custom_jvp
 def series(
     a: Float[Array, "terms ..."], b: Float[Array, "terms ..."], rho: Numbers
 ) -> Float[Array, "..."]:
     """The sum over k of a_k b_k rho^k, where a_k, b_k and rho broadcast together."""
-    shape = jnp.broadcast_shapes(a.shape[1:], b.shape[1:], rho.shape)
+    return _horner(a, b, rho)
 
-    def horner(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
+
+@series.defjvp
+def _series_jvp(primals, tangents):
+    # Differentiating the loop would keep the partial sum of every pair at every step.
+    (a, b, rho), (da, db, drho) = primals, tangents
+    k = jnp.arange(1, len(a), dtype=rho.dtype).reshape(-1, *[1] * (a.ndim - 1))
+    slope = series(k * a[1:], b[1:], rho)
+    return series(a, b, rho), _horner(da, b, rho) + _horner(a, db, rho) + slope * drho
+
+
+@jax.jit
+def _horner(a: Array, b: Array, rho: Array) -> Array:
+    def step(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
         return total * rho + pair[0] * pair[1], None
 
-    zero = jnp.zeros(shape, rho.dtype)
-    return jax.lax.scan(horner, zero, (a, b), reverse=True)[0]
+    shape = jnp.broadcast_shapes(a.shape[1:], b.shape[1:], rho.shape)
+    return jax.lax.scan(step, jnp.zeros(shape, rho.dtype), (a, b), reverse=True)[0]
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _sum(f: Function, g: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
-    a, b = _coefficients(f, q11, TERMS), _coefficients(g, q22, TERMS)
+    a, b = (
+        _coefficients(f, _rule(TERMS), q11, q22)
+        if f is g
+        else (_coefficients(h, _rule(TERMS), q)[0] for h, q in ((f, q11), (g, q22)))
+    )
     return series(a, b, _correlation(q11, q12, q22))
 
 
@@ -91,28 +112,39 @@ def _correlation(q11: Numbers, q12: Numbers, q22: Numbers) -> Numbers:
 
 
 def _coefficients(
-    f: Function, q: Numbers, terms: int, coarse: bool = False
-) -> Float[Array, "terms ..."]:
-    z, projection = (jnp.asarray(x, q.dtype) for x in _rule(terms, coarse))
+    f: Function, rule: tuple[np.ndarray, np.ndarray], *variances: Numbers
+) -> list[Float[Array, "terms ..."]]:
+    """a_k(q), the index first, for each array of variances."""
+    z, projection = (jnp.asarray(x, variances[0].dtype) for x in rule)
 
     def one(variance: Array) -> Array:
         values = f(jnp.sqrt(jnp.maximum(variance, 0)) * z)
         return jnp.matmul(projection, values, precision="highest")
 
-    rows = jax.lax.map(one, q.ravel(), batch_size=1024)
-    return rows.T.reshape(terms, *q.shape)
+    together = jnp.concatenate([q.ravel() for q in variances])
+    rows = jax.lax.map(one, together, batch_size=1024).T
+    parts = jnp.split(rows, np.cumsum([q.size for q in variances])[:-1], axis=1)
+    return [part.reshape(-1, *q.shape) for part, q in zip(parts, variances, strict=True)]
 
 
-@lru_cache(maxsize=8)
-def _rule(terms: int, coarse: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes z_n, and the matrix w_n h_k(z_n) that takes values there to coefficients.
+@lru_cache(maxsize=4)
+def _rule(terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes z_n, and the matrix w_n h_k(z_n) that takes values there to coefficients."""
+    # The density is 1e-32 at 12, and waves of h_k are longer than 2 pi / sqrt(2 terms).
+    return _trapezoidal(np.arange(-192, 193) / 16, terms)
 
-    The coarse rule has its nodes elsewhere, so that the two do not err alike on a kink.
-    """
-    # The density is 1e-32 at 12. Waves of h_k are longer than 2 pi / sqrt(2 terms), 0.3 for 256.
-    z = np.arange(-120, 120) / 10 + 0.05 if coarse else np.arange(-192, 193) / 16
+
+@lru_cache(maxsize=4)
+def _coarse_rules(terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three rules in one: at a kink, wherever it lies, they do not all err like the fine rule."""
+    grid = np.arange(-120, 120) / 10
+    nodes, blocks = zip(*(_trapezoidal(grid + k / 60, terms) for k in (1, 3, 5)), strict=True)
+    return np.concatenate(nodes), np.asarray(scipy.linalg.block_diag(*blocks))
+
+
+def _trapezoidal(z: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray]:
     weights = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
-    rows = [np.zeros_like(z), np.ones_like(z)]
+    rows: list[np.ndarray] = [np.zeros_like(z), np.ones_like(z)]
     for k in range(terms - 1):
         rows.append((z * rows[-1] - np.sqrt(k) * rows[-2]) / np.sqrt(k + 1))
     return z, np.stack(rows[1:]) * weights

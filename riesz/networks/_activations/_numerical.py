@@ -59,7 +59,7 @@ class AbstractNumericalActivation(AbstractActivation):
 class Tanh(AbstractNumericalActivation):
     """tanh(u), by a Hermite series of 256 terms.
 
-    Errors are those of rounding up to variances of 3. At 10 and u = v they are 7e-8, for the
+    Errors are those of rounding up to variances of 2. At 10 and u = v they are 7e-8, for the
     derivatives 2e-6; `error` tells.
     """
 
@@ -102,9 +102,8 @@ class Activation(AbstractNumericalActivation):
     coefficients that belong to one variance each (Mehler's formula; Daniely et al. 2016,
     arXiv:1602.05897). A function with kinks or jumps needs to name them. Its series serves
     correlations up to 0.9; closer pairs take a double integral split at the kinks, which costs
-    some thousand evaluations of the function each. Where a smooth function is steep for its
-    variance, a kink named at the steep place (`Activation(jnp.tanh, kinks=(0.0,))` for variances
-    above 10) chooses the second way too.
+    some thousand evaluations of the function each. Either is inaccurate for a function that is
+    steep for the standard deviation of its argument, and `error` says by how much.
 
     **Arguments:**
 

@@ -1,0 +1,150 @@
+"""Laplace's approximation for classes: the mode of the posterior, and its curvature.
+
+Rasmussen and Williams 2006, algorithms 3.1 (one latent function, logistic) and 3.3 (several,
+softmax). The negative Hessian of the log likelihood is W = diag(d) - P P^T for the probabilities
+P, stacked one below the other, or W = diag(d) for one latent function. Nothing larger than one
+n x n matrix a class is made.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+from jaxtyping import Array, Bool, Float, Int
+
+Matrix = Float[Array, "n n"]
+Latent = Float[Array, "n c"]
+
+_LIMIT = 100  # Newton steps
+_HALVINGS = 10  # of a Newton step
+
+
+class Likelihood(eqx.Module):
+    """The log likelihood of labels at latent values, and its derivatives."""
+
+    value: Float[Array, ""]
+    gradient: Latent
+    diagonal: Latent
+    probabilities: Latent | None
+
+    def curvature_times(self, vectors: Latent) -> Latent:
+        """W times vectors."""
+        if self.probabilities is None:
+            return self.diagonal * vectors
+        inner = (self.probabilities * vectors).sum(1, keepdims=True)
+        return self.probabilities * (vectors - inner)
+
+
+class Curvature(eqx.Module):
+    """Factors of (K + W^-1)^-1 = E - E R (sum E_c)^-1 R^T E, and of |I + K W|.
+
+    E is block diagonal with blocks E_c = (K + diag(d_c)^-1)^-1, R is the identity stacked c
+    times; for one latent function there is only E.
+    """
+
+    blocks: Float[Array, "c n n"]
+    total: Matrix | None
+    half_logdet: Float[Array, ""]
+
+    def between(self, left: Float[Array, "c n p"]) -> Float[Array, "c n p"]:
+        """Of (sum E_c)^-1 = M^-T M^-1: the images M^-1 left."""
+        total: Any = self.total
+        return jax.vmap(lambda part: jsl.solve_triangular(total, part, lower=True))(left)
+
+
+def likelihood(latent: Latent, labels: Int[Array, " n"]) -> Likelihood:
+    """Logistic for one latent function, softmax for several."""
+    tiny = jnp.finfo(latent.dtype).tiny
+    if latent.shape[1] == 1:
+        sign = 2 * labels[:, None].astype(latent.dtype) - 1
+        probability = jax.nn.sigmoid(latent)
+        gradient = (sign + 1) / 2 - probability
+        diagonal = jnp.maximum(probability * (1 - probability), tiny)
+        return Likelihood(jax.nn.log_sigmoid(sign * latent).sum(), gradient, diagonal, None)
+    logarithms = jax.nn.log_softmax(latent)
+    seen = jax.nn.one_hot(labels, latent.shape[1], dtype=latent.dtype)
+    probabilities = jnp.exp(logarithms)
+    value = (seen * logarithms).sum()
+    return Likelihood(value, seen - probabilities, jnp.maximum(probabilities, tiny), probabilities)
+
+
+def curvature(kernel: Matrix, seen: Likelihood) -> Curvature:
+    """The curvature of the log posterior: one Cholesky factor a class, of I + D K D >= I."""
+    identity = jnp.eye(len(kernel), dtype=kernel.dtype)
+
+    def block(diagonal: Float[Array, " n"]) -> tuple[Matrix, Array]:
+        root = jnp.sqrt(diagonal)
+        factor = jnp.linalg.cholesky(identity + root[:, None] * kernel * root)
+        white = jsl.solve_triangular(factor, jnp.diag(root), lower=True)
+        return white.T @ white, jnp.log(jnp.diag(factor)).sum()
+
+    blocks, half = jax.lax.map(block, seen.diagonal.T)
+    if seen.probabilities is None:
+        return Curvature(blocks, None, half.sum())
+    total = jnp.linalg.cholesky(blocks.sum(0))
+    return Curvature(blocks, total, half.sum() + jnp.log(jnp.diag(total)).sum())
+
+
+def newton_weights(kernel: Matrix, mean: Latent, latent: Latent, labels: Array) -> Latent:
+    """K^-1 (f - mean) after a Newton step from `latent`."""
+    seen = likelihood(latent, labels)
+    curved = curvature(kernel, seen)
+    right = seen.curvature_times(latent - mean) + seen.gradient
+    image = jnp.einsum("cij,jc->ic", curved.blocks, kernel @ right)
+    if curved.total is None:
+        return right - image
+    shared = jsl.cho_solve((curved.total, True), image.sum(1))
+    return right - image + jnp.einsum("cij,j->ic", curved.blocks, shared)
+
+
+def find_mode(kernel: Matrix, mean: Latent, labels: Array) -> tuple[Latent, Bool[Array, ""]]:
+    """The latent values of largest posterior density, and whether Newton's method converged.
+
+    The log posterior is concave. Of each step the best of its halves is taken.
+    """
+    tolerance = 10 * jnp.finfo(kernel.dtype).eps
+    sizes = 0.5 ** jnp.arange(_HALVINGS).astype(kernel.dtype)
+
+    def height(weights: Latent, latent: Latent) -> Array:
+        return likelihood(latent, labels).value - jnp.sum(weights * (latent - mean)) / 2
+
+    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        weights, latent, top, _, count = state
+        direction = newton_weights(kernel, mean, latent, labels) - weights
+        moved = kernel @ direction
+        heights = jax.vmap(lambda t: height(weights + t * direction, latent + t * moved))(sizes)
+        best = jnp.argmax(heights)
+        gain = heights[best] - top
+        size = jnp.where(gain > 0, sizes[best], 0)
+        return weights + size * direction, latent + size * moved, top + gain, gain, count + 1
+
+    def running(state: tuple[Array, ...]) -> Array:
+        _, _, top, gain, count = state
+        return (gain > tolerance * (1 + jnp.abs(top))) & (count < _LIMIT)
+
+    start = jnp.zeros_like(mean), mean, height(jnp.zeros_like(mean), mean)
+    infinite, zero = jnp.asarray(jnp.inf, kernel.dtype), jnp.asarray(0)
+    weights, latent, _, _, _ = jax.lax.while_loop(running, step, (*start, infinite, zero))
+    # at the mode the weights are the gradient of the log likelihood, of entries below one
+    error = jnp.abs(weights - likelihood(latent, labels).gradient).max()
+    return latent, error < jnp.finfo(kernel.dtype).eps ** 0.25
+
+
+def approximate_posterior(
+    kernel: Matrix, mean: Latent, labels: Array
+) -> tuple[Latent, Likelihood, Curvature, Bool[Array, ""], Float[Array, ""]]:
+    """Weights K^-1 (f - mean), likelihood and curvature at the mode, status, log evidence.
+
+    Derivatives are exact: the mode is taken as a constant, and one more Newton step from it has
+    the derivatives of the mode with respect to kernel and mean.
+    """
+    fixed = jax.lax.stop_gradient((kernel, mean))
+    mode, converged = find_mode(*fixed, labels)
+    weights = newton_weights(kernel, mean, jax.lax.stop_gradient(mode), labels)
+    latent = mean + kernel @ weights
+    seen = likelihood(latent, labels)
+    curved = curvature(kernel, seen)
+    evidence = seen.value - jnp.sum(weights * (latent - mean)) / 2 - curved.half_logdet
+    return weights, seen, curved, converged, evidence
