@@ -20,10 +20,10 @@ def run(scale: float = 1.0) -> dict[str, float]:
     from riesz.networks import Dense, Relu, finite_width
 
     first = Dense(1, w_std=2**0.5).kernel().nngp(jnp.ones((1, 2)))
-    fourth, sixth, measured = [], [], {}
-    for width in WIDTHS:
-        values = _outputs(width, scaled(1_000_000, scale, 4000), jax.random.key(width))
-        law = finite_width(Relu(), first, [width], w_std=2**0.5)
+    laws = [finite_width(Relu(), first, [width], w_std=2**0.5) for width in WIDTHS]
+    values, fourth, sixth, measured = np.zeros(0), [], [], {}
+    for width, law in zip(WIDTHS, laws, strict=True):
+        values = _outputs(width, scaled(1_000_000, scale, 2000), jax.random.key(width))
         variance = float(law.covariance[0, 0])
         found = _cumulants(values / variance**0.5)
         fourth.append(found[0])
@@ -34,7 +34,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     return measured | {
         "fourth_rate": -_slope(WIDTHS, fourth),
         "sixth_rate": -_slope(WIDTHS, sixth),
-        **_distances(values, law),
+        **_distances(values, laws[-1]),
     }
 
 
@@ -53,8 +53,8 @@ def _outputs(width: int, count: int, key: "jax.Array") -> np.ndarray:
 
 def _cumulants(z: np.ndarray) -> tuple[float, float, float]:
     """The fourth cumulant of a symmetric law, its standard error, and the sixth cumulant."""
-    second, fourth, sixth = (np.mean(z**k) for k in (2, 4, 6))
-    error = np.std(z**4 - 6 * second * z**2) / len(z) ** 0.5
+    second, fourth, sixth = (float(np.mean(z**k)) for k in (2, 4, 6))
+    error = float(np.std(z**4 - 6 * second * z**2)) / len(z) ** 0.5
     return fourth - 3 * second**2, error, sixth - 15 * fourth * second + 30 * second**3
 
 
