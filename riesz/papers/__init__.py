@@ -15,6 +15,7 @@ from riesz.papers._deeponet import DEEPONET
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._neural_operator import NEURAL_OPERATOR
+from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
 from riesz.papers._paper import Paper as Paper
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._results import require_writable, write_result
@@ -27,6 +28,7 @@ PAPERS: dict[str, Paper] = {
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
         NEURAL_OPERATOR,
+        NEURAL_SIGNATURE_KERNELS,
         PRINCIPLES_OF_DEEP_LEARNING,
     )
 }

@@ -46,12 +46,22 @@ def principles_of_deep_learning(measured):
     assert abs(relu["4_64"] / relu["2_64"] / 2 - 1) < 0.3
 
 
+def neural_signature_kernels(measured):
+    for name in ("identity", "relu"):
+        assert measured[f"{name}_16"] > measured[f"{name}_64"] > measured[f"{name}_256"]
+        # Second moments of narrow networks have heavy tails, which makes the rate uncertain.
+        assert measured[f"{name}_rate"] == pytest.approx(0.5, abs=0.15)
+        assert measured[f"{name}_mean"] < 0.03
+        assert measured[f"{name}_shallow"] > 0.05
+
+
 CLAIMS = {
     "principles-of-deep-learning": principles_of_deep_learning,
     "fourier-neural-operator": fourier_neural_operator,
     "neural-operator": neural_operator,
     "deeponet": deeponet,
     "finite-size-corrections": finite_size_corrections,
+    "neural-signature-kernels": neural_signature_kernels,
 }
 
 
