@@ -18,6 +18,7 @@ from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
 from riesz.papers._paper import Paper as Paper
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
+from riesz.papers._pseudo_iid import PSEUDO_IID
 from riesz.papers._results import require_writable, write_result
 
 # Papers by the name that `riesz reproduce` takes.
@@ -30,6 +31,7 @@ PAPERS: dict[str, Paper] = {
         NEURAL_OPERATOR,
         NEURAL_SIGNATURE_KERNELS,
         PRINCIPLES_OF_DEEP_LEARNING,
+        PSEUDO_IID,
     )
 }
 

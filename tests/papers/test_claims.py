@@ -55,7 +55,14 @@ def neural_signature_kernels(measured):
         assert measured[f"{name}_shallow"] > 0.05
 
 
+def pseudo_iid(measured):
+    for law in ("IID", "Orthogonal", "LowRank", "BlockSparse"):
+        assert measured[f"{law}_128_covariance"] < 0.05
+        assert measured[f"{law}_32_kurtosis"] > 3 * measured[f"{law}_128_kurtosis"] > 0
+
+
 CLAIMS = {
+    "pseudo-iid": pseudo_iid,
     "principles-of-deep-learning": principles_of_deep_learning,
     "fourier-neural-operator": fourier_neural_operator,
     "neural-operator": neural_operator,
