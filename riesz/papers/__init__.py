@@ -16,6 +16,7 @@ from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
+from riesz.papers._neural_tangent_kernel import NEURAL_TANGENT_KERNEL
 from riesz.papers._paper import Paper as Paper
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._pseudo_iid import PSEUDO_IID
@@ -30,6 +31,7 @@ PAPERS: dict[str, Paper] = {
         FOURIER_NEURAL_OPERATOR,
         NEURAL_OPERATOR,
         NEURAL_SIGNATURE_KERNELS,
+        NEURAL_TANGENT_KERNEL,
         PRINCIPLES_OF_DEEP_LEARNING,
         PSEUDO_IID,
     )

@@ -61,6 +61,17 @@ def pseudo_iid(measured):
         assert measured[f"{law}_32_kurtosis"] > 3 * measured[f"{law}_128_kurtosis"] > 0
 
 
+def neural_tangent_kernel(measured):
+    # Four networks leave errors uncertain by about a quarter, and rates by 0.2.
+    assert measured["kernel_rate"] == pytest.approx(0.5, abs=0.2)
+    assert measured["change_rate"] > 0.5 and measured["change_1024"] < 0.02
+    assert measured["function_1024"] < 0.06 and measured["function_1024"] < measured["function_64"]
+    times = [measured[f"decay_{i}_time"] for i in range(1, 5)]
+    assert times == sorted(times) and times[3] > 5 * times[0]
+    for i in range(1, 5):
+        assert measured[f"decay_{i}"] == pytest.approx(1, abs=0.1)
+
+
 CLAIMS = {
     "pseudo-iid": pseudo_iid,
     "principles-of-deep-learning": principles_of_deep_learning,
@@ -69,6 +80,7 @@ CLAIMS = {
     "deeponet": deeponet,
     "finite-size-corrections": finite_size_corrections,
     "neural-signature-kernels": neural_signature_kernels,
+    "neural-tangent-kernel": neural_tangent_kernel,
 }
 
 
