@@ -14,6 +14,7 @@ from riesz.errors import RunError
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
+from riesz.papers._maximal_update import MAXIMAL_UPDATE
 from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
 from riesz.papers._neural_tangent_kernel import NEURAL_TANGENT_KERNEL
@@ -29,6 +30,7 @@ PAPERS: dict[str, Paper] = {
         DEEPONET,
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
+        MAXIMAL_UPDATE,
         NEURAL_OPERATOR,
         NEURAL_SIGNATURE_KERNELS,
         NEURAL_TANGENT_KERNEL,

@@ -72,7 +72,13 @@ def neural_tangent_kernel(measured):
         assert measured[f"decay_{i}"] == pytest.approx(1, abs=0.1)
 
 
+def maximal_update(measured):
+    assert abs(measured["mup_slope"]) < 0.25 and measured["standard_slope"] < -0.5
+    assert measured["mup_regret"] < 1.25 and measured["standard_regret"] > 4
+
+
 CLAIMS = {
+    "maximal-update": maximal_update,
     "pseudo-iid": pseudo_iid,
     "principles-of-deep-learning": principles_of_deep_learning,
     "fourier-neural-operator": fourier_neural_operator,
