@@ -29,8 +29,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
 MAXIMAL_UPDATE = Paper(
     name="maximal-update",
     title="Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",
-    claim="From width 32 to 512 the best learning rate of Adam moves by width^p with |p| < 1/4 under "
-    "muP and p < -1/2 under the standard parametrisation, where rates were tried in steps of "
+    claim="From width 32 to 512 the best learning rate of Adam moves by width^p with |p| < 1/4 "
+    "under muP and p < -1/2 under the standard parametrisation, where rates were tried in steps of "
     "2^(1/2); the rate that is best at 32 gives the widest network a training loss within 1.25 of "
     "its lowest under muP, and at least 4 times that under the standard one.",
     published="under muP many optimal hyperparameters remain stable even as model size changes "
