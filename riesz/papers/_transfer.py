@@ -32,7 +32,7 @@ def transfer(
 
     `rules` gives the range of rates, tried in steps of 2^(1/2). For each rule: `slope`, the
     exponent of the size in the best rate, and `regret`, the loss of the largest network at the
-    rate that is best for the smallest, divided by its lowest loss.
+    rate that is best for the smallest, divided by its lowest loss, and 1e6 if training diverges.
     """
     measured = {}
     for rule, (low, high) in rules.items():
