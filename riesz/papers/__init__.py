@@ -14,6 +14,7 @@ from riesz.errors import RunError
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
+from riesz.papers._linear_transfer import LINEAR_TRANSFER
 from riesz.papers._maximal_update import MAXIMAL_UPDATE
 from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
@@ -30,6 +31,7 @@ PAPERS: dict[str, Paper] = {
         DEEPONET,
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
+        LINEAR_TRANSFER,
         MAXIMAL_UPDATE,
         NEURAL_OPERATOR,
         NEURAL_SIGNATURE_KERNELS,

@@ -77,7 +77,13 @@ def maximal_update(measured):
     assert measured["mup_regret"] < 1.25 and measured["standard_regret"] > 4
 
 
+def linear_transfer(measured):
+    assert abs(measured["mup_slope"]) < 0.25 and measured["standard_slope"] < -0.5
+    assert 0.7 < measured["mup_512"] / measured["mup_limit"] < 1.42
+
+
 CLAIMS = {
+    "linear-transfer": linear_transfer,
     "maximal-update": maximal_update,
     "pseudo-iid": pseudo_iid,
     "principles-of-deep-learning": principles_of_deep_learning,
