@@ -22,6 +22,7 @@ from riesz.papers._neural_tangent_kernel import NEURAL_TANGENT_KERNEL
 from riesz.papers._paper import Paper as Paper
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._pseudo_iid import PSEUDO_IID
+from riesz.papers._quadratic_models import QUADRATIC_MODELS
 from riesz.papers._results import require_writable, write_result
 
 # Papers by the name that `riesz reproduce` takes.
@@ -38,6 +39,7 @@ PAPERS: dict[str, Paper] = {
         NEURAL_TANGENT_KERNEL,
         PRINCIPLES_OF_DEEP_LEARNING,
         PSEUDO_IID,
+        QUADRATIC_MODELS,
     )
 }
 

@@ -82,6 +82,18 @@ def linear_transfer(measured):
     assert 0.7 < measured["mup_512"] / measured["mup_limit"] < 1.42
 
 
+def quadratic_models(measured):
+    for name in ("network", "quadratic"):
+        assert measured[f"{name}_small_peak"] < 1.01 and measured[f"{name}_large_peak"] > 5
+        assert measured[f"{name}_large_loss"] < 0.002
+        assert measured[f"{name}_large_sharpness"] < 2 / 3
+        assert measured[f"{name}_large_new"] < measured[f"{name}_small_new"]
+    assert measured["linear_large_peak"] > 1e6 and "linear_large_loss" not in measured
+    for rate in ("small", "large"):
+        ratio = measured[f"quadratic_{rate}_new"] / measured[f"network_{rate}_new"]
+        assert ratio == pytest.approx(1, abs=0.1)
+
+
 CLAIMS = {
     "linear-transfer": linear_transfer,
     "maximal-update": maximal_update,
@@ -93,6 +105,7 @@ CLAIMS = {
     "finite-size-corrections": finite_size_corrections,
     "neural-signature-kernels": neural_signature_kernels,
     "neural-tangent-kernel": neural_tangent_kernel,
+    "quadratic-models": quadratic_models,
 }
 
 
