@@ -5,10 +5,11 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.errors import DataError
-from riesz.kernels._inputs import as_pytree
+from riesz.kernels._inputs import PerInput, as_pytree, hyperparameter, require_positive
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 
 
@@ -88,6 +89,50 @@ class Tensor(AbstractKernel):
                 repair="split is the number of columns of the left kernel",
             )
         return x[..., : self.split], x[..., self.split :]
+
+
+class Stretched(AbstractKernel):
+    """k(x / s, y / s): a kernel with a length scale for each input.
+
+    Stationary kernels have length scales of their own; this gives them to the others. With
+    scales that are fitted, an input that does not matter is stretched until it has no effect
+    (automatic relevance determination: Neal 1996, section 1.2).
+
+    **Arguments:**
+
+    - `kernel`: of the inputs divided by the scales.
+    - `scale`: positive, one number or one for each index of the last axis of the inputs.
+
+    **Raises** `DataError` for scales that are not positive, or not as many as inputs.
+
+    ```python
+    network = Dense(512) >> Relu() >> Dense(1)
+    kernel = Stretched(network.kernel().ntk, jnp.ones(8))      # of points (n, 8)
+    ```
+    """
+
+    kernel: AbstractKernel
+    scale: PerInput = eqx.field(converter=hyperparameter)
+
+    def __check_init__(self):
+        require_positive(self, "scale", infinite=True)
+
+    def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
+        return self.kernel(self._shrink(x), None if y is None else self._shrink(y))
+
+    def diagonal(self, x: Inputs) -> Float[Array, " n"]:
+        return self.kernel.diagonal(self._shrink(x))
+
+    def _shrink(self, x: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
+        scale = jnp.asarray(self.scale, x.dtype)
+        if scale.ndim > 0 and (x.ndim < 2 or scale.shape != x.shape[-1:]):
+            raise DataError(
+                "there is one length scale, or one for each input",
+                where="Stretched(kernel, scale)",
+                expected="a scale of shape (d,) for inputs of shape (n, ..., d)",
+                found=f"a scale of shape {scale.shape}, inputs of shape {x.shape}",
+            )
+        return x / scale
 
 
 class Warped(AbstractKernel):

@@ -10,13 +10,13 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from riesz.errors import DataError, ModelError
 from riesz.functions import Function
+from riesz.kernels._inputs import as_traced
 from riesz.networks import AbstractNetwork
 from riesz.processes._deep_kernel_machine_fit import Problem, learn
 from riesz.processes._deep_kernel_machine_kernel import Inputs, LearnedKernel
 from riesz.processes._deep_kernel_machine_layers import cut
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Values
 from riesz.processes._process import AbstractProcess, On

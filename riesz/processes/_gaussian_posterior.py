@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
 from riesz.processes._inputs import field_on, fields_on, inputs_of
-from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On

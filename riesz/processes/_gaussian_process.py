@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
+from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
@@ -20,7 +21,6 @@ from riesz.processes._laplace_posterior import (
     laplace_evidence,
     laplace_posterior,
 )
-from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On

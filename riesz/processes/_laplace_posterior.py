@@ -11,13 +11,13 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from scipy.stats import qmc
 
 from riesz.errors import DataError, SolverError
+from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs, in_blocks
 from riesz.processes._inputs import field_on, fields_on, inputs_of
 from riesz.processes._labels import Labels
 from riesz.processes._laplace import Curvature, approximate_posterior
-from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Field, Fields, Normal
 from riesz.processes._process import AbstractProcess, On
 from riesz.processes._system import BLOCK_FLOATS

@@ -9,19 +9,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 
-def as_traced(tree: Any, dtype: Any) -> Any:
-    """The same tree with positive finite Python floats as arrays, so that they can be traced.
-
-    One program then serves all their values. Zeros and infinities, which switch parts off, stay.
-    """
-
-    def convert(leaf: Any) -> Any:
-        switch = isinstance(leaf, float) and 0 < leaf < float("inf")
-        return jnp.asarray(leaf, dtype) if switch else leaf
-
-    return jax.tree.map(convert, tree)
-
-
 class Logarithms(eqx.Module):
     """The inexact leaves of a tree that have positive finite entries, by their logarithms.
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from riesz.kernels import AbstractKernel
+from riesz.kernels._inputs import as_traced
 from riesz.processes._functionals import (
     Evaluations,
     Inputs,
@@ -18,7 +19,6 @@ from riesz.processes._functionals import (
     gram_all,
     in_blocks,
 )
-from riesz.processes._leaves import as_traced
 from riesz.processes._observations import AbstractObservation
 
 if TYPE_CHECKING:

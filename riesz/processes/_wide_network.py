@@ -10,12 +10,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function
+from riesz.kernels._inputs import as_traced
 from riesz.networks import AbstractNetwork
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
 from riesz.processes._inputs import field_on, fields_on, inputs_of
-from riesz.processes._leaves import as_traced
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import Values
 from riesz.processes._process import AbstractProcess, On

@@ -27,6 +27,7 @@ from riesz.kernels import (
     Polynomial,
     RationalQuadratic,
     SquaredExponential,
+    Stretched,
     Tensor,
     Warped,
     White,
@@ -60,6 +61,7 @@ KERNEL_INSTANCES: dict[str, Callable[[], KernelCase]] = {
     "Gibbs": lambda: _case(Gibbs(lambda x: 0.3 + x[0] ** 2)),
     "Brownian": lambda: _case(Brownian(0.5), _POINTS[:, :1]),
     "tensor": lambda: _case(Tensor(SquaredExponential(0.7), Periodic(1.0), 2)),
+    "stretched": lambda: _case(Stretched(Polynomial(2, 0.5), [0.5, 3.0, 1.0])),
     "columns, warped": lambda: _case(Columns(Warped(Matern(1.5, [0.5, 3.0]), jnp.tanh), (2, 0))),
     "Fourier features": lambda: _case(
         FeatureKernel(FourierFeatures(Matern(1.5, 0.7), 3, 6, key=_KEY))

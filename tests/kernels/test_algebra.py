@@ -11,9 +11,11 @@ from riesz.kernels import (
     Columns,
     Constant,
     Gibbs,
+    Linear,
     Matern,
     Periodic,
     SquaredExponential,
+    Stretched,
     Tensor,
     Warped,
 )
@@ -69,6 +71,14 @@ def test_a_gibbs_kernel_with_one_length_is_a_squared_exponential():
     same(Gibbs(lambda x: jnp.asarray(0.7)), SMOOTH)
 
 
+def test_a_stretched_kernel_has_a_length_for_each_input():
+    lengths = jnp.asarray([0.3, 2.0, 1.0])
+    same(Stretched(SquaredExponential(1.0), lengths), SquaredExponential(lengths))
+    same(Stretched(SMOOTH, 2.0), SquaredExponential(1.4))
+    away = Stretched(Linear(), jnp.asarray([1.0, jnp.inf, 1.0]))
+    same(away, lambda x, y: x[:, [0, 2]] @ y[:, [0, 2]].T)
+
+
 class Stretch(eqx.Module):
     factor: jax.Array
 
@@ -94,3 +104,9 @@ def test_bad_requests_say_what_to_do():
         Columns(SMOOTH, (3,))(X)
     with pytest.raises(DataError, match="at least one column for each(.|\n)*more than 3 columns"):
         Tensor(SMOOTH, Constant(), 3)(X)
+    with pytest.raises(
+        DataError, match=r"one for each input(.|\n)*\(2,\), inputs of"
+    ):
+        Stretched(SMOOTH, jnp.ones(2))(X)
+    with pytest.raises(DataError, match="scale > 0"):
+        Stretched(SMOOTH, 0.0)
