@@ -43,10 +43,10 @@ def run(scale: float = 1.0) -> dict[str, float]:
 LINEAR_TRANSFER = Paper(
     name="linear-transfer",
     title="A Proof of Learning Rate Transfer under \N{GREEK SMALL LETTER MU}P",
-    claim="From width 32 to 512 the best learning rate of SGD for linear networks with three hidden "
-    "layers moves by width^p with |p| < 1/4 under muP, to within a factor of 2^(1/2), a step of "
-    "the grid, of that of the limit of infinite width; under the standard parametrisation "
-    "p < -1/2.",
+    claim="From width 32 to 512 the best learning rate of SGD for linear networks with three "
+    "hidden layers moves by width^p with |p| < 1/4 under muP, to within a factor of 2^(1/2), a "
+    "step of the grid, of that of the limit of infinite width; under the standard "
+    "parametrisation p < -1/2.",
     published="in linear networks under muP the optimal learning rate converges to a non-zero "
     "constant as the width goes to infinity, which fails under the standard parametrisation "
     "(Hayou 2025, arXiv 2511.01734, abstract)",
