@@ -94,7 +94,13 @@ def quadratic_models(measured):
         assert ratio == pytest.approx(1, abs=0.1)
 
 
+def depth_mup(measured):
+    assert abs(measured["mup_depth_slope"]) < 0.25 and measured["mup_slope"] < -1 / 3
+    assert measured["mup_depth_regret"] < 1.5 and measured["mup_regret"] > 3
+
+
 CLAIMS = {
+    "depth-mup": depth_mup,
     "linear-transfer": linear_transfer,
     "maximal-update": maximal_update,
     "pseudo-iid": pseudo_iid,
