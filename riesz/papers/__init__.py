@@ -25,6 +25,7 @@ from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNIN
 from riesz.papers._pseudo_iid import PSEUDO_IID
 from riesz.papers._quadratic_models import QUADRATIC_MODELS
 from riesz.papers._results import require_writable, write_result
+from riesz.papers._scale_mixtures import SCALE_MIXTURES
 
 # Papers by the name that `riesz reproduce` takes.
 PAPERS: dict[str, Paper] = {
@@ -42,6 +43,7 @@ PAPERS: dict[str, Paper] = {
         PRINCIPLES_OF_DEEP_LEARNING,
         PSEUDO_IID,
         QUADRATIC_MODELS,
+        SCALE_MIXTURES,
     )
 }
 

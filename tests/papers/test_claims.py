@@ -99,6 +99,14 @@ def depth_mup(measured):
     assert measured["mup_depth_regret"] < 1.5 and measured["mup_regret"] > 3
 
 
+def scale_mixtures(measured):
+    assert measured["distance_student"] < 1.63 / 4000**0.5 and measured["distance_gaussian"] > 0.05
+    assert measured["student_coverage"] == pytest.approx(0.9, abs=0.02)
+    assert measured["student_loud"] == pytest.approx(0.9, abs=0.02)
+    assert measured["gaussian_loud"] < 0.85
+    assert measured["evidence_gain"] > 1
+
+
 CLAIMS = {
     "depth-mup": depth_mup,
     "linear-transfer": linear_transfer,
@@ -112,6 +120,7 @@ CLAIMS = {
     "neural-signature-kernels": neural_signature_kernels,
     "neural-tangent-kernel": neural_tangent_kernel,
     "quadratic-models": quadratic_models,
+    "scale-mixtures": scale_mixtures,
 }
 
 
