@@ -32,10 +32,10 @@ def run(scale: float = 1.0) -> dict[str, float]:
 DEPTH_MUP = Paper(
     name="depth-mup",
     title="Tensor Programs VI: Feature Learning in Infinite-Depth Neural Networks",
-    claim="From 2 to 16 blocks the best learning rate of Adam moves by depth^p with |p| < 1/4 under "
-    "Depth-muP and p < -1/3 under muP, where rates were tried in steps of 2^(1/2); the rate that "
-    "is best for 2 blocks gives the deepest network a training loss within 1.5 of its lowest under "
-    "Depth-muP, and at least 3 times that under muP.",
+    claim="From 2 to 16 blocks the best learning rate of Adam moves by depth^p with |p| < 1/4 "
+    "under Depth-muP and p < -1/3 under muP, where rates were tried in steps of 2^(1/2); the rate "
+    "that is best for 2 blocks gives the deepest network a training loss within 1.5 of its lowest "
+    "under Depth-muP, and at least 3 times that under muP.",
     published="in residual networks whose blocks have one layer Depth-muP is the unique optimal "
     "parametrisation and admits depthwise hyperparameter transfer (Yang et al. 2023, arXiv "
     "2310.02244, abstract)",
