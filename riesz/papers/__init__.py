@@ -13,6 +13,7 @@ from typing import Any
 from riesz.errors import RunError
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._depth_mup import DEPTH_MUP
+from riesz.papers._depthwise_transfer import DEPTHWISE_TRANSFER
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._linear_transfer import LINEAR_TRANSFER
@@ -32,6 +33,7 @@ PAPERS: dict[str, Paper] = {
     paper.name: paper
     for paper in (
         DEEPONET,
+        DEPTHWISE_TRANSFER,
         DEPTH_MUP,
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,

@@ -107,7 +107,14 @@ def scale_mixtures(measured):
     assert measured["evidence_gain"] > 1
 
 
+def depthwise_transfer(measured):
+    assert 0.5 < measured["mup_depth_4"] / measured["mup_depth_1"] * 1.01 < 2.02
+    assert measured["mup_1"] > 50 * measured["mup_4"]
+    assert measured["mup_depth_regret"] < 1.25
+
+
 CLAIMS = {
+    "depthwise-transfer": depthwise_transfer,
     "depth-mup": depth_mup,
     "linear-transfer": linear_transfer,
     "maximal-update": maximal_update,
