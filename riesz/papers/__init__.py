@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from riesz.errors import RunError
+from riesz.papers._commuting_limits import COMMUTING_LIMITS
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._depth_mup import DEPTH_MUP
 from riesz.papers._depthwise_transfer import DEPTHWISE_TRANSFER
@@ -32,6 +33,7 @@ from riesz.papers._scale_mixtures import SCALE_MIXTURES
 PAPERS: dict[str, Paper] = {
     paper.name: paper
     for paper in (
+        COMMUTING_LIMITS,
         DEEPONET,
         DEPTHWISE_TRANSFER,
         DEPTH_MUP,

@@ -113,7 +113,12 @@ def depthwise_transfer(measured):
     assert measured["mup_depth_regret"] < 1.25
 
 
+def commuting_limits(measured):
+    assert len(measured) == 6 and max(measured.values()) < 0.05
+
+
 CLAIMS = {
+    "commuting-limits": commuting_limits,
     "depthwise-transfer": depthwise_transfer,
     "depth-mup": depth_mup,
     "linear-transfer": linear_transfer,
