@@ -17,6 +17,7 @@ from riesz.papers._depth_mup import DEPTH_MUP
 from riesz.papers._depthwise_transfer import DEPTHWISE_TRANSFER
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
+from riesz.papers._gaussian_residual_networks import GAUSSIAN_RESIDUAL_NETWORKS
 from riesz.papers._linear_transfer import LINEAR_TRANSFER
 from riesz.papers._maximal_update import MAXIMAL_UPDATE
 from riesz.papers._neural_operator import NEURAL_OPERATOR
@@ -39,6 +40,7 @@ PAPERS: dict[str, Paper] = {
         DEPTH_MUP,
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
+        GAUSSIAN_RESIDUAL_NETWORKS,
         LINEAR_TRANSFER,
         MAXIMAL_UPDATE,
         NEURAL_OPERATOR,

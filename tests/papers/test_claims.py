@@ -117,7 +117,15 @@ def commuting_limits(measured):
     assert len(measured) == 6 and max(measured.values()) < 0.05
 
 
+def gaussian_residual_networks(measured):
+    for size in (16, 64):
+        assert abs(measured[f"residual_{size}_variance"] - 1) < 0.05
+        assert measured[f"plain_{size}_kurtosis"] > 10
+    assert measured["residual_64_kurtosis"] < min(0.2, measured["residual_16_kurtosis"] / 3)
+
+
 CLAIMS = {
+    "gaussian-residual-networks": gaussian_residual_networks,
     "commuting-limits": commuting_limits,
     "depthwise-transfer": depthwise_transfer,
     "depth-mup": depth_mup,
