@@ -4,13 +4,13 @@ BIN := .venv/bin
 CORE := .venv/.core-installed
 DEV := .venv/.dev-installed
 BENCH := .venv-bench/.installed
-PEERS := torch==2.13.0 neuraloperator==2.0.0
+PEERS := torch==2.13.0 neuraloperator==2.0.0 scikit-learn
 ORACLE := .venv-oracle/.installed
 # neural-tangents runs on no later jax, and that jax on no later Python than 3.12.
 ORACLE_PYTHON ?= python3.11
 ORACLE_NEEDS := jax==0.4.23 jaxlib==0.4.23 "numpy<2" "scipy<1.13" frozendict==2.5.1
 
-.PHONY: demo test lint docs bench bench-kernels reproduce
+.PHONY: demo test lint docs bench bench-kernels bench-evidence reproduce
 
 demo: $(CORE)
 	$(BIN)/python examples/demo.py
@@ -32,12 +32,18 @@ bench: $(BENCH)
 bench-kernels: $(CORE) $(ORACLE)
 	$(BIN)/python benchmarks/kernels.py --record
 
+bench-evidence: $(BENCH)
+	.venv-bench/bin/python benchmarks/evidence.py
+
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/burgers.py
 	$(BIN)/python benchmarks/darcy.py
+	$(BIN)/python benchmarks/layers.py
+	$(BIN)/python benchmarks/gaussian_process.py
+	$(BIN)/python benchmarks/wide_operators.py
 	$(BIN)/python benchmarks/readme.py
 	$(BIN)/python -m pytest tests/papers/test_claims.py
 

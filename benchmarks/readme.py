@@ -24,8 +24,13 @@ WRITTEN_BY = {
     "coverage": "python benchmarks/coverage.py",
     "darcy": "python benchmarks/darcy.py",
     "demo": "python benchmarks/figures.py RUN",
+    "evidence": "make bench-evidence",
+    "gaussian_process": "python benchmarks/gaussian_process.py",
+    "kernels": "make bench-kernels",
+    "layers": "python benchmarks/layers.py",
     "papers": "riesz reproduce --all; python benchmarks/readme.py",
     "speed": "python benchmarks/fno_speed.py --record",
+    "wide_operators": "python benchmarks/wide_operators.py",
 }
 
 

@@ -7,6 +7,10 @@ from riesz.testing._kernels import KERNEL_CHECKS as KERNEL_CHECKS
 from riesz.testing._kernels import KERNEL_INSTANCES as KERNEL_INSTANCES
 from riesz.testing._kernels import KernelCase as KernelCase
 from riesz.testing._kernels import check_kernel as check_kernel
+from riesz.testing._networks import NETWORK_INSTANCES as NETWORK_INSTANCES
+from riesz.testing._networks import Agreement as Agreement
+from riesz.testing._networks import NetworkCase as NetworkCase
+from riesz.testing._networks import check_network as check_network
 from riesz.testing._operators import OPERATOR_CHECKS as OPERATOR_CHECKS
 from riesz.testing._operators import OPERATOR_INSTANCES as OPERATOR_INSTANCES
 from riesz.testing._operators import OperatorCase as OperatorCase

@@ -1,4 +1,8 @@
-"""Every layer at infinite width against wide finite networks made by the same description."""
+"""Every layer at infinite width against wide finite networks made by the same description.
+
+To ten digits, layers are compared with another implementation in test_oracle.py, and to 1 % with
+finite networks in benchmarks/layers.py.
+"""
 
 import equinox as eqx
 import jax
@@ -6,151 +10,47 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.networks import (
-    Attention,
-    AveragePool,
-    BlockSparse,
-    Concatenate,
-    Conv,
-    Dense,
-    Dropout,
-    Erf,
-    Flatten,
-    GlobalAveragePool,
-    GraphAggregate,
-    Identity,
-    LayerNorm,
-    LowRank,
-    Orthogonal,
-    Product,
-    Residual,
-    SpectralConv,
-    Sum,
-)
-
-# Weights of most are orthogonal, which have the same limit and leave less to chance.
-FAIR = Orthogonal()
+from riesz.networks import Dense, Dropout, Erf
+from riesz.testing import NETWORK_INSTANCES, check_network
 
 
-def dense(width, w_std=1.0, b_std=0.0):
-    return Dense(width, w_std, b_std, FAIR)
-
-
-def conv(width, window, w_std=1.0, b_std=0.0, padding="same"):
-    return Conv(width, window, w_std, b_std, padding, FAIR)
-
-
-GRAPH = GraphAggregate([[0.5, 0.5, 0], [0.1, 0.3, 0.9]])
-PHI = Erf()
-# The gradient of its weights gives the covariance of its output without noise.
-OUT = Dense(1, w_std=1.2, b_std=0.4)
-
-# Description by width, shape of an input, width, number of networks: 40 where one layer is wide and
-# random, which leaves little to chance. To ten digits, layers are compared with another
-# implementation in test_oracle.py.
-LAYERS = {
-    "Dense": (lambda w: dense(w, 1.3, 0.3) >> PHI >> dense(w, 1.4, 0.2) >> PHI, (3,), 128, 80),
-    "independent": (lambda w: Dense(w, 1.3, 0.3) >> PHI, (3,), 4096, 40),
-    "low rank": (lambda w: Dense(w, 1.4, law=LowRank(0.5)) >> PHI, (256,), 1024, 40),
-    "block sparse": (lambda w: Dense(w, 1.4, law=BlockSparse(0.25)) >> PHI, (256,), 1024, 40),
-    "Conv same": (lambda w: Conv(w, (3, 2), 1.3, 0.3) >> PHI >> Flatten(), (3, 4, 2), 1024, 40),
-    "Conv valid": (
-        lambda w: conv(w, (2,), 1.3, 0.3, "valid") >> PHI >> GlobalAveragePool(),
-        (4, 2),
-        2048,
-        40,
-    ),
-    "Conv circular": (
-        lambda w: conv(w, (3,), 1.3, 0.3, "circular") >> PHI >> GlobalAveragePool(),
-        (4, 2),
-        2048,
-        40,
-    ),
-    "AveragePool": (
-        lambda w: conv(w, (2,)) >> PHI >> AveragePool((2,)) >> conv(w, (2,), 1.2, 0.3) >> Flatten(),
-        (5, 2),
-        128,
-        80,
-    ),
-    "Residual": (lambda w: dense(w) >> Residual(PHI >> dense(w, 0.7, 0.2)) >> PHI, (3,), 128, 80),
-    "Sum": (
-        lambda w: dense(w) >> Sum(PHI >> dense(w, 0.7), dense(w, 0.5, 0.3)) >> PHI,
-        (3,),
-        128,
-        80,
-    ),
-    "Product": (lambda w: Product(dense(w, 0.7, 0.2), dense(w, 1.5)), (3,), 4096, 40),
-    "Concatenate": (
-        lambda w: Concatenate(dense(w, 1.3) >> PHI, dense(3 * w, 0.5, 0.2)),
-        (3,),
-        1024,
-        40,
-    ),
-    "LayerNorm": (lambda w: dense(w, 1.3, 0.3) >> LayerNorm() >> PHI, (3,), 4096, 40),
-    "GraphAggregate": (lambda w: dense(w) >> PHI >> GRAPH >> Flatten(), (3, 2), 2048, 40),
-    "Identity": (lambda w: Identity() >> dense(w, 0.9) >> Identity(), (3,), 1024, 40),
-    "SpectralConv": (
-        lambda w: SpectralConv(w, (2,), 1.2, 0.2) >> PHI >> GlobalAveragePool(),
-        (5, 2),
-        2048,
-        40,
-    ),
-}
-# Their scores depend on random weights twice, so that more is left to chance.
-ATTENTION = {
-    "softmax": lambda w: dense(w) >> Attention(w, 1.2, 0.3, 1.5) >> Flatten(),
-    "linear": lambda w: dense(w) >> Attention(w, 1.2, 0.3, 0.8, "linear") >> GlobalAveragePool(),
-}
-
-
-def draws(network, x, count, key):
-    """For each of `count` networks: gradient products of the last weights, and of all."""
-
-    def one(key):
-        model = network.init(x.shape[1:], key=key)
-        weights, rest = eqx.partition(model, eqx.is_inexact_array)
-        jacobians = jax.vmap(jax.grad(lambda w, v: eqx.combine(w, rest)(v)[0]), (None, 0))(
-            weights, x
-        )
-        leaves = [j.reshape(len(x), -1) for j in jax.tree.leaves(jacobians)]
-        products = jnp.stack([j @ j.T for j in leaves])
-        return jnp.stack([products[-2:].sum(0), products.sum(0)])
-
-    return jax.lax.map(one, jax.random.split(key, count))
-
-
-def check(network, shape, width, count, seen):
-    """Fail if a relative error of `seen` in a kernel could pass or is there."""
-    scale = jnp.array([0.9, 0.6, 1.0]).reshape(-1, *[1] * len(shape))
-    x = scale * jax.random.normal(jax.random.key(1), (3, *shape))
-    x = x.at[1].add(0.5 * x[0])
-    compiled = jax.jit(draws, static_argnums=(0, 2))
-    sampled = np.asarray(compiled(network, x, count, jax.random.key(2)))
-    limits = network.kernel().both(x)
-    for kind, limit in enumerate(limits):
-        mean, error = sampled[:, kind].mean(0), sampled[:, kind].std(0) / count**0.5
-        size = float(np.abs(limit).max())
-        # Finite width itself shifts the mean by a term of order 1 / width.
-        atol = float(3 * error.max() + 0.5 * size / width)
-        assert atol < seen * size, "too few networks to see the error"
-        np.testing.assert_allclose(mean, limit, atol=atol)
-
-
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NETWORK_INSTANCES)
 def test_the_limit_is_that_of_wide_networks(name):
-    build, shape, width, count = LAYERS[name]
-    # Rank is a second width: what is left to chance is that of the smaller one.
-    seen = 0.05 if name == "low rank" else 0.02 if count == 40 else 0.06
-    check(build(width) >> OUT, shape, width, count, seen)
+    case = NETWORK_INSTANCES[name]
+    found = check_network(
+        case.build(case.width), case.shape, width=case.width, visible=case.visible
+    )
+    assert max(found.nngp, found.ntk) < case.visible
 
 
-@pytest.mark.parametrize("score", ATTENTION)
-def test_the_limit_of_attention_is_that_of_wide_networks(score):
-    check(ATTENTION[score](128) >> OUT, (3, 2), 128, 80, seen=0.15)
+class Wrong(eqx.Module):
+    """The reading at infinite width of another network."""
+
+    network: object
+    other: object
+
+    def init(self, shape, *, key):
+        return self.network.init(shape, key=key)
+
+    def kernel(self):
+        return self.other.kernel()
+
+
+@pytest.mark.parametrize(
+    ("w_std", "b_std", "kernel"), [(1.23, 0.4, "NNGP"), (1.2, 0.6, "NNGP"), (1.2, 0.4, None)]
+)
+def test_a_wrong_constant_is_found(w_std, b_std, kernel):
+    start = Dense(4096, 1.3, 0.3) >> Erf()
+    wrong = Wrong(start >> Dense(1, 1.2, 0.4), start >> Dense(1, w_std, b_std))
+    if kernel is None:
+        check_network(wrong, 3, width=4096)
+    else:
+        with pytest.raises(AssertionError, match=f"the {kernel} differs by .* width 4096"):
+            check_network(wrong, 3, width=4096)
 
 
 def test_dropout_is_that_of_networks_with_fresh_noise():
-    network = Dense(2048) >> PHI >> Dropout(0.3) >> OUT
+    network = Dense(2048) >> Erf() >> Dropout(0.3) >> Dense(1, w_std=1.2, b_std=0.4)
     x = jax.random.normal(jax.random.key(1), (2, 3))
 
     @jax.jit
