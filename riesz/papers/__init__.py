@@ -18,6 +18,7 @@ from riesz.papers._depthwise_transfer import DEPTHWISE_TRANSFER
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._gaussian_residual_networks import GAUSSIAN_RESIDUAL_NETWORKS
+from riesz.papers._graph_tangent_kernel import GRAPH_TANGENT_KERNEL
 from riesz.papers._linear_transfer import LINEAR_TRANSFER
 from riesz.papers._maximal_update import MAXIMAL_UPDATE
 from riesz.papers._neural_operator import NEURAL_OPERATOR
@@ -41,6 +42,7 @@ PAPERS: dict[str, Paper] = {
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
         GAUSSIAN_RESIDUAL_NETWORKS,
+        GRAPH_TANGENT_KERNEL,
         LINEAR_TRANSFER,
         MAXIMAL_UPDATE,
         NEURAL_OPERATOR,

@@ -124,6 +124,15 @@ def gaussian_residual_networks(measured):
     assert measured["residual_64_kurtosis"] < min(0.2, measured["residual_16_kurtosis"] / 3)
 
 
+def graph_tangent_kernel(measured):
+    for name in ("kernel", "spectrum"):
+        assert measured[f"{name}_rate"] == pytest.approx(2, abs=0.1)
+        assert measured[f"{name}_32"] < 0.001
+    for n in (16, 32):
+        assert measured[f"transfer_{n}"] < 0.002
+        assert measured[f"transfer_{n}"] < 1.05 * measured[f"within_{n}"]
+
+
 CLAIMS = {
     "gaussian-residual-networks": gaussian_residual_networks,
     "commuting-limits": commuting_limits,
@@ -141,6 +150,7 @@ CLAIMS = {
     "neural-tangent-kernel": neural_tangent_kernel,
     "quadratic-models": quadratic_models,
     "scale-mixtures": scale_mixtures,
+    "graph-tangent-kernel": graph_tangent_kernel,
 }
 
 
