@@ -133,7 +133,15 @@ def graph_tangent_kernel(measured):
         assert measured[f"transfer_{n}"] < 1.05 * measured[f"within_{n}"]
 
 
+def infinite_depth(measured):
+    for name in ("relu_1", "abs_4"):
+        assert abs(measured[f"{name}_mean"]) < 0.05 and abs(measured[f"{name}_variance"] - 1) < 0.1
+    for width, sign in ((2, -1), (3, -1), (4, 1), (5, 1)):
+        assert sign * measured[f"growth_{width}"] > 2 * measured[f"growth_{width}_error"]
+
+
 CLAIMS = {
+    "infinite-depth": infinite_depth,
     "gaussian-residual-networks": gaussian_residual_networks,
     "commuting-limits": commuting_limits,
     "depthwise-transfer": depthwise_transfer,
