@@ -59,10 +59,10 @@ def _norms(activation: "AbstractActivation", starts: "jax.Array", depth: int) ->
 INFINITE_DEPTH = Paper(
     name="infinite-depth",
     title="On the infinite-depth limit of finite-width neural networks",
-    claim="Behind 64 layers the logarithm of the norm of activations has the mean (to 0.05 standard "
-    "deviations) and the variance (to 10%) of the Gaussian limit for a ReLU at width 1 and for the "
-    "absolute value at width 4; for ReLU networks from random starts it falls on average at widths "
-    "2 and 3 and grows at 4 and 5, each by more than two standard errors.",
+    claim="Behind 64 layers the logarithm of the norm of activations has the mean (to 0.05 "
+    "standard deviations) and the variance (to 10%) of the Gaussian limit for a ReLU at width 1 "
+    "and for the absolute value at width 4; for ReLU networks from random starts it falls on "
+    "average at widths 2 and 3 and grows at 4 and 5, each by more than two standard errors.",
     published="the infinite-depth limit yields different distributions depending on the activation "
     "function, two of them in closed form, and the norms of post-activations change their regime "
     "when the width increases from 3 to 4 (Hayou 2023, arXiv 2210.00688, abstract)",
