@@ -15,6 +15,7 @@ from riesz.papers._commuting_limits import COMMUTING_LIMITS
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._depth_mup import DEPTH_MUP
 from riesz.papers._depthwise_transfer import DEPTHWISE_TRANSFER
+from riesz.papers._feature_learning import FEATURE_LEARNING
 from riesz.papers._finite_size_corrections import FINITE_SIZE_CORRECTIONS
 from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._gaussian_residual_networks import GAUSSIAN_RESIDUAL_NETWORKS
@@ -40,6 +41,7 @@ PAPERS: dict[str, Paper] = {
         DEEPONET,
         DEPTHWISE_TRANSFER,
         DEPTH_MUP,
+        FEATURE_LEARNING,
         FINITE_SIZE_CORRECTIONS,
         FOURIER_NEURAL_OPERATOR,
         GAUSSIAN_RESIDUAL_NETWORKS,

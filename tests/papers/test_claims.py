@@ -140,7 +140,14 @@ def infinite_depth(measured):
         assert sign * measured[f"growth_{width}"] > 2 * measured[f"growth_{width}_error"]
 
 
+def feature_learning(measured):
+    for name, r in (("standard", 0.5), ("ntk", 0.5), ("mup", 0)):
+        assert measured[f"{name}_r_predicted"] == r and abs(measured[f"{name}_r"] - r) < 0.15
+    assert measured["limit_512"] < min(0.05, measured["limit_32"])
+
+
 CLAIMS = {
+    "feature-learning": feature_learning,
     "infinite-depth": infinite_depth,
     "gaussian-residual-networks": gaussian_residual_networks,
     "commuting-limits": commuting_limits,
