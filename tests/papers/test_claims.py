@@ -146,6 +146,12 @@ def feature_learning(measured):
     assert measured["limit_512"] < min(0.05, measured["limit_32"])
 
 
+def deep_kernel_machines(measured):
+    assert measured["linear_error"] < 1e-5
+    assert measured["machine_error"] < measured["process_error"] / 2
+    assert measured["machine_density"] > measured["process_density"] + 1
+
+
 CLAIMS = {
     "feature-learning": feature_learning,
     "infinite-depth": infinite_depth,
@@ -166,6 +172,7 @@ CLAIMS = {
     "quadratic-models": quadratic_models,
     "scale-mixtures": scale_mixtures,
     "graph-tangent-kernel": graph_tangent_kernel,
+    "deep-kernel-machines": deep_kernel_machines,
 }
 
 
