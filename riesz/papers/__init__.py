@@ -31,6 +31,7 @@ from riesz.papers._paper import Paper as Paper
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._pseudo_iid import PSEUDO_IID
 from riesz.papers._quadratic_models import QUADRATIC_MODELS
+from riesz.papers._random_features import RANDOM_FEATURES
 from riesz.papers._results import require_writable, write_result
 from riesz.papers._scale_mixtures import SCALE_MIXTURES
 
@@ -57,6 +58,7 @@ PAPERS: dict[str, Paper] = {
         PRINCIPLES_OF_DEEP_LEARNING,
         PSEUDO_IID,
         QUADRATIC_MODELS,
+        RANDOM_FEATURES,
         SCALE_MIXTURES,
     )
 }

@@ -152,7 +152,13 @@ def deep_kernel_machines(measured):
     assert measured["machine_density"] > measured["process_density"] + 1
 
 
+def random_features(measured):
+    assert abs(measured["kernel_slope"] + 0.5) < 0.25
+    assert measured["error_slope"] < -0.5 and measured["error_2048"] < 0.01
+
+
 CLAIMS = {
+    "random-features": random_features,
     "feature-learning": feature_learning,
     "infinite-depth": infinite_depth,
     "gaussian-residual-networks": gaussian_residual_networks,
