@@ -28,6 +28,7 @@ from riesz.papers._neural_operator import NEURAL_OPERATOR
 from riesz.papers._neural_signature_kernels import NEURAL_SIGNATURE_KERNELS
 from riesz.papers._neural_tangent_kernel import NEURAL_TANGENT_KERNEL
 from riesz.papers._paper import Paper as Paper
+from riesz.papers._permutations import PERMUTATIONS
 from riesz.papers._principles_of_deep_learning import PRINCIPLES_OF_DEEP_LEARNING
 from riesz.papers._pseudo_iid import PSEUDO_IID
 from riesz.papers._quadratic_models import QUADRATIC_MODELS
@@ -55,6 +56,7 @@ PAPERS: dict[str, Paper] = {
         NEURAL_OPERATOR,
         NEURAL_SIGNATURE_KERNELS,
         NEURAL_TANGENT_KERNEL,
+        PERMUTATIONS,
         PRINCIPLES_OF_DEEP_LEARNING,
         PSEUDO_IID,
         QUADRATIC_MODELS,

@@ -1,5 +1,6 @@
 """The claims of the papers, in the results that `make reproduce` records."""
 
+import numpy as np
 import pytest
 
 from riesz.papers import PAPERS
@@ -157,6 +158,18 @@ def random_features(measured):
     assert measured["error_slope"] < -0.5 and measured["error_2048"] < 0.01
 
 
+def permutations(measured):
+    sizes = np.array([4, 8, 16, 32, 64])
+    single, every = (np.array([measured[f"{a}_{k}"] for k in sizes]) for a in ("single", "every"))
+    assert all(measured[f"margin_{k}"] > 0 for k in sizes)
+    assert (np.diff(single / (sizes * np.log(sizes))) < 0).all()
+    assert (np.diff(every / sizes**2) < 0).all()
+    # Sixteen ensembles of 256, at 11 inputs which are not independent: 0.03 in deviation.
+    for count in (64, 256, 1024):
+        difference = measured[f"exact_{count}"] - measured[f"exact_{count}_theory"]
+        assert abs(difference) < 0.08
+
+
 CLAIMS = {
     "random-features": random_features,
     "feature-learning": feature_learning,
@@ -179,6 +192,7 @@ CLAIMS = {
     "scale-mixtures": scale_mixtures,
     "graph-tangent-kernel": graph_tangent_kernel,
     "deep-kernel-machines": deep_kernel_machines,
+    "permutations": permutations,
 }
 
 
