@@ -68,7 +68,7 @@ def _models(margins: np.ndarray, inputs: "np.ndarray | float" = 1.0) -> float:
         wrong = scipy.stats.norm.sf(np.exp(logarithm / 2) * margins).sum(1)
         return float(np.sum(inputs * wrong)) - 0.05
 
-    return float(np.exp(scipy.optimize.brentq(excess, 0.0, 30.0)))
+    return float(np.exp(scipy.optimize.root_scalar(excess, bracket=(0.0, 30.0)).root))
 
 
 def _exact(k: int, width: int, networks: int) -> dict[int, float]:
