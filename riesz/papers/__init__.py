@@ -22,6 +22,7 @@ from riesz.papers._fourier_neural_operator import FOURIER_NEURAL_OPERATOR
 from riesz.papers._gaussian_residual_networks import GAUSSIAN_RESIDUAL_NETWORKS
 from riesz.papers._graph_tangent_kernel import GRAPH_TANGENT_KERNEL
 from riesz.papers._infinite_depth import INFINITE_DEPTH
+from riesz.papers._labelled_tangent_kernel import LABELLED_TANGENT_KERNEL
 from riesz.papers._linear_transfer import LINEAR_TRANSFER
 from riesz.papers._maximal_update import MAXIMAL_UPDATE
 from riesz.papers._neural_operator import NEURAL_OPERATOR
@@ -51,6 +52,7 @@ PAPERS: dict[str, Paper] = {
         GAUSSIAN_RESIDUAL_NETWORKS,
         GRAPH_TANGENT_KERNEL,
         INFINITE_DEPTH,
+        LABELLED_TANGENT_KERNEL,
         LINEAR_TRANSFER,
         MAXIMAL_UPDATE,
         NEURAL_OPERATOR,

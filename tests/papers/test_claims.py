@@ -170,6 +170,14 @@ def permutations(measured):
         assert abs(difference) < 0.08
 
 
+def labelled_tangent_kernel(measured):
+    assert measured["correlation_labelled"] > 0.75
+    assert measured["correlation_unlabelled"] < 0.35
+    assert measured["poisoned_found"] > 0.5  # a fifth by chance
+    assert measured["accuracy_cleaned"] > measured["accuracy_all"]
+    assert measured["accuracy_cleaned"] > measured["accuracy_random"]
+
+
 CLAIMS = {
     "random-features": random_features,
     "feature-learning": feature_learning,
@@ -193,6 +201,7 @@ CLAIMS = {
     "graph-tangent-kernel": graph_tangent_kernel,
     "deep-kernel-machines": deep_kernel_machines,
     "permutations": permutations,
+    "labelled-tangent-kernel": labelled_tangent_kernel,
 }
 
 
