@@ -1,5 +1,6 @@
 """The labelled tangent kernel tells which samples help or harm each other, and which are wrong."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,8 +42,9 @@ def run(scale: float = 1.0) -> dict[str, float]:
         f"correlation_{name}": float(np.corrcoef(np.asarray(k)[apart], steps[apart])[0, 1])
         for name, k in kernels.items()
     }
+    train = _trainer(x, labels)
     # Those that all others together harm most, early in training, are taken for poisoned.
-    early = _train(start, x, labels, np.ones(seen), scaled(100, scale, 3))
+    early = train(start, np.ones(seen), scaled(100, scale, 3))
     helped = np.asarray(LabelledTangentKernel(early)((x, labels))).sum(1)
     found = np.argsort(helped)[: poisoned.sum()]
     measured["poisoned_found"] = float(poisoned[found].mean())
@@ -50,7 +52,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     for name, removed in removals.items():
         weights = np.ones(seen)
         weights[removed] = 0
-        end = _train(start, x, labels, weights, scaled(2000, scale, 3))
+        end = train(start, weights, scaled(2000, scale, 3))
         guess = np.argmax(jax.vmap(end)(x_new), 1)
         measured[f"accuracy_{name}"] = float(np.mean(guess == true[seen:]))
     return measured
@@ -77,8 +79,8 @@ def _steps(model: Any, x: "jax.Array", labels: "jax.Array") -> np.ndarray:
     return np.asarray(jax.jit(jax.vmap(after))(x, labels)).T
 
 
-def _train(model: Any, x: "jax.Array", labels: "jax.Array", weights: np.ndarray, steps: int) -> Any:
-    """Gradient descent on the cross-entropy."""
+def _trainer(x: "jax.Array", labels: "jax.Array") -> Callable[[Any, np.ndarray, int], Any]:
+    """Gradient descent on the cross-entropy, from a model, with weights, for many steps."""
     import equinox as eqx
     import jax
     import jax.numpy as jnp
@@ -93,7 +95,10 @@ def _train(model: Any, x: "jax.Array", labels: "jax.Array", weights: np.ndarray,
 
         return jax.lax.fori_loop(0, steps, step, model)
 
-    return train(model, jnp.asarray(weights, x.dtype), jnp.asarray(steps))
+    # Arrays, so that one program serves any number of steps.
+    return lambda model, weights, steps: train(
+        model, jnp.asarray(weights, x.dtype), jnp.asarray(steps)
+    )
 
 
 LABELLED_TANGENT_KERNEL = Paper(
