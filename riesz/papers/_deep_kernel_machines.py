@@ -26,7 +26,6 @@ def _linear(n: int) -> float:
     It is the optimum for linear layers without noise and nu = outputs.
     """
     import jax
-    import scipy.linalg
 
     from riesz.networks import Dense
     from riesz.processes import DeepKernelMachine, Values
@@ -36,10 +35,16 @@ def _linear(n: int) -> float:
     machine = DeepKernelMachine(Dense(1) >> Dense(n + 4), float(n + 4))
     gram = machine.condition(Values(x, y)).kernel.grams[0]
     start, end = np.asarray(x @ x.T / (n + 2)), np.asarray(y @ y.T / (n + 4))
-    root = scipy.linalg.sqrtm(start).real
+    root = _root(start)
     between = np.linalg.solve(root, np.linalg.solve(root, end).T)
-    mean = root @ scipy.linalg.sqrtm(between).real @ root
+    mean = root @ _root(between) @ root
     return float(np.linalg.norm(gram - mean) / np.linalg.norm(mean))
+
+
+def _root(matrix: np.ndarray) -> np.ndarray:
+    """The symmetric square root."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * np.sqrt(values)) @ vectors.T
 
 
 def _features(scale: float) -> dict[str, float]:
