@@ -19,7 +19,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     from riesz.networks import Relu, Tanh
 
     measured = {}
-    for number, activation in enumerate((Relu(), Tanh()) if scale == 1 else (Tanh(),)):
+    tanh = Tanh()  # pyright: ignore[reportCallIssue]
+    for number, activation in enumerate((Relu(), tanh) if scale == 1 else (tanh,)):
         name, key = type(activation).__name__.lower(), jax.random.fold_in(jax.random.key(0), number)
         for depth, width in SHAPES if scale == 1 else SHAPES[:1]:
             found = _kurtosis(activation, depth, width, scaled(4096, scale, 8), key)
