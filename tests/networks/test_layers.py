@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.networks import Dense, Dropout, Erf
+from riesz.networks import Chain, Dense, Dropout, Erf
 from riesz.testing import NETWORK_INSTANCES, check_network
 
 
@@ -23,14 +23,10 @@ def test_the_limit_is_that_of_wide_networks(name):
     assert max(found.nngp, found.ntk) < case.visible
 
 
-class Wrong(eqx.Module):
-    """The reading at infinite width of another network."""
+class Wrong(Chain):
+    """Links whose limit is that of other ones."""
 
-    network: object
-    other: object
-
-    def init(self, shape, *, key):
-        return self.network.init(shape, key=key)
+    other: Chain
 
     def kernel(self):
         return self.other.kernel()
@@ -40,8 +36,8 @@ class Wrong(eqx.Module):
     ("w_std", "b_std", "kernel"), [(1.23, 0.4, "NNGP"), (1.2, 0.6, "NNGP"), (1.2, 0.4, None)]
 )
 def test_a_wrong_constant_is_found(w_std, b_std, kernel):
-    start = Dense(4096, 1.3, 0.3) >> Erf()
-    wrong = Wrong(start >> Dense(1, 1.2, 0.4), start >> Dense(1, w_std, b_std))
+    start = (Dense(4096, 1.3, 0.3), Erf())
+    wrong = Wrong((*start, Dense(1, 1.2, 0.4)), Chain((*start, Dense(1, w_std, b_std))))
     if kernel is None:
         check_network(wrong, 3, width=4096)
     else:
