@@ -17,7 +17,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     x = jax.random.normal(jax.random.key(0), (3, 8))
     measured = {}
     tanh = Tanh()  # pyright: ignore[reportCallIssue]
-    for activation in (Relu(), tanh) if scale == 1 else (Relu(),):
+    for activation in (Relu(), tanh) if scale == 1 else (tanh,):
         for name, (width, depth) in (SHAPES if scale == 1 else {"small": (8, 8)}).items():
             network = Dense(width) >> InfiniteDepth(activation >> Dense(width), depth=depth)
             limit, count = network.kernel().nngp(x), scaled(32768 // width, scale, 4)
