@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -11,6 +12,21 @@ from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances
 from riesz.networks._network import AbstractNetwork, Shape
 from riesz.networks._space import both_sides, require_space
+
+
+class Constant:
+    """An array that is part of a description: it does not change, and is compared and hashed."""
+
+    def __init__(self, array: Float[np.ndarray, "..."]):
+        self.array = array
+        array.setflags(write=False)
+        self._hash = hash((array.shape, array.tobytes()))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Constant) and np.array_equal(self.array, other.array)
 
 
 class GraphAggregate(AbstractNetwork):
@@ -23,11 +39,11 @@ class GraphAggregate(AbstractNetwork):
     - `matrix`: shape (nodes after, nodes before); it is not trained.
     """
 
-    matrix: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    fixed: Constant = eqx.field(static=True)
     couples: ClassVar[bool] = True
 
     def __init__(self, matrix: Any):
-        rows = np.asarray(matrix, float)
+        rows = np.array(matrix, float)
         if rows.ndim != 2 or not np.isfinite(rows).all():
             raise ModelError(
                 "a graph is given by a finite matrix",
@@ -35,11 +51,16 @@ class GraphAggregate(AbstractNetwork):
                 expected="shape (nodes after, nodes before)",
                 found=f"shape {rows.shape}" if rows.ndim != 2 else "entries that are not finite",
             )
-        self.matrix = tuple(map(tuple, rows.tolist()))
+        self.fixed = Constant(rows)
+
+    @property
+    def matrix(self) -> Float[np.ndarray, "after before"]:
+        """What values are multiplied by."""
+        return self.fixed.array
 
     def out_shape(self, shape: Shape) -> Shape:
         require_space("GraphAggregate(matrix)", shape, 1)
-        after, before = len(self.matrix), len(self.matrix[0])
+        after, before = self.matrix.shape
         if shape[0] != before:
             raise ModelError(
                 "the graph and the input have different nodes",
@@ -64,4 +85,6 @@ class GraphAggregate(AbstractNetwork):
         return inputs.linear(transform, shape=shape)
 
     def _gather(self, x: Array) -> Array:
-        return jnp.tensordot(jnp.asarray(self.matrix, x.dtype), x, 1)
+        # The compiler would multiply large constants by each other for minutes.
+        matrix = jax.lax.optimization_barrier(jnp.asarray(self.matrix, x.dtype))
+        return jnp.tensordot(matrix, x, 1)

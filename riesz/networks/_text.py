@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from riesz.errors import ModelError
+from riesz.networks._graph import Constant
 from riesz.networks._network import AbstractNetwork, Chain
 
 _MODULES = {"jax.nn": jax.nn, "jax.numpy": jnp, "jnp": jnp}
@@ -20,6 +21,8 @@ def write(part: Any) -> str:
     """A description, or an argument of one, as Python text."""
     if isinstance(part, Chain):
         return " >> ".join(write(link) for link in part.links)
+    if isinstance(part, Constant):
+        return write(tuple(map(tuple, part.array.tolist())))
     if dataclasses.is_dataclass(part):
         return f"{type(part).__name__}({', '.join(_arguments(part))})"
     if isinstance(part, Tracer):
