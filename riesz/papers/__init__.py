@@ -12,6 +12,7 @@ from typing import Any
 
 from riesz.errors import RunError
 from riesz.papers._commuting_limits import COMMUTING_LIMITS
+from riesz.papers._deep_classifiers import DEEP_CLASSIFIERS
 from riesz.papers._deep_kernel_machines import DEEP_KERNEL_MACHINES
 from riesz.papers._deeponet import DEEPONET
 from riesz.papers._depth_mup import DEPTH_MUP
@@ -43,6 +44,7 @@ PAPERS: dict[str, Paper] = {
     for paper in (
         COMMUTING_LIMITS,
         DEEPONET,
+        DEEP_CLASSIFIERS,
         DEEP_KERNEL_MACHINES,
         DEPTHWISE_TRANSFER,
         DEPTH_MUP,

@@ -36,6 +36,7 @@ from riesz.networks import (
 
 _BATCH = 40  # networks drawn at a time
 _BATCHES = 5000
+_SHIFT = 0.5  # of 1 / width: how much width itself may change a kernel
 
 
 class NetworkCase(NamedTuple):
@@ -92,25 +93,28 @@ def check_network(
     limits = np.stack([np.asarray(k) for k in network.kernel().both(x)])
     size = np.abs(limits).max((1, 2))
     total = squares = np.zeros_like(limits)
-    shift = 0.5 / width
+    shift = _SHIFT / width
     for batch in range(1, _BATCHES + 1):
         sampled = np.asarray(_draws(network, x, jax.random.fold_in(draws, batch)))
         total = total + sampled.sum(0)
         squares = squares + ((sampled - limits) ** 2).sum(0)
-        mean = total / (batch * _BATCH)
-        variance = np.maximum(squares / (batch * _BATCH) - (mean - limits) ** 2, 0)
-        errors = np.sqrt(variance / (batch * _BATCH)).max((1, 2)) / size
+        count = batch * _BATCH
+        mean = total / count
+        variance = np.maximum(squares / count - (mean - limits) ** 2, 0)
+        errors = np.sqrt(variance / count).max((1, 2)) / size
         if (4 * errors + shift < visible).all():
-            break
-    else:
-        raise AssertionError(f"{_BATCH * _BATCHES} networks leave {4 * errors.max():.2g} to chance")
+            return _agreement(np.abs(mean - limits).max((1, 2)) / size, errors, width, count)
+    raise AssertionError(f"{_BATCHES * _BATCH} networks leave too much to chance")
+
+
+def _agreement(found: np.ndarray, errors: np.ndarray, width: int, count: int) -> Agreement:
     found = np.abs(mean - limits).max((1, 2)) / size
     for name, difference, error in zip(("NNGP", "NTK"), found, errors, strict=True):
-        assert difference < 4 * error + shift, (
+        assert difference < 4 * error + _SHIFT / width, (
             f"the {name} differs by {difference:.2g} from that of networks of width {width}, "
             f"whose standard error is {error:.2g}"
         )
-    return Agreement(float(found[0]), float(found[1]), float(errors.max()), batch * _BATCH)
+    return Agreement(float(found[0]), float(found[1]), float(errors.max()), count)
 
 
 def _inputs(shape: tuple[int, ...], key: PRNGKeyArray) -> Float[Array, "3 ..."]:

@@ -178,7 +178,16 @@ def labelled_tangent_kernel(measured):
     assert measured["accuracy_cleaned"] > measured["accuracy_random"]
 
 
+def deep_classifiers(measured):
+    for rule in ("majority", "nearest"):
+        assert measured[f"{rule}_deep"] >= 0.98 and measured[f"{rule}_rule"] >= 0.98
+    for kernel in ("singular_erf", "singular_cubic"):
+        assert measured[f"{kernel}_deep"] >= 0.9
+    assert max(value for name, value in measured.items() if name.endswith("shallow")) < 0.75
+
+
 CLAIMS = {
+    "deep-classifiers": deep_classifiers,
     "random-features": random_features,
     "feature-learning": feature_learning,
     "infinite-depth": infinite_depth,
