@@ -108,7 +108,6 @@ def check_network(
 
 
 def _agreement(found: np.ndarray, errors: np.ndarray, width: int, count: int) -> Agreement:
-    found = np.abs(mean - limits).max((1, 2)) / size
     for name, difference, error in zip(("NNGP", "NTK"), found, errors, strict=True):
         assert difference < 4 * error + _SHIFT / width, (
             f"the {name} differs by {difference:.2g} from that of networks of width {width}, "
