@@ -93,4 +93,6 @@ class Conv(AbstractNetwork):
     def propagate(self, inputs: Covariances) -> Covariances:
         shape = self.out_shape(inputs.shape)
         moved = inputs.linear(lambda k, full: window_mean(k, self.window, self.padding, full))
-        return replace(random_linear(moved, self.w_std, self.b_std), shape=shape)
+        outputs = replace(random_linear(moved, self.w_std, self.b_std), shape=shape)
+        # With all pairs of positions another pass over memory costs more than it saves.
+        return outputs if outputs.pair else outputs.computed_once()

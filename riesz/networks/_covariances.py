@@ -83,6 +83,16 @@ class Covariances(eqx.Module):
             own=self.own and own,
         )
 
+    def computed_once(self) -> "Covariances":
+        """The same, which the compiler computes once.
+
+        It repeats sums and products in every place that reads them, here in all layers after,
+        but no quotients; and that no variance is below -1 it does not know.
+        """
+        one = jnp.where(self.xx.ravel()[0] < -1, 2, 1).astype(self.xx.dtype)
+        ntk = None if self.ntk is None else self.ntk / one
+        return replace(self, xx=self.xx / one, yy=self.yy / one, nngp=self.nngp / one, ntk=ntk)
+
     def linear(self, transform: Callable[[Array, bool], Array], **changes: Any) -> "Covariances":
         """These covariances after a linear map, given by what it does to a covariance.
 

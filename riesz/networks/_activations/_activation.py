@@ -70,7 +70,7 @@ class AbstractActivation(AbstractNetwork):
                 "before it",
             )
         nngp, slope = self.duals(inputs.variances()[0], inputs.nngp, inputs.variances()[1])
-        return replace(
+        outputs = replace(
             inputs,
             nngp=nngp,
             ntk=None if inputs.ntk is None else slope * inputs.ntk,
@@ -79,6 +79,7 @@ class AbstractActivation(AbstractNetwork):
             gaussian=False,
             centred=False,
         )
+        return outputs.computed_once()
 
     def _own(self, inputs: Covariances, k: Float[Array, "..."]) -> Float[Array, "..."]:
         first, second = inputs.own_variances(k)

@@ -7,11 +7,10 @@ of u with independent noise added.
 from math import pi
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._exact import AbstractExactActivation
-from riesz.networks._activations._pair import geometric_mean, noisy_pair
+from riesz.networks._activations._pair import noisy_pair
 
 
 class Erf(AbstractExactActivation):
@@ -27,9 +26,8 @@ class Erf(AbstractExactActivation):
     def duals(
         self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        scale, correlation, complement = noisy_pair(q11, q12, q22, 0.5)
-        angle = jnp.arctan2(correlation, complement)
-        return 2 / pi * angle, 2 / pi / (scale * complement)
+        noisy = noisy_pair(q11, q12, q22, 0.5)
+        return 2 / pi * noisy.angle, 2 / pi * noisy.inverse / noisy.complement
 
 
 class Gelu(AbstractExactActivation):
@@ -49,10 +47,13 @@ class Gelu(AbstractExactActivation):
     def duals(
         self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        scale, correlation, complement = noisy_pair(q11, q12, q22, 1.0)
-        angle = jnp.arctan2(correlation, complement)
-        d = scale * complement
-        share = geometric_mean(q11, q22) / scale
-        own = correlation * (correlation / d) + share * share * d
-        tilt = correlation / complement * (1 / d / d + (1 / scale) ** 2 - share * share + 1)
-        return q12 / 4 + (own + q12 * angle) / (2 * pi), 1 / 4 + (angle + tilt) / (2 * pi)
+        noisy = noisy_pair(q11, q12, q22, 1.0)
+        correlation, square = noisy.correlation, noisy.share**2
+        inverse = 1 / noisy.complement
+        own = correlation**2 * (noisy.inverse * inverse)
+        own += square * (noisy.scale * noisy.complement)
+        tilt = (noisy.inverse * inverse) ** 2 + noisy.inverse**2 - square + 1
+        tilt *= correlation * inverse
+        return q12 / 4 + (own + q12 * noisy.angle) / (2 * pi), 1 / 4 + (noisy.angle + tilt) / (
+            2 * pi
+        )

@@ -42,6 +42,10 @@ class AbstractSinusoid(AbstractExactActivation):
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         power, square_frequency, odd = self.wave
         square_frequency = jnp.asarray(square_frequency, q12.dtype)
+        if odd == 0.5:  # of equal shares only exp(w) remains
+            a, w, b = (square_frequency * q for q in (q11, q12, q22))
+            half = power / 2 * jnp.exp(-((a - w) + (b - w)) / 2)
+            return half, square_frequency * half
         sinh, cosh = _hyperbolic(*(square_frequency * q for q in (q11, q12, q22)))
         return (
             power * (odd * sinh + (1 - odd) * cosh),
