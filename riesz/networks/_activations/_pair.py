@@ -61,10 +61,18 @@ class Pair(NamedTuple):
         return jnp.where(area > 0, 1 / jnp.where(area > 0, area, 1), jnp.inf)
 
 
+@jax.custom_jvp
 def root(x: Numbers) -> Numbers:
     """The square root of a number that is positive up to rounding, with derivative 0 at 0."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+    # Not by `where(x > 0, ...)`: the compiler may compute x twice, rounded in different ways.
+    return jnp.sqrt(jnp.maximum(x, 0))
+
+
+@root.defjvp
+def _root_slope(primals: tuple[Numbers], tangents: tuple[Numbers]) -> tuple[Numbers, Numbers]:
+    value = root(*primals)
+    positive = value > 0
+    return value, jnp.where(positive, 0.5 / jnp.where(positive, value, 1), 0) * tangents[0]
 
 
 def quotient(x: Numbers, y: Numbers) -> Numbers:
@@ -91,11 +99,12 @@ def pair(q11: Numbers, q12: Numbers, q22: Numbers) -> Pair:
     inverse = 1 / jnp.where(random, r, 1)
     equal = jnp.where(q11 == q22, jnp.ones_like(r), 0)
     cosine = jnp.where(random, q12 * inverse, equal)
-    square = ((r - q12) * inverse) * ((r + q12) * inverse)
-    sine = jnp.where(random, root(square), 1 - equal)
-    acute = twice_arcsine(root((r - jnp.abs(q12)) * (inverse / 2)))
-    angle = jnp.where(q12 < 0, pi - acute, acute)
-    return Pair(r, cosine, sine, jnp.where(random, angle, pi / 2 * (1 - equal)))
+    # Sine and angle come from one root: their difference, of third order, is what is read of them.
+    half = root((r - jnp.abs(q12)) * (inverse / 2))
+    sine = jnp.where(random, 2 * half * jnp.sqrt(1 - half * half), 1 - equal)
+    acute = twice_arcsine(half)
+    angle = jnp.where(random, jnp.where(q12 < 0, pi - acute, acute), pi / 2 * (1 - equal))
+    return Pair(r, cosine, sine, angle)
 
 
 def twice_arcsine(half: Numbers) -> Numbers:
