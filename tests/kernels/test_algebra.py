@@ -104,9 +104,7 @@ def test_bad_requests_say_what_to_do():
         Columns(SMOOTH, (3,))(X)
     with pytest.raises(DataError, match="at least one column for each(.|\n)*more than 3 columns"):
         Tensor(SMOOTH, Constant(), 3)(X)
-    with pytest.raises(
-        DataError, match=r"one for each input(.|\n)*\(2,\), inputs of"
-    ):
+    with pytest.raises(DataError, match=r"one for each input(.|\n)*\(2,\), inputs of"):
         Stretched(SMOOTH, jnp.ones(2))(X)
     with pytest.raises(DataError, match="scale > 0"):
         Stretched(SMOOTH, 0.0)
