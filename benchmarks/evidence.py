@@ -12,7 +12,6 @@ functions.
 
 import argparse
 import time
-from collections.abc import Callable
 from statistics import mean
 from typing import Any, NamedTuple
 
@@ -32,8 +31,7 @@ SPLITS, POINTS = 3, 500  # of the Friedman sets
 NETWORKS = {
     f"{depth} x {name}": f"Dense(512, w_std=1.4, b_std=0.5) >> {name}() >> " * depth
     + "Dense({outputs})"
-    for depth in (1, 3)
-    for name in ("Relu", "Erf")
+    for depth, name in ((1, "Relu"), (3, "Relu"), (1, "Erf"))
 }
 STEPS, BATCH, PATIENCE = 3000, 100, 10
 
@@ -90,22 +88,19 @@ def measure(found: np.ndarray, variance: np.ndarray | float, data: Data) -> dict
     return {"rmse": np.sqrt(squares.mean()), "nlpd": density, **wrong}
 
 
-def kernels(data: Data) -> dict[str, Callable[[], list[tuple[str, Any]]]]:
+def kernels(data: Data) -> dict[str, list[tuple[str, Any]]]:
     """By row of the table: candidates, of which the one of largest evidence is kept."""
     d = data.x.shape[1]
-    ones = jnp.ones(d)
+    lengths = jnp.ones(d if data.classes is None else ())  # one for each input, or for all pixels
     rows = {
-        "squared exponential": [("", SquaredExponential(d**0.5))],
-        "Matern 5/2": [("", Matern(2.5, d**0.5))],
-        "NNGP": candidates("nngp", data),
-        "NTK": candidates("ntk", data),
+        "squared exponential": [("", SquaredExponential(d**0.5 * lengths))],
+        "Matern 5/2": [("", Matern(2.5, d**0.5 * lengths))],
     }
-    if data.classes is None:
-        rows["squared exponential, lengths"] = [("", SquaredExponential(d**0.5 * ones))]
-        rows["Matern 5/2, lengths"] = [("", Matern(2.5, d**0.5 * ones))]
-        for kind in ("nngp", "ntk"):
-            stretched = [(name, Stretched(k, ones)) for name, k in candidates(kind, data)]
-            rows[f"{kind.upper()}, lengths"] = stretched
+    for kind in ("nngp", "ntk"):
+        listed = candidates(kind, data)
+        if data.classes is None:
+            listed = [(name, Stretched(kernel, lengths)) for name, kernel in listed]
+        rows[kind.upper()] = listed
     return rows
 
 
@@ -199,8 +194,9 @@ def main() -> None:
         note = (
             f"\n\nMeans over {SPLITS} splits (digits: one, 1000 for training). Values are divided "
             "by their deviation over the training points, so that an rmse of 1 is that of their "
-            "mean. `nlpd` is the mean negative log density of the test values, noise included; "
-            "`lengths` are length scales, one for each input. Seconds are for all networks that "
+            "mean. `nlpd` is the mean negative log density of the test values, noise included. "
+            "Kernels have a length scale for each input (digits: one for all pixels, networks "
+            "none). Seconds are for all networks that "
             "evidence chooses from, compilation included. Digits of scikit-learn stand in for "
             "MNIST; `wrong` is the share of test digits whose largest value is another's."
         )

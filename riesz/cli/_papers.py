@@ -46,7 +46,7 @@ def reproduce(
             repair="riesz papers lists the names",
         )
     if name is not None and name not in PAPERS:
-        near = difflib.get_close_matches(name, PAPERS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, PAPERS, n=1)
         raise UsageError(
             f"{name!r} is not the name of a paper",
             where="riesz reproduce",

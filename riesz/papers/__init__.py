@@ -79,7 +79,7 @@ def reproduce(name: str) -> dict[str, Any]:
     **Raises:** `RunError` for an unknown name, or where the record cannot be written.
     """
     if name not in PAPERS:
-        near = difflib.get_close_matches(name, PAPERS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, PAPERS, n=1)
         raise RunError(
             f"{name!r} is not the name of a paper",
             where="riesz.papers.reproduce",
