@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced
-from riesz.processes._compiled import compiled
+from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
@@ -22,9 +22,10 @@ from riesz.processes._laplace_posterior import (
     laplace_posterior,
 )
 from riesz.processes._marginals import Fields, Normal
-from riesz.processes._observations import AbstractObservation
+from riesz.processes._observations import AbstractObservation, Derivatives
 from riesz.processes._process import AbstractProcess, On
 from riesz.processes._solvers import AbstractSolver, Cholesky
+from riesz.processes._smoothness import require_derivative
 from riesz.processes._system import System
 
 Observations = AbstractObservation | Sequence[Any]
@@ -105,8 +106,8 @@ class GaussianProcess(AbstractProcess):
           `Labels`, for which the posterior is Laplace's approximation.
         - `solver`: `Cholesky()` when absent; `ConjugateGradients()` or `InducingPoints(points)`.
 
-        **Raises:** `DataError` for observations that do not fit the channels of the process, and
-        what the solver raises.
+        **Raises:** `DataError` for observations that do not fit the channels of the process and
+        for derivatives that it does not have, and what the solver raises.
         """
         labels = as_labels(observations)
         if labels:
@@ -140,6 +141,8 @@ class GaussianProcess(AbstractProcess):
                     found=f"{o.values.shape[1]} in {type(o).__name__}",
                     repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
                 )
+            if isinstance(o, Derivatives) and not is_traced(self, o):
+                require_derivative(self.kernel, o)
         return System(self, observations)
 
 

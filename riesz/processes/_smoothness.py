@@ -1,0 +1,65 @@
+"""Whether the derivative of a process exists, before observations of it are conditioned on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz.errors import DataError
+from riesz.kernels import AbstractKernel
+from riesz.kernels._inputs import as_traced
+from riesz.processes._compiled import compiled
+from riesz.processes._observations import Derivatives
+
+_POINTS = 64  # at which it is looked for
+_STEP = 1e-6  # of the extent of the points
+_FACTOR = 4.0  # between two steps
+_GROWTH = 1.5  # of quotients over this factor: a rougher process than |x - y|^1.7
+_ROUNDING = 1e-11  # of a variance
+
+
+def require_derivative(kernel: AbstractKernel, observation: Derivatives) -> None:
+    """Refuse derivatives of a process that has none in mean square.
+
+    The variance of (f(x + h) - f(x)) / h has a limit as h goes to 0 where the mixed second
+    derivative of the kernel exists, and grows like 1 / h for kernels with a kink such as
+    |x - y|, for which automatic differentiation answers wrongly and in silence.
+
+    **Raises:** `DataError` when the variance grows.
+    """
+    index = np.linspace(0, len(observation) - 1, _POINTS).astype(int)
+    points = np.asarray(observation.points, np.float64)[np.unique(index)]
+    along = points[:, observation.axis]
+    step = _STEP * (np.ptp(along) or np.abs(along).max() or 1.0)
+    with jax.enable_x64(True):
+        steps = jnp.asarray([step, step / _FACTOR])
+        variances = _increments(
+            as_traced(kernel, steps.dtype), jnp.asarray(points), observation.axis, steps
+        )
+    coarse, fine = np.asarray(variances)
+    known = fine > _ROUNDING
+    growth = (fine * _FACTOR**2)[known] / coarse[known]
+    if (growth > _GROWTH).any():
+        raise DataError(
+            "the derivative of this process does not exist: its kernel has a kink at equal inputs",
+            where="condition(Derivatives(points, values, axis, noise))",
+            expected="a kernel with a mixed second derivative at equal inputs",
+            found=f"{type(kernel).__name__}: the variance of difference quotients along axis "
+            f"{observation.axis} grows by {growth.max():.2g} as their step shrinks by "
+            f"{_FACTOR:g}, to {step / _FACTOR:.1g}",
+            repair="take a smoother kernel, such as SquaredExponential, Matern(1.5) or Matern(2.5); "
+            "of a network with kinks like Relu, its nngp",
+        )
+
+
+@compiled
+def _increments(
+    kernel: AbstractKernel, points: Float[Array, "n d"], axis: int, steps: Float[Array, " s"]
+) -> Float[Array, "s n"]:
+    """Variances of f(x + h) - f(x), in units of that of f(x)."""
+
+    def one(step: Array, x: Float[Array, " d"]) -> Array:
+        k = kernel(jnp.stack([x, x.at[axis].add(step)]))
+        return jnp.abs(k[0, 0] - k[0, 1] - k[1, 0] + k[1, 1]) / k[0, 0]
+
+    return jax.vmap(lambda step: jax.vmap(lambda x: one(step, x))(points))(steps)
