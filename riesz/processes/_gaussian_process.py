@@ -24,8 +24,8 @@ from riesz.processes._laplace_posterior import (
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation, Derivatives
 from riesz.processes._process import AbstractProcess, On
-from riesz.processes._solvers import AbstractSolver, Cholesky
 from riesz.processes._smoothness import require_derivative
+from riesz.processes._solvers import AbstractSolver, Cholesky
 from riesz.processes._system import System
 
 Observations = AbstractObservation | Sequence[Any]

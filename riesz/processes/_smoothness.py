@@ -47,8 +47,8 @@ def require_derivative(kernel: AbstractKernel, observation: Derivatives) -> None
             found=f"{type(kernel).__name__}: the variance of difference quotients along axis "
             f"{observation.axis} grows by {growth.max():.2g} as their step shrinks by "
             f"{_FACTOR:g}, to {step / _FACTOR:.1g}",
-            repair="take a smoother kernel, such as SquaredExponential, Matern(1.5) or Matern(2.5); "
-            "of a network with kinks like Relu, its nngp",
+            repair="take a smoother kernel: SquaredExponential, Matern of smoothness 1.5 or 2.5, "
+            "of a network with kinks like Relu its nngp",
         )
 
 
