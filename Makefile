@@ -42,6 +42,7 @@ reproduce: $(DEV)
 	$(BIN)/python benchmarks/burgers.py
 	$(BIN)/python benchmarks/darcy.py
 	$(BIN)/python benchmarks/layers.py
+	$(BIN)/python benchmarks/empirical.py
 	$(BIN)/python benchmarks/gaussian_process.py
 	$(BIN)/python benchmarks/wide_operators.py
 	$(BIN)/python benchmarks/readme.py

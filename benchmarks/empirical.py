@@ -1,25 +1,27 @@
 """Times the orders of contraction of the empirical tangent kernel, and measures their memory.
 
-    python benchmarks/empirical.py [--inputs 512] [--runs 3] [--record]
+    python benchmarks/empirical.py            # writes docs/tables/empirical.md
 
 One process for each case: a perceptron of three hidden layers of width 256 with one output and
-with ten, and a Fourier neural operator on 32 x 32 points. Memory is the peak above that before
-the first call. `--record` writes benchmarks/results/empirical.json.
+with ten, and a Fourier neural operator on 32 x 32 points. `auto` tries each and takes the fastest.
 """
 
 import argparse
 import json
-import os
-import platform
+import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
 
-METHODS = ("structured", "jacobians", "products")
+from commands import TABLES, footer, load
+
+METHODS = ("structured", "jacobians", "products", "auto")
 # Number of inputs, as a share of --inputs, and the methods that are timed.
-CASES = {"mlp 1 output": (1, METHODS), "mlp 10 outputs": (4, METHODS), "fno": (128, METHODS[:2])}
+CASES = {
+    "mlp 1 output": (1, METHODS),
+    "mlp 10 outputs": (4, METHODS),
+    "fno": (128, ("structured", "jacobians", "auto")),
+}
 
 
 def model_and_inputs(case: str, inputs: int):
@@ -42,7 +44,7 @@ def model_and_inputs(case: str, inputs: int):
 
 
 def one(case: str, method: str, inputs: int, runs: int) -> dict[str, float]:
-    """Seconds of the first call and of the fastest later one, and MiB."""
+    """Seconds of the first call and the median of later ones, and MiB."""
     import resource
 
     import jax
@@ -59,44 +61,44 @@ def one(case: str, method: str, inputs: int, runs: int) -> dict[str, float]:
         kernel(x).block_until_ready()
         times.append(time.perf_counter() - start)
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return {"first": times[0], "seconds": min(times[1:]), "mib": peak}
+    return {"first": times[0], "seconds": statistics.median(times[1:]), "mib": peak}
 
 
-def measure(inputs: int, runs: int) -> list[dict]:
-    rows = []
+def measure(inputs: int, runs: int) -> list[str]:
+    """The rows of the table."""
+    lines = []
     for case, (share, methods) in CASES.items():
         for method in methods:
             n = max(2, inputs // share)
             command = [sys.executable, __file__, "--one", case, method, str(n), str(runs)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            row = {"case": case, "method": method, "inputs": n, **json.loads(done.stdout)}
-            print(
-                "{case:15} {method:11} n={inputs:4} {seconds:8.3f} s {mib:6.0f} MiB".format(**row)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            row = json.loads(done.stdout)
+            lines.append(
+                f"| {case} | {n} | `{method}` | {row['first']:.1f} | {row['seconds']:.3f} | "
+                f"{row['mib']:.0f} |"
             )
-            rows.append(row)
-    return rows
+            print(lines[-1], flush=True)
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=512)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         case, method, inputs, runs = options.one
         print(json.dumps(one(case, method, int(inputs), int(runs))))
         return
-    result = {
-        "rows": measure(options.inputs, options.runs),
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
-    }
-    if options.record:
-        path = Path(__file__).parent / "results" / "empirical.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n")
+    busy = [load()]
+    lines = [
+        "| model | inputs | method | first call s | later call s | MiB |",
+        "|---|---:|---|---:|---:|---:|",
+        *measure(options.inputs, options.runs),
+    ]
+    note = "\n\nMedians of later calls; memory is the peak above that before the first call."
+    (TABLES / "empirical.md").write_text("\n".join(lines) + note + footer(busy))
 
 
 if __name__ == "__main__":

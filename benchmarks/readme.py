@@ -24,6 +24,7 @@ WRITTEN_BY = {
     "coverage": "python benchmarks/coverage.py",
     "darcy": "python benchmarks/darcy.py",
     "demo": "python benchmarks/figures.py RUN",
+    "empirical": "python benchmarks/empirical.py",
     "evidence": "make bench-evidence",
     "gaussian_process": "python benchmarks/gaussian_process.py",
     "kernels": "make bench-kernels",

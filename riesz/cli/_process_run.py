@@ -68,7 +68,7 @@ def make_kernel(name: str, network: str | None, points: np.ndarray) -> AbstractK
                 found=f"points of shape {points.shape}",
                 repair="use --kernel ntk with a convolutional --network, or flatten the points",
             )
-        return 1.0 * STATIONARY[name](jnp.full(points.shape[1], points.shape[1] ** 0.5))
+        return STATIONARY[name](jnp.full(points.shape[1], points.shape[1] ** 0.5))
     if network is None:
         raise UsageError(
             f"the kernel {name} is that of a network",

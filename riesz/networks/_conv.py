@@ -14,7 +14,7 @@ from riesz.networks._dense import add_bias, affine, random_linear, require_size,
 from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
-from riesz.networks._space import pad, require_space, window_mean
+from riesz.networks._space import as_sizes, pad, require_space, window_mean
 
 
 class Conv(AbstractNetwork):
@@ -27,7 +27,7 @@ class Conv(AbstractNetwork):
     **Arguments:**
 
     - `channels`: the number of outputs at each position.
-    - `window`: the size of the filter along each axis of space, such as (3, 3).
+    - `window`: the size of the filter along each axis of space, such as (3, 3), or 3 for one axis.
     - `w_std`, `b_std`: entries of the filter have variance w_std^2 / fan_in at the start,
       fan_in being the size of the window times the channels before; biases b_std^2. With
       b_std = 0 there is no bias.
@@ -37,7 +37,7 @@ class Conv(AbstractNetwork):
     """
 
     channels: int = eqx.field(static=True)
-    window: tuple[int, ...] = eqx.field(static=True)
+    window: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
     padding: str = eqx.field(static=True, default="same")

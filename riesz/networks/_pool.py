@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.networks._covariances import Covariances, diagonal
 from riesz.networks._dense import require_size
 from riesz.networks._network import AbstractNetwork, Shape
-from riesz.networks._space import both_sides, require_space
+from riesz.networks._space import as_sizes, both_sides, require_space
 
 
 class Flatten(AbstractNetwork):
@@ -70,7 +70,7 @@ class AveragePool(AbstractNetwork):
     - `window`: the size along each axis of space, which is also the stride.
     """
 
-    window: tuple[int, ...] = eqx.field(static=True)
+    window: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     couples: ClassVar[bool] = True
 
     def __check_init__(self):

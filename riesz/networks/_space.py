@@ -1,6 +1,6 @@
 """Maps of positions and what they do to covariances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import jax.numpy as jnp
@@ -9,6 +9,12 @@ from jaxtyping import Array, Float
 from riesz.errors import ModelError
 
 Shape = tuple[int, ...]
+Sizes = int | Sequence[int]
+
+
+def as_sizes(sizes: Sizes) -> Shape:
+    """One size for each axis of space; a number is that of a single axis."""
+    return tuple(sizes) if isinstance(sizes, Sequence) else (sizes,)
 
 
 def pad(x: Array, axis: int, window: int, padding: str) -> Array:

@@ -15,7 +15,7 @@ from riesz.networks._dense import add_bias, affine, random_linear, require_size,
 from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
-from riesz.networks._space import require_space
+from riesz.networks._space import as_sizes, require_space
 
 
 class SpectralConv(AbstractNetwork):
@@ -38,7 +38,7 @@ class SpectralConv(AbstractNetwork):
     """
 
     channels: int = eqx.field(static=True)
-    modes: tuple[int, ...] = eqx.field(static=True)
+    modes: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
     couples: ClassVar[bool] = True

@@ -110,6 +110,7 @@ def test_kernels_are_written(tmp_path, value):
     [
         ("a,b,c\n1,2,3\n4,5,6\n", (("a", "b"), ("c",))),
         ("1;2;3\n4;5;6\n", (("column 1", "column 2"), ("column 3",))),
+        ("a, b;b;c\n1,0;2;3\n4;5,00;6\n", (("a, b", "b"), ("c",))),
         ("# note\na\tb\tc\n1\t2\t3\n\n4\t5\t6", (("a", "b"), ("c",))),
         ("1 2  3\n4 5 6\n", (("column 1", "column 2"), ("column 3",))),
     ],

@@ -58,6 +58,13 @@ def test_descriptions_print_as_written_and_are_read_back(text):
     assert parse(text) == TEXTS[text]
 
 
+def test_a_number_is_the_size_along_a_single_axis():
+    assert parse("Conv(8, 3) >> AveragePool(2)") == Conv(8, (3,)) >> AveragePool((2,))
+    assert SpectralConv(4, [3, 2]) == SpectralConv(4, (3, 2))
+    with pytest.raises(ModelError, match=r"Conv.channels, window.(.|\n)*0"):
+        Conv(8, 0)
+
+
 def test_joining_is_associative_and_numbers_are_exact():
     a, b, c = Dense(3), Relu(), Dense(1)
     assert (a >> b) >> c == a >> (b >> c)
