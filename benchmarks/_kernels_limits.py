@@ -96,7 +96,8 @@ def memory(programs: dict[str, str], folder: Path) -> dict[str, str]:
     x = np.random.default_rng(2).standard_normal((24, 28, 28, 1))
     words = {}
     for name, found in kernels(programs, folder, BIG, x, "--memory", str(MEMORY)).items():
-        words[name] = f"fails: {found['error'][:60]}" if "error" in found else "done"
+        lost = found.get("error", "").rpartition("Error: ")[2].partition(":")[0]
+        words[name] = f"fails: {lost}" if "error" in found else "done"
         if "seconds" in found:
             words[name] += f" in {found['seconds']:.0f} s"
     return _row(f"pooled CNN, 24 images of 28 x 28, {MEMORY} GiB", words)

@@ -100,7 +100,7 @@ class ResidualDiffusion(eqx.Module):
             w_std^2 [1 / (4 (1 - 2^-n)) - 1 / n]:
 
         activations shrink with depth for widths up to 3 and grow from width 4 on (Hayou 2023,
-        arXiv:2210.00688, section 4). As t grows the number of active neurons falls slowly; the
+        arXiv:2210.00688). As t grows the number of active neurons falls slowly; the
         change of regime is still there at t = 1.
 
         **Raises:** `ModelError` for another activation.
