@@ -97,22 +97,20 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
     }
 
 
-def _kernel_text(scaled: Any) -> str:
-    """The variance and the kernel with the numbers found, six digits of each."""
+def _kernel_text(kernel: Any) -> str:
+    """The kernel with the numbers found, six digits of each."""
     import jax
     import numpy as np
 
+    from riesz.kernels import Scaled
     from riesz.networks._text import write
 
     def six(leaf: Any) -> Any:
         text = np.vectorize(lambda v: float(f"{v:.6g}"))(np.asarray(leaf, float))
         return text.item() if text.ndim == 0 else text
 
-    scaled = jax.tree.map(six, scaled)
-    kernel = scaled.kernel
-    network = getattr(kernel, "network", None)
-    text = write(kernel) if network is None else str(kernel)
-    return f"{scaled.variance} * {text}"
+    kernel = jax.tree.map(six, kernel)
+    return f"{kernel.variance} * {kernel.kernel}" if isinstance(kernel, Scaled) else write(kernel)
 
 
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
