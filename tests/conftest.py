@@ -4,7 +4,11 @@ import os
 import pathlib
 
 # Most of the tests' time is spent compiling programs that run once; processes of tests inherit it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
+
+import gc
 
 import jax
 import pytest
@@ -20,6 +24,14 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_compilation_cache_dir", str(ROOT / ".pytest_cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs():
+    """Thousands of programs that no later module runs take gigabytes and slow the collector."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture
