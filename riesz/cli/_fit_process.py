@@ -10,6 +10,8 @@ from riesz.cli._app import AsJson, command, count
 from riesz.cli._output import Answer
 from riesz.errors import UsageError
 
+_LITTLE = 0.5  # of the spread of the values: an error above it
+
 
 @command(
     "fit-process",
@@ -75,7 +77,7 @@ def fit_process(
         figures = draw(folder, run, seed)
     value = _record(file, kernel, network, seed, run)
     _write(folder, value, run)
-    return Answer(value, _text(folder, value, figures))
+    return Answer(value, describe(folder, value, figures))
 
 
 def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) -> dict[str, Any]:
@@ -128,7 +130,8 @@ def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
     write_atomically(folder / "metrics.json", to_json(value).encode())
 
 
-def _text(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
+def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
+    """What is said of a fit, for people."""
     shares = ", ".join(f"{r:.1%}" for r in value["relative_rmse"])
     lines = [
         f"{value['kernel']} on {value['n_train']} points: log evidence {value['log_evidence']:.2f}",
@@ -139,4 +142,8 @@ def _text(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
     ]
     if not value["converged"]:
         lines.append(f"the tuning did not converge: {value['status']}; try --restarts 5")
+    if max(value["relative_rmse"]) > _LITTLE:
+        lines.append("this kernel explains little of the values: compare the evidence of others")
+        if value["network"] and "b_std" not in value["network"]:
+            lines[-1] += "; a network without biases is a rigid one, give its Dense a b_std=0.5"
     return "\n".join([*lines, f"{shlex.quote(str(folder))}: metrics.json, {', '.join(figures)}"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from riesz._data._table import read_array, read_table
+from riesz.cli._fit_process import describe
 from riesz.errors import DataError
 from riesz.networks import parse
 
@@ -159,3 +160,13 @@ def test_missing_and_unfitting_arrays_are_refused(tmp_path):
         read_table(tmp_path / "odd.npz")
     with pytest.raises(DataError, match=r"(?s)do not fit together.*a \(3, 1\), y \(4, 1\)"):
         read_table(tmp_path / "odd.npz", points="a")
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.2, False), (0.97, True)])
+def test_a_kernel_that_explains_little_says_what_to_try(tmp_path, error, said):
+    value = {
+        **dict.fromkeys(("log_evidence", "nlpd", "coverage", "level", "noise"), 0.5),
+        **{"kernel": "ntk", "n_train": 9, "n_test": 3, "tuned_kernel": "k", "converged": True},
+        **{"network": "Dense(8) >> Relu() >> Dense(1)", "relative_rmse": [0.1, error]},
+    }
+    assert ("give its Dense a b_std=0.5" in describe(tmp_path, value, ["a.png"])) is said
