@@ -10,6 +10,7 @@ from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._observations import Derivatives
+from riesz.processes._system import cast
 
 _POINTS = 64  # at which it is looked for
 _STEP = 1e-6  # of the extent of the points
@@ -33,9 +34,8 @@ def require_derivative(kernel: AbstractKernel, observation: Derivatives) -> None
     step = _STEP * (np.ptp(along) or np.abs(along).max() or 1.0)
     with jax.enable_x64(True):
         steps = jnp.asarray([step, step / _FACTOR])
-        variances = _increments(
-            as_traced(kernel, steps.dtype), jnp.asarray(points), observation.axis, steps
-        )
+        wide = cast(as_traced(kernel, steps.dtype), steps.dtype)
+        variances = _increments(wide, jnp.asarray(points), observation.axis, steps)
     coarse, fine = np.asarray(variances)
     known = fine > _ROUNDING
     growth = (fine * _FACTOR**2)[known] / coarse[known]

@@ -22,7 +22,7 @@ ROUGH = {
 SMOOTH = {
     "long": SquaredExponential(1e3),
     "short": SquaredExponential(1e-4),
-    "Matern 3/2": Matern(1.5, 0.3),
+    "Matern 3/2": Matern(1.5, np.array([0.3], np.float32)),
     "network with kinks": RELU.nngp,
     "tangent kernel of a smooth network": ERF.ntk,
 }
