@@ -47,6 +47,7 @@ reproduce: $(DEV)
 	$(BIN)/python benchmarks/wide_operators.py
 	$(BIN)/python benchmarks/readme.py
 	$(BIN)/python -m pytest tests/papers/test_claims.py
+	$(BIN)/python -m pytest -m slow
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv .venv

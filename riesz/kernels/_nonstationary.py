@@ -78,8 +78,10 @@ class Gibbs(AbstractKernel):
 
 def _gibbs(total: Array, left: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
     (x, length), (y, other) = left, right
-    squares = length**2 + other**2
-    return total - (x - y) ** 2 / squares + jnp.log(2 * length * other / squares) / 2
+    product = 2 * length * other
+    # the sum of squares, rounded alike for (x, y) and (y, x) also where multiply-adds are fused
+    squares = (length - other) ** 2 + product
+    return total - (x - y) ** 2 / squares + jnp.log(product / squares) / 2
 
 
 class Brownian(AbstractKernel):

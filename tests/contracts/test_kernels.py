@@ -1,6 +1,9 @@
 """Every kernel against every promise of the contract."""
 
 import functools
+import os
+import subprocess
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +22,20 @@ def case(name):
 @pytest.mark.parametrize("name", KERNEL_INSTANCES)
 def test_contract(name, check):
     KERNEL_CHECKS[check](case(name))
+
+
+OPTIMISED = """
+from riesz.testing import KERNEL_CHECKS, KERNEL_INSTANCES
+
+for build in KERNEL_INSTANCES.values():
+    KERNEL_CHECKS["symmetry"](build())
+"""
+
+
+def test_optimised_programs_are_symmetric():
+    """The other tests compile without optimisation; what is fused is rounded in another way."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    subprocess.run([sys.executable, "-c", OPTIMISED], check=True, timeout=200, env=environment)
 
 
 class Broken(AbstractKernel):
