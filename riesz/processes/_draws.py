@@ -6,6 +6,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.processes._compiled import compiled
 
+_ROUNDING = 4  # of the largest eigenvalue: of kernels and their eigenvalues, with or without FMA
+
 
 @compiled
 def draw_normal(
@@ -24,5 +26,5 @@ def square_root(covariance: Float[Array, "n n"]) -> Float[Array, "n n"]:
     functions are not roughened.
     """
     eigenvalues, vectors = jnp.linalg.eigh(covariance)
-    floor = jnp.finfo(covariance.dtype).eps * eigenvalues[-1]
+    floor = _ROUNDING * jnp.finfo(covariance.dtype).eps * eigenvalues[-1]
     return vectors * jnp.sqrt(jnp.where(eigenvalues > floor, eigenvalues, 0))
