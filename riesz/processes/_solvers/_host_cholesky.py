@@ -1,6 +1,8 @@
 """A Cholesky factorisation of a large matrix in place, by LAPACK on the host."""
 
 import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from riesz.processes._solvers._indefinite import indefinite_error, rounding
 from riesz.processes._solvers._solver import AbstractSolution
 from riesz.processes._system import BLOCK_FLOATS, System
 
+_WRITERS = 4  # threads, and blocks of the matrix that wait to be written
 _DIAGNOSED = 2000  # rows of an indefinite matrix whose eigenvalues are computed
 
 
@@ -64,17 +67,27 @@ def host_cholesky(system: System) -> HostCholeskySolution:
 
 
 def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
-    """The matrix in Fortran order, as LAPACK wants it, written by contiguous blocks."""
+    """The matrix in Fortran order, as LAPACK wants it, written by contiguous blocks.
+
+    Writing to fresh memory takes longer than computing what is written, and is shared by threads.
+    """
     matrix = np.empty((rows, rows), dtype, order="F")
     width, first = max(1, BLOCK_FLOATS // rows), 0
-    for o in system.observations:
-        count = o.values.shape[0]
-        size = min(width, count)
-        for start in range(0, count, size):
-            start = min(start, count - size)  # the last block overlaps the one before
-            block = _block(system, o.rows(slice(start, start + size)))
-            matrix.T[first + start : first + start + size] = block
-        first += count
+    writing: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        for o in system.observations:
+            count = o.values.shape[0]
+            size = min(width, count)
+            for start in range(0, count, size):
+                start = min(start, count - size)  # the last block overlaps the one before
+                block = _block(system, o.rows(slice(start, start + size)))
+                place = matrix.T[first + start : first + start + size]
+                writing.append(pool.submit(np.copyto, place, block))
+                if len(writing) > _WRITERS:
+                    writing.popleft().result()
+            first += count
+        for job in writing:
+            job.result()
     np.fill_diagonal(matrix, _diagonal(system))
     return matrix
 
