@@ -42,8 +42,8 @@ def read_table(
     **Arguments:**
 
     - `spec`: a file. Text (`.csv`, `.tsv`, `.txt`, `.dat`): one point a row, separated by commas,
-      semicolons, tabs or blanks, with or without names in the first row; between semicolons or
-      tabs 1,5 is 1.5. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
+      semicolons, tabs or blanks, with or without names in the first row; between semicolons 1,5
+      is 1.5. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
     - `points`: names of columns with commas between, or of an array. By default all columns but
       that of the values, or an array x, points or inputs.
     - `values`: likewise; by default the last column, or an array y, values or outputs.
@@ -165,8 +165,8 @@ def _numbers(location: Location) -> tuple[list[str], Float[np.ndarray, "n column
         ) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     first = lines[0] if lines else ""
-    separator = next((s for s in (";", "\t", ",") if s in first), None)
-    if separator and separator != ",":  # then commas between digits are decimal marks
+    separator = next((s for s in (";", ",", "\t") if s in first), None)
+    if separator == ";":  # then commas between digits are decimal marks
         lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]
     rows = list(csv.reader(lines, delimiter=separator)) if separator else [r.split() for r in lines]
     names = None if not rows or _is_number(rows[0][0]) else [n.strip() for n in rows.pop(0)]

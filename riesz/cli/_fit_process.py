@@ -144,6 +144,6 @@ def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
         lines.append(f"the tuning did not converge: {value['status']}; try --restarts 5")
     if max(value["relative_rmse"]) > _LITTLE:
         lines.append("this kernel explains little of the values: compare the evidence of others")
-        if value["network"] and "b_std" not in value["network"]:
+        if value["network"] and "b_std" not in value["tuned_kernel"]:
             lines[-1] += "; a network without biases is a rigid one, give its Dense a b_std=0.5"
     return "\n".join([*lines, f"{shlex.quote(str(folder))}: metrics.json, {', '.join(figures)}"])

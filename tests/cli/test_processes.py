@@ -162,11 +162,14 @@ def test_missing_and_unfitting_arrays_are_refused(tmp_path):
         read_table(tmp_path / "odd.npz", points="a")
 
 
-@pytest.mark.parametrize(("error", "said"), [(0.2, False), (0.97, True)])
-def test_a_kernel_that_explains_little_says_what_to_try(tmp_path, error, said):
+@pytest.mark.parametrize(
+    ("error", "text", "said"),
+    [(0.2, "Dense(8)", False), (0.97, "Dense(8)", True), (0.97, "Dense(8, b_std=0.5)", False)],
+)
+def test_a_kernel_that_explains_little_says_what_to_try(tmp_path, error, text, said):
     value = {
         **dict.fromkeys(("log_evidence", "nlpd", "coverage", "level", "noise"), 0.5),
-        **{"kernel": "ntk", "n_train": 9, "n_test": 3, "tuned_kernel": "k", "converged": True},
-        **{"network": "Dense(8) >> Relu() >> Dense(1)", "relative_rmse": [0.1, error]},
+        **{"kernel": "ntk", "n_train": 9, "n_test": 3, "tuned_kernel": text, "converged": True},
+        **{"network": "Dense(8, 1.0, 0.5)", "relative_rmse": [0.1, error]},
     }
     assert ("give its Dense a b_std=0.5" in describe(tmp_path, value, ["a.png"])) is said

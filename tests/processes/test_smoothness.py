@@ -42,6 +42,12 @@ def test_derivatives_that_exist_are_not(name):
     assert np.isfinite(law.mean).all()
 
 
+def test_a_process_that_is_zero_where_it_is_observed_is_looked_at_too():
+    origin = np.zeros((1, 1), np.float32)
+    with pytest.raises(DataError, match="does not exist"):
+        GaussianProcess(Brownian()).condition(Derivatives(origin, origin, noise=0.1))
+
+
 def test_the_evidence_of_derivatives_that_do_not_exist_is_refused():
     with pytest.raises(DataError, match="does not exist"):
         GaussianProcess(ROUGH["Brownian"]).log_evidence(SLOPES)
