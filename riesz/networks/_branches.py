@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -69,18 +70,17 @@ class Residual(AbstractNetwork):
 class AbstractBranches(AbstractNetwork):
     """Networks of the same input, with independent weights, whose outputs are joined."""
 
-    branches: tuple[AbstractNetwork, ...]
+    branches: eqx.AbstractVar[tuple[AbstractNetwork, ...]]
 
-    def __init__(self, *branches: AbstractNetwork):
-        name = type(self).__name__
-        if not branches:
+    def __check_init__(self):
+        if not self.branches:
+            name = type(self).__name__
             raise ModelError(
                 "there are no branches to be joined",
                 where=f"{name}()",
                 expected="one branch or more",
                 repair=f"{name}(Dense(8), Dense(8) >> Relu() >> Dense(8))",
             )
-        self.branches = branches
 
     @abstractmethod
     def join(self, outputs: list[Array]) -> Array:
@@ -101,6 +101,11 @@ class AbstractBranches(AbstractNetwork):
 class Sum(AbstractBranches):
     """The sum of the outputs of independent branches: kernels add."""
 
+    branches: tuple[AbstractNetwork, ...]
+
+    def __init__(self, *branches: AbstractNetwork):
+        self.branches = branches
+
     def out_shape(self, shape: Shape) -> Shape:
         return common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
 
@@ -117,6 +122,11 @@ class Product(AbstractBranches):
 
     K -> prod_i K_i and Theta -> sum_i Theta_i prod_(j != i) K_j.
     """
+
+    branches: tuple[AbstractNetwork, ...]
+
+    def __init__(self, *branches: AbstractNetwork):
+        self.branches = branches
 
     def out_shape(self, shape: Shape) -> Shape:
         return common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
@@ -139,6 +149,11 @@ class Product(AbstractBranches):
 
 class Concatenate(AbstractBranches):
     """The outputs of the branches side by side as channels: the mean of the kernels by channels."""
+
+    branches: tuple[AbstractNetwork, ...]
+
+    def __init__(self, *branches: AbstractNetwork):
+        self.branches = branches
 
     def out_shape(self, shape: Shape) -> Shape:
         shapes = [b.out_shape(shape) for b in self.branches]
