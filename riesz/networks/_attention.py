@@ -86,23 +86,30 @@ class Attention(AbstractNetwork):
             side = round(size**0.5)
             return k.reshape(*k.shape[: k.ndim - 2 * len(space)], side, side)
 
-        own = (inputs.nngp, inputs.nngp) if inputs.same else (inputs.xx, inputs.yy)
-        left, right = (self._scores(q2 * matrix(k)) for k in own)
+        each = (inputs.nngp, inputs.nngp) if inputs.same else (inputs.xx, inputs.yy)
+        left, right = (self._scores(q2 * matrix(k)) for k in each)
 
-        def attend(k: Array, a: Array, b: Array) -> Array:
-            out = w2 * a @ matrix(k) @ jnp.swapaxes(b, -1, -2)
+        def attend(k: Array, a: Array, b: Array, full: bool) -> Array:
+            rows = w2 * a @ matrix(k)
+            if not full:
+                out = jnp.sum(rows * b, -1)
+                return out.reshape(*out.shape[:-1], *space)
+            out = rows @ jnp.swapaxes(b, -1, -2)
             return out.reshape(*out.shape[:-2], *space, *space)
 
-        nngp = attend(inputs.nngp, left, right)
+        pair, own = inputs.read
+        nngp = attend(inputs.nngp, left, right, pair)
         tangent = None
         if inputs.ntk is not None:
-            tangent = 2 * nngp + b2 + attend(inputs.ntk, left, right)
+            tangent = 2 * nngp + b2 + attend(inputs.ntk, left, right, pair)
         return replace(
             inputs,
-            xx=attend(inputs.xx, left, left) + b2,
-            yy=attend(inputs.yy, right, right) + b2,
+            xx=attend(inputs.xx, left, left, own) + b2,
+            yy=attend(inputs.yy, right, right, own) + b2,
             nngp=nngp + b2,
             ntk=tangent,
+            pair=pair,
+            own=own,
             shape=shape,
             gaussian=True,
             centred=True,

@@ -33,6 +33,7 @@ class Covariances(eqx.Module):
     `shape`: of one input here, `(*S, channels)`. `same`: x and y are the same inputs.
     `gaussian`: channels are independent Gaussian processes. `centred`: they have mean zero.
     `fresh`: they are uncorrelated with what entered the branch, by weights in between.
+    `asked`: what the layers after the next one read; that one may leave out the rest.
     """
 
     xx: Float[Array, "..."]
@@ -46,11 +47,18 @@ class Covariances(eqx.Module):
     gaussian: bool = eqx.field(static=True, default=False)
     centred: bool = eqx.field(static=True, default=False)
     fresh: bool = eqx.field(static=True, default=False)
+    asked: Needs = eqx.field(static=True, default=Needs(pair=True, own=True))
 
     @property
     def axes(self) -> int:
         """The number of axes of space."""
         return len(self.shape) - 1
+
+    @property
+    def read(self) -> tuple[bool, bool]:
+        """The layout `pair`, `own` that holds no more than the layers after the next one read."""
+        own = self.own and self.asked.own is True
+        return self.pair and (self.asked.pair or (self.same and own)), own
 
     def variances(self) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """E[f(x)_a^2] and E[f(y)_b^2], each to broadcast against `nngp`."""

@@ -1,5 +1,6 @@
 """The reading of a network at infinite width."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -111,10 +112,12 @@ def _limits(
 ) -> tuple[Array, ...]:
     head, body = _split(network)
     x, y = _features(head, x), None if y is None else _features(head, y)
-    needs = _needs(body, x.shape[1:])
+    asked = _asked(body, x.shape[1:])
+    needs = body.needs(asked)
 
     def pairs(first: Array, second: Array) -> tuple[Array, ...]:
-        return _result(body.propagate(_start(first, second, needs, tangent)))
+        start = _start(first, second, needs, tangent)
+        return _result(body.propagate(replace(start, asked=asked)))
 
     size = _pair_size(x.shape[1:], needs.pair)
     out = tiled(pairs, x, y, max(1, int((_TILE / size) ** 0.5)))
@@ -129,10 +132,12 @@ def _variances(
 ) -> tuple[Array, ...]:
     head, body = _split(network)
     x = _features(head, x) if split else x
-    needs = _needs(body, x.shape[1:])
+    asked = _asked(body, x.shape[1:])
+    needs = body.needs(asked)
 
     def alone(one: Array) -> tuple[Array, ...]:
-        return _result(body.propagate(_alone(one, needs, tangent)))
+        start = _alone(one, needs, tangent)
+        return _result(body.propagate(replace(start, asked=asked)))
 
     size = _pair_size(x.shape[1:], needs.pair or needs.own is True)
     return jax.lax.map(alone, x, batch_size=max(1, _TILE // size))
@@ -191,8 +196,9 @@ def _pair_size(shape: Shape, full: bool) -> int:
     return size**2 if full else size
 
 
-def _needs(network: AbstractNetwork, shape: Shape) -> Needs:
-    return network.needs(Needs(pair=len(network.out_shape(shape)) > 1, own=None))
+def _asked(network: AbstractNetwork, shape: Shape) -> Needs:
+    """What is read of the covariances of the outputs."""
+    return Needs(pair=len(network.out_shape(shape)) > 1, own=None)
 
 
 def _split(network: AbstractNetwork) -> tuple[Chain, Chain]:

@@ -1,6 +1,7 @@
 """The description of a network: one object, three readings."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
@@ -151,8 +152,11 @@ class Chain(AbstractNetwork):
         return after
 
     def propagate(self, inputs: Covariances) -> Covariances:
-        for link in self.links:
-            inputs = link.propagate(inputs)
+        asked = [inputs.asked]
+        for link in reversed(self.links[1:]):
+            asked.append(link.needs(asked[-1]))
+        for link, after in zip(self.links, reversed(asked), strict=True):
+            inputs = link.propagate(replace(inputs, asked=after))
         return inputs
 
     def __len__(self) -> int:

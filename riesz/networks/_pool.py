@@ -1,5 +1,6 @@
 """Layers that gather positions: flattening and averages."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -88,14 +89,36 @@ class AveragePool(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         axes = inputs.axes
+        pair, own = inputs.read
 
-        def transform(k: Array, full: bool) -> Array:
+        def transform(k: Array, full: bool, wanted: bool) -> Array:
             if not full:  # read by nobody after, but shapes must agree
                 kept = zip(k.shape[k.ndim - axes :], self.window, strict=True)
                 return k[(..., *(slice(0, n // w) for n, w in kept))]
-            return both_sides(self._means, k, axes)
+            return both_sides(self._means, k, axes) if wanted else self._own_means(k)
 
-        return inputs.linear(transform, shape=self.out_shape(inputs.shape))
+        return replace(
+            inputs,
+            xx=transform(inputs.xx, inputs.own, own),
+            yy=transform(inputs.yy, inputs.own, own),
+            nngp=transform(inputs.nngp, inputs.pair, pair),
+            ntk=None if inputs.ntk is None else transform(inputs.ntk, inputs.pair, pair),
+            shape=self.out_shape(inputs.shape),
+            pair=pair,
+            own=own,
+        )
+
+    def _own_means(self, k: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Covariances of means over equal windows: `(*batch, *S, *S)` to `(*batch, *S)`."""
+        for left, width in zip(range(len(self.window), 0, -1), self.window, strict=True):
+            # The axes of space that are done lie at the end.
+            second = k.ndim - len(self.window)
+            k = jnp.moveaxis(k, (second - left, second), (0, 1))
+            count = k.shape[0] // width
+            k = k[: count * width, : count * width]
+            k = k.reshape(count, width, count, width, *k.shape[2:])
+            k = jnp.mean(jnp.diagonal(k, axis1=0, axis2=2), axis=(0, 1))
+        return k
 
     def _means(self, x: Array) -> Array:
         """Means over windows of the leading axes."""

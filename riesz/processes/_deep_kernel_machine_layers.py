@@ -32,8 +32,8 @@ class Layers(eqx.Module):
         x, y = self._features(x), self._features(y)
         size = x.shape[1]
         xx, yy = (jnp.sum(v * v, 1) / size for v in (x, y))
-        flags = {"pair": False, "own": False, "same": False}
-        return Covariances(xx[:, None], yy[None], x @ y.T / size, None, (size,), **flags)
+        each = (xx[:, None], yy[None], x @ y.T / size)
+        return Covariances(*each, ntk=None, shape=(size,), pair=False, own=False, same=False)
 
     def _features(self, x: Inputs) -> Float[Array, "n d"]:
         shape = self.head.out_shape(x.shape[1:])

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.special
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
-from scipy.stats import qmc
 
 from riesz.errors import DataError, SolverError
 from riesz.kernels._inputs import as_traced
+from riesz.kernels._normal_points import normal_points
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs, in_blocks
@@ -192,6 +191,5 @@ def _probabilities(posterior: LaplacePosterior, prior: Any, x: Inputs, nodes: Ar
 
 def _normal_nodes(dim: int) -> np.ndarray:
     """Points that fill the standard normal law of R^dim evenly, and their mirror images."""
-    uniform = qmc.Sobol(dim, scramble=False).random(_NODES) + 0.5 / _NODES
-    normal = np.sqrt(2) * scipy.special.erfinv(2 * uniform - 1)
+    normal = normal_points(_NODES, dim)
     return np.concatenate([normal, -normal])

@@ -24,6 +24,7 @@ from riesz.networks import (
     SpectralConv,
     Sum,
     Tanh,
+    parse,
 )
 from riesz.networks._tiles import tiled
 
@@ -123,6 +124,23 @@ def test_outputs_over_space_give_all_pairs_of_positions(inputs):
     np.testing.assert_allclose(jnp.einsum("ijss->ij", whole.ntk) / 6, flat.ntk, rtol=1e-5)
     with pytest.raises(ModelError, match=r"(?s)function over space.*Flatten\(\) or GlobalAverage"):
         network.kernel().ntk(x)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Attention(8, w_std=1.3, b_std=0.2) >> Attention(8)",
+        "Conv(8, (2, 2)) >> Residual(Relu() >> Attention(8)) >> Erf()",
+        "Dense(8) >> InfiniteDepth(Erf() >> Attention(8), 4) >> Relu()",
+    ],
+)
+def test_covariances_that_are_not_read_are_left_out(text, x64, getkey):
+    body = parse(text)
+    x = jax.random.normal(getkey(), (3, 4, 2, 5))
+    flat = (body >> Flatten()).kernel().both(x)
+    for k, found in zip(body.kernel().both(x), flat, strict=True):
+        own = np.trace(k.reshape(3, 3, 8, 8), axis1=2, axis2=3) / 8
+        np.testing.assert_allclose(found, own, rtol=1e-12)
 
 
 def test_it_says_what_is_not_a_closed_form():

@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri
-from scipy.stats.qmc import Sobol
 
 from riesz.errors import ModelError
+from riesz.kernels._normal_points import normal_points
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._dense import Dense
 from riesz.networks._finite import FiniteNetwork, declare, one_shape
@@ -81,9 +80,7 @@ def mean_field_limit(
 def _particles(dimension: int, outputs: int, count: int) -> Float[np.ndarray, "dimension count"]:
     """Normal variables in pairs that differ by the sign of the last `outputs` ones."""
     half = count // 2
-    # Sobol points are multiples of 1 / half; the shift makes their coordinates midpoints.
-    points = Sobol(dimension, scramble=False).random(half) + 0.5 / half
-    normal = ndtri(points).T
+    normal = normal_points(half, dimension).T
     mirrored = normal.copy()
     mirrored[-outputs:] *= -1
     return np.concatenate([normal, mirrored], axis=1)

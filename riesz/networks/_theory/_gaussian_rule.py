@@ -3,7 +3,8 @@
 from functools import cache
 
 import numpy as np
-from scipy.special import ndtri
+
+from riesz.kernels._normal_points import normal_points
 
 # Independent rules, whose spread shows the error, and the directions in each: angles, or points on
 # a sphere of more dimensions.
@@ -49,11 +50,6 @@ def _directions(dimension: int) -> np.ndarray:
         angle = np.pi * (np.arange(count).reshape(_ANGLES, RULES).T + 0.5) / count
         half = np.stack([np.cos(angle), np.sin(angle)], -1)
     else:
-        from scipy.stats.qmc import Sobol  # Half a second to import, and seldom needed.
-
-        # The first point is the corner, from which half a step leads away.
-        count = RULES * _POINTS
-        points = Sobol(dimension, scramble=False).random(count) + 0.5 / count
-        normal = ndtri(points).reshape(RULES, _POINTS, dimension)
+        normal = normal_points(RULES * _POINTS, dimension).reshape(RULES, _POINTS, dimension)
         half = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return np.concatenate([half, -half], axis=1)

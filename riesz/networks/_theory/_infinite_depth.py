@@ -84,7 +84,8 @@ class InfiniteDepth(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
-        entry = replace(inputs, fresh=False)
+        # A block reads what the one before it gives.
+        entry = replace(inputs, fresh=False, asked=self.needs(inputs.asked))
         probe = self.inner.propagate(entry)
         if not (probe.fresh and probe.centred):
             raise ModelError(
@@ -104,7 +105,7 @@ class InfiniteDepth(AbstractNetwork):
             return _runge_kutta(rate, arrays, 1 / _STEPS)
 
         last = _with(entry, jax.lax.fori_loop(0, _STEPS, step, _arrays(entry)))
-        return replace(last, fresh=inputs.fresh)
+        return replace(last, fresh=inputs.fresh, asked=inputs.asked)
 
 
 def _runge_kutta(rate: Callable[[Arrays], Arrays], start: Arrays, length: float) -> Arrays:
