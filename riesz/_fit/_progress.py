@@ -46,11 +46,14 @@ class Progress:
             self._bar.update(self._task, completed=fraction, description=text)
         elif now - self._last_line[1] >= _LINE_SECONDS:
             self._last_line = (step, now)
-            print(f"{text}  {left(rate):.0f} s left", file=sys.stderr, flush=True)
+            say(f"{text}  {left(rate):.0f} s left")
 
-    def close(self, message: str) -> None:
-        """End the bar and say how the fit ended."""
+    def close(self) -> None:
+        """End the bar."""
         if self._bar is not None:
             self._bar.stop()
-        if self._show:
-            print(message, file=sys.stderr, flush=True)
+
+
+def say(message: str) -> None:
+    """A line on standard error."""
+    print(message, file=sys.stderr, flush=True)

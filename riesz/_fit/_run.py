@@ -12,7 +12,8 @@ from jaxtyping import PRNGKeyArray
 
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
-from riesz._fit._progress import Progress
+from riesz._fit._interrupt import DeferredInterrupt
+from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks
@@ -86,27 +87,34 @@ class Run:
         every = max(len(training) // batch_size, 25)
         batches = make_batches(training, batch_size, key, self.step)
         try:
-            while not self.ended and self.fraction() < 1:
-                step_key = jax.random.fold_in(key, self.step)
-                progress = np.float32(self.fraction())
-                self.state, loss = self.trainer.step(self.state, next(batches), step_key, progress)
-                self.step += 1
-                self.losses.append(loss)
-                if self.step % every == 0:
-                    self.validate(held)
-                if self.folder and time.monotonic() - self.saved > self.every:
-                    self.save()
-                bar.update(self.step, self.fraction(), self.history, self.left)
-            if not self.ended:
-                if self.losses:
-                    self.validate(held)
-                done = self.steps and self.step >= self.steps
-                self.ended = self.ended or (Status.finished if done else Status.time_spent).name
-        except KeyboardInterrupt:
-            self.interrupted = True
+            with DeferredInterrupt(show) as interrupt:
+                while not self.ended and self.fraction() < 1 and not interrupt.asked:
+                    step_key = jax.random.fold_in(key, self.step)
+                    done = np.float32(self.fraction())
+                    self.state, loss = self.trainer.step(self.state, next(batches), step_key, done)
+                    self.step += 1
+                    self.losses.append(loss)
+                    if self.step % every == 0:
+                        self.validate(held)
+                    if self.folder and time.monotonic() - self.saved > self.every:
+                        self.save()
+                    bar.update(self.step, self.fraction(), self.history, self.left)
+                self.interrupted = interrupt.asked and not self.ended
+                self.finish(held)
+        finally:
+            bar.close()
+        if show:
+            say(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
+
+    def finish(self, held: PairsLike) -> None:
+        """The last validation, unless it was interrupted, and the last checkpoint."""
+        if not self.ended and not self.interrupted:
+            if self.losses:
+                self.validate(held)
+            done = self.steps and self.step >= self.steps
+            self.ended = self.ended or (Status.finished if done else Status.time_spent).name
         if self.ended != Status.diverged.name:
             self.save()
-        bar.close(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
 
     @property
     def status(self) -> Status:

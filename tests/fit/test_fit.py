@@ -2,6 +2,7 @@
 
 import functools
 import re
+import signal
 
 import equinox as eqx
 import jax
@@ -77,18 +78,36 @@ def test_an_interrupted_fit_resumes_to_the_same_weights(tmp_path, monkeypatch, a
     def interrupting(pairs, size, key, start):
         for number, part in enumerate(original(pairs, size, key, start), start):
             if number == at:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)  # in the middle of a step
             yield part
 
     monkeypatch.setattr(implementation, "make_batches", interrupting)
     stopped = run(folder=tmp_path)
     assert stopped.status is Status.interrupted
-    assert stopped.steps == at
+    assert stopped.steps == at + 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     monkeypatch.setattr(implementation, "make_batches", original)
     resumed = run(folder=tmp_path)
     assert resumed.status is Status.finished
     assert same(resumed, uninterrupted())
     assert [r.step for r in resumed.history] == [r.step for r in uninterrupted().history]
+
+
+def test_a_second_interruption_stops_at_once_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    original = implementation.make_batches
+
+    def impatient(pairs, size, key, start):
+        for number, part in enumerate(original(pairs, size, key, start), start):
+            if number == 30:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            yield part
+
+    monkeypatch.setattr(implementation, "make_batches", impatient)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder=tmp_path, checkpoint_every=0.0)
+    monkeypatch.setattr(implementation, "make_batches", original)
+    assert same(run(folder=tmp_path), uninterrupted())
 
 
 def test_a_finished_folder_is_not_trained_again(tmp_path):
