@@ -214,6 +214,6 @@ NETWORK_INSTANCES: dict[str, NetworkCase] = {
     ),
     # With random inputs of width w it would differ by 12 / w: a product of six random weights.
     "Attention, linear": _case(
-        lambda w: Attention(w, 1.2, 0.3, 0.8, "linear") >> GlobalAveragePool(), (3, 2), 256, 0.05
+        lambda w: Attention(w, 1.2, 0.3, 0.8, "linear") >> GlobalAveragePool(), (3, 2), 1024, 0.05
     ),
 }
