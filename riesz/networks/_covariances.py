@@ -81,14 +81,25 @@ class Covariances(eqx.Module):
         def less(k: Array, full: bool, wanted: bool) -> Array:
             return diagonal(k, self.axes) if full and not wanted else k
 
+        return self.relaid(less, self.pair and pair, self.own and own)
+
+    def relaid(
+        self, transform: Callable[[Array, bool, bool], Array], pair: bool, own: bool, **changes: Any
+    ) -> "Covariances":
+        """These covariances, moved, in the layout `pair`, `own`.
+
+        `transform(k, full, wanted)` maps one array that holds all pairs of positions when `full`
+        to one that does when `wanted`.
+        """
         return replace(
             self,
-            xx=less(self.xx, self.own, own),
-            yy=less(self.yy, self.own, own),
-            nngp=less(self.nngp, self.pair, pair),
-            ntk=None if self.ntk is None else less(self.ntk, self.pair, pair),
-            pair=self.pair and pair,
-            own=self.own and own,
+            xx=transform(self.xx, self.own, own),
+            yy=transform(self.yy, self.own, own),
+            nngp=transform(self.nngp, self.pair, pair),
+            ntk=None if self.ntk is None else transform(self.ntk, self.pair, pair),
+            pair=pair,
+            own=own,
+            **changes,
         )
 
     def computed_once(self) -> "Covariances":

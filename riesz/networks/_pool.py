@@ -1,6 +1,5 @@
 """Layers that gather positions: flattening and averages."""
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -89,7 +88,6 @@ class AveragePool(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         axes = inputs.axes
-        pair, own = inputs.read
 
         def transform(k: Array, full: bool, wanted: bool) -> Array:
             if not full:  # read by nobody after, but shapes must agree
@@ -97,16 +95,8 @@ class AveragePool(AbstractNetwork):
                 return k[(..., *(slice(0, n // w) for n, w in kept))]
             return both_sides(self._means, k, axes) if wanted else self._own_means(k)
 
-        return replace(
-            inputs,
-            xx=transform(inputs.xx, inputs.own, own),
-            yy=transform(inputs.yy, inputs.own, own),
-            nngp=transform(inputs.nngp, inputs.pair, pair),
-            ntk=None if inputs.ntk is None else transform(inputs.ntk, inputs.pair, pair),
-            shape=self.out_shape(inputs.shape),
-            pair=pair,
-            own=own,
-        )
+        pair, own = inputs.read
+        return inputs.relaid(transform, pair, own, shape=self.out_shape(inputs.shape))
 
     def _own_means(self, k: Float[Array, "..."]) -> Float[Array, "..."]:
         """Covariances of means over equal windows: `(*batch, *S, *S)` to `(*batch, *S)`."""
