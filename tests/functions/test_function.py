@@ -241,7 +241,7 @@ CASES = {
     ),
     "at": (
         lambda: F.at(np.ones(3)),
-        "one a row;Function.at(points);shape (p, 1);shape (3,);points[:, None]",
+        "one per row;Function.at(points);shape (p, 1);shape (3,);points[:, None]",
     ),
     "outside": (
         lambda: F.at([[0.5], [1.5]]),
@@ -279,7 +279,10 @@ CASES = {
         lambda: stack([F, line(5)]),
         "sampled alike;stack(functions);4 vertex;5 vertex;resample",
     ),
-    "nothing": (lambda: stack([]), "at least one;stack(functions);a sequence;an empty one;members"),
+    "nothing": (
+        lambda: stack([]),
+        "at least one;stack(functions);a sequence;an empty one;leave out",
+    ),
 }
 
 
