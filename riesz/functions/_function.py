@@ -12,8 +12,10 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractTensorGrid,
+    Points,
     Space,
 )
+from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
     require_inside,
@@ -149,6 +151,8 @@ class Function(eqx.Module):
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
+        here, lower = self.discretization, np.asarray(self.domain.lower)
+        absolute = points if traced(points) else np.asarray(points, np.float64)
         points = jnp.asarray(points, self.values.dtype)
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise DomainError(
@@ -159,6 +163,9 @@ class Function(eqx.Module):
                 repair="points[:, None] makes rows of numbers on a line",
             )
         require_inside(self.domain, points)
+        if isinstance(here, Points):
+            lower = jnp.asarray(lower, points.dtype) if traced(absolute) else lower
+            return here.interpolate(self.values, absolute - lower)
         return self.discretization.interpolate(self.values, points)
 
     def resample(self, discretization: AbstractDiscretization) -> "Function":
@@ -172,6 +179,10 @@ class Function(eqx.Module):
         else:
             flat = discretization.coordinates.reshape(-1, self.domain.dim)
             flat = flat.astype(self.values.dtype)
+            if isinstance(here, Points):
+                known = isinstance(discretization, Points) and not traced(flat)
+                lower = jnp.asarray(self.domain.lower, flat.dtype)
+                flat = discretization.exact() if known else flat - lower
             values = here.interpolate(self.values, flat)
             values = values.reshape(*discretization.shape, self.channels)
         return Function(values, discretization, self.space)
