@@ -15,6 +15,7 @@ from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
 from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
+from riesz._fit._wait import Watch, settle
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks
 
@@ -42,6 +43,7 @@ class Run:
         self.ended, self.interrupted = "", False  # `ended` is the name of a status
         self.folder: Path | None = None
         self.saved, self.every = time.monotonic(), 30.0
+        self.stepping, self.validating = Watch("a step of the fit"), Watch("the validation")
 
     def seconds(self) -> float:
         """Time spent on the fit, earlier parts included."""
@@ -73,7 +75,7 @@ class Run:
         if self.folder is None:
             return
         self.saved = time.monotonic()
-        losses = [float(x) for x in jax.device_get(self.losses)]
+        losses = [float(x) for x in self.stepping(self.losses)]
         if np.isfinite(losses).all():
             record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
             record |= {"losses": losses, "ended": self.ended}
@@ -94,6 +96,7 @@ class Run:
                     self.state, loss = self.trainer.step(self.state, next(batches), step_key, done)
                     self.step += 1
                     self.losses.append(loss)
+                    self.stepping(self.losses[-2:-1])  # at most two steps are under way
                     if self.step % every == 0:
                         self.validate(held)
                     if self.folder and time.monotonic() - self.saved > self.every:
@@ -101,6 +104,9 @@ class Run:
                     bar.update(self.step, self.fraction(), self.history, self.left)
                 self.interrupted = interrupt.asked and not self.ended
                 self.finish(held)
+        except KeyboardInterrupt:
+            settle((self.state, self.losses))
+            raise
         finally:
             bar.close()
         if show:
@@ -123,9 +129,9 @@ class Run:
 
     def validate(self, held: PairsLike) -> None:
         """Record the errors, keep the best weights, and see whether the fit has ended."""
-        loss = float(np.mean(jax.device_get(self.losses)))
+        loss = float(np.mean([float(x) for x in self.stepping(self.losses)]))
         errors = [
-            np.asarray(self.trainer.validate(self.state.parameters, part))[:count]
+            np.asarray(self.validating(self.trainer.validate(self.state.parameters, part)))[:count]
             for part, count in chunks(held, _VALIDATED)
         ]
         error = float(np.mean(np.concatenate(errors)))
