@@ -91,8 +91,8 @@ class Samples(eqx.Module):
             base = Samples(self.name, self.space, where.base)
             return {**base.arrays(), f"{self.name}_mask": mask}
         if isinstance(where, Grid):
-            axes = enumerate(where.axis_coordinates)
-            return {f"{self.name}_coordinates_{i}": np.asarray(x, np.float64) for i, x in axes}
+            axes = enumerate(zip(where.domain.lower, where.axes, strict=True))
+            return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
         if isinstance(where, Points):
             where = where if self.each is None else self.each
             return {
