@@ -11,6 +11,7 @@ from riesz.errors import DataError
 # Names of arrays of places, (m, d) or (n, m, d); also behind the name of the array they belong to.
 _PLACES = ("coordinates", "coords", "points", "nodes", "positions", "pos", "vertices", "sensors")
 _ALONE = (*_PLACES, "xy", "xyz", "mesh", "grid")
+_MESHES = ("x", "y", "z", "xx", "yy", "lat", "lon", "latitude", "longitude", "depth")
 _GROUPS = ("group", "groups", "trajectory", "trajectories", "case", "geometry")
 _CONNECTIVITY = ("cells", "elements", "triangles", "faces", "edges", "connectivity", "tri")
 
@@ -26,10 +27,11 @@ def fields_of(source: AbstractSource) -> dict[str, ArrayInfo]:
         return {k: v for k, v in source.arrays.items() if v.axes}
     fields = {k: v for k, v in source.arrays.items() if len(v.shape) > 1}
     fields = {k: v for k, v in fields.items() if not _is_companion(k, v, fields)}
-    meshes = {k: v.shape for k, v in fields.items() if role_of(k) in ("space", "time")}
+    meshes = {k: v.shape for k, v in fields.items() if k.lower() in _MESHES}
     rest = [v.shape for k, v in fields.items() if k not in meshes]
+    alike = [s for s in meshes.values() if list(meshes.values()).count(s) >= len(s) - 1]
     of_mesh = {k for k, s in meshes.items() if any(_static(s, o) for o in rest)}
-    of_mesh |= {k for k, s in meshes.items() if rest.count(s) > 1}
+    of_mesh |= {k for k, s in meshes.items() if rest.count(s) > 1 and s in alike}
     return {k: v for k, v in fields.items() if k not in of_mesh}
 
 
@@ -116,7 +118,7 @@ def _meshes(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
     found = {
         k: v.shape
         for k, v in source.arrays.items()
-        if role_of(k) == "space" and k != name and len(v.shape) > 1
+        if k.lower() in _MESHES and k != name and len(v.shape) > 1
     }
     shapes = {s for s in found.values() if s == info.shape or _static(s, info.shape)}
     if len(shapes) != 1 or name in found:

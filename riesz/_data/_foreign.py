@@ -79,7 +79,7 @@ def choose_names(
     if len(fields) == 1 and series and first in (None, *series) and second in (None, *series):
         note = f"each time of {series[0]!r} and the next one are a pair, lead=1"
         return series[0], series[0], 1, (note,)
-    names = {name.lower(): name for name in fields}
+    names = {name.lower(): name for name in (*source.arrays, *fields)}
     known = (*KNOWN_NAMES, ("x", "y")) if len(fields) == 2 else KNOWN_NAMES
     for a, u in known:
         a, u = names.get(a), names.get(u)

@@ -149,7 +149,7 @@ def _channel(
     first, last = unknown[0], unknown[-1]
     if side.channels in ("first", "last"):
         return first if side.channels == "first" else last
-    if side.channels == "none" or len(unknown) == (dim or 1):
+    if side.channels == "none" or len(unknown) < 2 or len(unknown) == dim:
         return None
     sizes = {i: info.shape[i] for i in unknown}
     others = {i: min(n for j, n in sizes.items() if j != i) for i in (first, last)}
