@@ -159,7 +159,7 @@ def _known(
     slack = _slack(axis, step)
     even = len(x) > 1 and bool(np.abs(x - np.linspace(first, last, len(x))).max() <= slack)
     if closed is None and ends is None and kind is None and axis.period is not None:
-        closed = even
+        closed = even and abs(len(x) * step - axis.period) <= 2 * len(x) * slack
     if closed:
         lower, upper = ends or (first, first + (axis.period or len(x) * step))
         fits = even and abs(first - lower) <= slack and abs(last + step - upper) <= 2 * slack

@@ -55,6 +55,13 @@ def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
     return tuple(axes) if any(axes[i] != Axis() for i in range(len(axes))) else ()
 
 
+def has_time(source: AbstractSource, name: str) -> bool:
+    """Whether one axis of an array is time."""
+    info = source.info(name)
+    lines = {v.shape for k, v in source.arrays.items() if role_of(k) == "time"}
+    return any(a.role == "time" for a in info.axes) or any((n,) in lines for n in info.shape)
+
+
 def groups_of(source: AbstractSource, length: int) -> np.ndarray | None:
     """The group of each sample (its trajectory or geometry), when an array of the file says it."""
     for name in _GROUPS:
@@ -115,13 +122,15 @@ def _places(source: AbstractSource, name: str, role: str) -> tuple[int, Axis] | 
 def _meshes(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
     """Axes of mesh grids named like coordinates, or the points that they make."""
     info = source.info(name)
+    if name.lower() in _MESHES:
+        return []
     found = {
         k: v.shape
         for k, v in source.arrays.items()
-        if k.lower() in _MESHES and k != name and len(v.shape) > 1
+        if k.lower() in _MESHES and len(v.shape) > 1
     }
     shapes = {s for s in found.values() if s == info.shape or _static(s, info.shape)}
-    if len(shapes) != 1 or name in found:
+    if len(shapes) != 1:
         return []
     (shape,) = shapes
     names = [k for k, s in found.items() if s == shape]

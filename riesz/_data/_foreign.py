@@ -1,14 +1,14 @@
 """Arrays that Riesz did not write: which are the inputs, and on which points they lie."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Bool
 
 from riesz._data._axes import Axis, Side, grid_of
-from riesz._data._coordinates import axes_of, fields_of
+from riesz._data._coordinates import axes_of, fields_of, has_time
 from riesz._data._layout import Samples, stacked
 from riesz._data._settle import Settled, settle
 from riesz._data._source import AbstractSource
@@ -75,13 +75,13 @@ def choose_names(
     if first is not None and second is not None:
         return first, second, lead, ()
     others = [name for name in fields if name not in given]
-    series = [name for name in fields if _has_time(source, name)]
+    series = [name for name in fields if has_time(source, name)]
     if len(fields) == 1 and series and first in (None, *series) and second in (None, *series):
         note = f"each time of {series[0]!r} and the next one are a pair, lead=1"
         return series[0], series[0], 1, (note,)
     names = {name.lower(): name for name in (*source.arrays, *fields)}
-    known = (*KNOWN_NAMES, ("x", "y")) if len(fields) == 2 else KNOWN_NAMES
-    for a, u in known:
+    alone = {name.lower() for name in fields} == {"x", "y"}  # otherwise they may be coordinates
+    for a, u in (*KNOWN_NAMES, ("x", "y")) if alone else KNOWN_NAMES:
         a, u = names.get(a), names.get(u)
         if a and u and first in (None, a) and second in (None, u):
             return a, u, lead, (f"input={a!r} and output={u!r} by their names",)
@@ -113,12 +113,8 @@ def choose_names(
     )
 
 
-def _has_time(source: AbstractSource, name: str) -> bool:
-    return any(axis.role == "time" for axis in axes_of(source, name, "input"))
-
-
 def _require_lead(source: AbstractSource, name: str, lead: int | None) -> int:
-    if lead is None and not _has_time(source, name):
+    if lead is None and not has_time(source, name):
         raise DataError(
             "the input and the output are the same array",
             where=source.location.to(name),
@@ -285,7 +281,7 @@ def with_holes(
     where, each = samples.discretization, samples.each
     padding = isinstance(each, Points) and bool((missing <= ~np.asarray(each.mask)).all())
     if padding:  # NaN only in places that are no places
-        return eqx.tree_at(lambda s: s.holes, samples, True, is_leaf=lambda x: x is None), ()
+        return replace(samples, holes=True), ()
     shared = bool((there == there[:1]).all())
     if isinstance(where, Points):
         xs = np.broadcast_to(np.asarray((each or where).coordinates), (*there.shape, where.domain.dim))
@@ -300,10 +296,7 @@ def with_holes(
     note = f"NaN in {samples.name!r} are missing values, {kind}"
     if samples.space.channels > 1:
         note += "; a place where one channel is missing counts as missing for all"
-    out = Samples(
-        samples.name, samples.space, parts[0], each, samples.axes, True, samples.stored
-    )
-    return out, (note,)
+    return replace(samples, discretization=parts[0], each=each, holes=True), (note,)
 
 
 def require_rows(source: AbstractSource, names: Sequence[str]) -> int:

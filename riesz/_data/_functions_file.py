@@ -70,6 +70,7 @@ def load_functions(
     name: str | None = None,
     nodes: Nodes = None,
     domain: AbstractDomain | None = None,
+    lead: int | None = None,
     channels: Channels | None = None,
     periodic: bool | Sequence[bool] | None = None,
     space: Space | None = None,
@@ -85,6 +86,7 @@ def load_functions(
 
     - `name`: the array; may be left out when there is only one.
     - `nodes`, `domain`, `channels`, `periodic`: as for `open_pairs`.
+    - `lead`: as for `open_pairs`: each time of a series is a function.
     - `space`: gives the domain and the channels.
 
     **Raises:** `DataError`, which names the file, the data set and the repair.
@@ -97,7 +99,7 @@ def load_functions(
         require_agreement(source, "functions", samples, given)
     else:
         given = given._replace(name=name or _only_array(source))
-        sets, _, _ = foreign_samples(source, {"input": given})
+        sets, _, _ = foreign_samples(source, {"input": given}, lead)
         samples = sets["input"]
     stored = require_rows(source, (samples.name,))
     if not source.verified:

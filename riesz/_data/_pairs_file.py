@@ -317,14 +317,6 @@ def _given(
     """What a call of `open_pairs` says of the inputs, or of the outputs."""
     one = {k: v.get(role) if isinstance(v, Mapping) else v for k, v in options.items()}
     space = getattr(problem, f"{role}_space", None)
-    if space is not None and one["domain"] is not None and one["domain"] != space.domain:
-        raise DataError(
-            "the domain and the problem disagree",
-            where=f"open_pairs({str(source.location)!r})",
-            expected=f"{space.domain}, of the problem's {role}s",
-            found=f"domain {one['domain']}",
-            repair="leave domain out; the problem knows it",
-        )
     return given_of(source, name, space, **one)
 
 
@@ -347,6 +339,24 @@ def given_of(
             found=repr(channels),
             repair="leave it out where the file has coordinates",
         )
+    if space is not None and domain is not None and domain != space.domain:
+        raise DataError(
+            "the domain and the problem disagree",
+            where=str(source.location),
+            expected=f"{space.domain}, of the problem or the model",
+            found=f"domain {domain}",
+            repair="leave domain out; the problem knows it",
+        )
+    if domain is not None and periodic is not None:
+        closed = (periodic,) * domain.dim if isinstance(periodic, bool) else tuple(periodic)
+        if closed != domain.periodic:
+            raise DataError(
+                "domain and periodic disagree",
+                where=str(source.location),
+                expected=f"periodic={domain.periodic}, as of {domain}",
+                found=f"periodic={periodic}",
+                repair="a Torus, or a product with one, is a closed domain: leave periodic out",
+            )
     points = nodes if isinstance(nodes, AbstractDiscretization) else None
     side = Side(domain, channels, periodic, None if points is not None else nodes)  # pyright: ignore[reportArgumentType]
     return Given(name, side, points, space)

@@ -25,7 +25,10 @@ class MatlabHDF5Source(HDF5Source):
         with reading(self.location, name), h5py.File(self.location.path, "r") as file:
             dataset = follow(file, self.location, f"{self.location.group}/{name}")
             for start, stop in ranges:
-                yield np.asarray(dataset[..., start:stop]).T
+                if len(self.arrays[name].shape) == 1:
+                    yield np.asarray(dataset[...]).reshape(-1)[start:stop]
+                else:
+                    yield np.asarray(dataset[..., start:stop]).T
 
 
 def matlab_hdf5(source: HDF5Source) -> AbstractSource | None:

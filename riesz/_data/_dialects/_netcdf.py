@@ -65,8 +65,16 @@ def netcdf_hdf5(source: HDF5Source) -> AbstractSource | None:
 
 def open_netcdf(location: Location) -> AbstractSource:
     """The variables of a NetCDF file of version 3."""
-    with reading(location):
-        seen = stamp(location.path)
+    with reading(location), open(location.path, "rb") as file:
+        seen, version = stamp(location.path), file.read(4)[3]
+    if version == 5:
+        raise DataError(
+            "this kind of NetCDF file, CDF-5 with 64-bit data, is not read",
+            where=str(location),
+            expected="NetCDF-4, or NetCDF-3 in its classic or 64-bit offset format",
+            found="the signature CDF 5",
+            repair="convert it: nccopy -k nc4 FILE NEW.nc",
+        )
     return _source(location, seen, "scipy")
 
 
