@@ -100,9 +100,7 @@ def grid_of(
             placed.append(_known(named, ends, closed, kind, where))
     ends = {"lower": [p.lower for p in placed], "upper": [p.upper for p in placed]}
     try:
-        domain = side.domain or domain_from_json(
-            {**ends, "periodic": [p.periodic for p in placed]}
-        )
+        domain = side.domain or domain_from_json({**ends, "periodic": [p.periodic for p in placed]})
         grid = Grid(domain, sizes, [p.nodes for p in placed])
     except DomainError as error:
         parts = {"expected": error.expected, "found": error.found, "repair": error.repair}

@@ -125,9 +125,7 @@ def _meshes(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
     if name.lower() in _MESHES:
         return []
     found = {
-        k: v.shape
-        for k, v in source.arrays.items()
-        if k.lower() in _MESHES and len(v.shape) > 1
+        k: v.shape for k, v in source.arrays.items() if k.lower() in _MESHES and len(v.shape) > 1
     }
     shapes = {s for s in found.values() if s == info.shape or _static(s, info.shape)}
     if len(shapes) != 1:
@@ -140,7 +138,9 @@ def _meshes(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
             places = np.stack([g.reshape(len(g), -1) for g in grids], -1)
             return _spread(1, len(shape) - 1, ", ".join(names), places)
         grids = [g[0] for g in grids]
-    start = 1 if info.shape[1 : 1 + grids[0].ndim] == grids[0].shape else len(info.shape) - len(shape)
+    start = (
+        1 if info.shape[1 : 1 + grids[0].ndim] == grids[0].shape else len(info.shape) - len(shape)
+    )
     lines = {}
     for key, grid in zip(names, grids, strict=True):
         along = [i for i in range(grid.ndim) if np.ptp(grid, axis=i).max() > 0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -182,9 +182,7 @@ def foreign_samples(
         space = _space(source, one, layout, discretization.domain, where)
         names = tuple(str(a) for a in layout.axes)
         named = names if all(names) and len(names) == space.domain.dim else ()
-        out[role] = Samples(
-            str(one.name), space, discretization, each, named, stored=layout.stored
-        )
+        out[role] = Samples(str(one.name), space, discretization, each, named, stored=layout.stored)
         notes += layout.notes
     return {role: out[role] for role in given}, settled, tuple(dict.fromkeys(notes))
 
@@ -238,7 +236,9 @@ def _points(
     if domain is None:
         low, high = _bounds([x])
         around = [d for d in others if d.dim == x.shape[-1] and _within(d, low, high)]
-        alike = [np.asarray(p.values) for p in peers if np.shape(p.values)[-1] == x.shape[-1]]
+        alike = [
+            p for p in map(np.asarray, (p.values for p in peers)) if p.shape[-1] == x.shape[-1]
+        ]
         try:
             domain = around[0] if around else Box(*map(tuple, _bounds(alike)))
         except DomainError as error:
@@ -253,7 +253,7 @@ def _points(
 
 
 def _one_set(domain: AbstractDomain, x: np.ndarray, where: str) -> Points:
-    there = np.isfinite(x).all(-1)
+    there = np.asarray(np.isfinite(x).all(-1))
     try:
         return Points(domain, np.where(there[:, None], x, domain.lower), mask=there)
     except DomainError as error:
@@ -268,7 +268,9 @@ def _bounds(sets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _within(domain: AbstractDomain, low: np.ndarray, high: np.ndarray) -> bool:
-    return bool((low >= np.asarray(domain.lower)).all() and (high <= np.asarray(domain.upper)).all())
+    return bool(
+        (low >= np.asarray(domain.lower)).all() and (high <= np.asarray(domain.upper)).all()
+    )
 
 
 def with_holes(
@@ -278,13 +280,16 @@ def with_holes(
     if missing is None:
         return samples, ()
     there = ~missing
-    where, each = samples.discretization, samples.each
+    where: Any = samples.discretization
+    each: Any = samples.each
     padding = isinstance(each, Points) and bool((missing <= ~np.asarray(each.mask)).all())
     if padding:  # NaN only in places that are no places
         return replace(samples, holes=True), ()
     shared = bool((there == there[:1]).all())
     if isinstance(where, Points):
-        xs = np.broadcast_to(np.asarray((each or where).coordinates), (*there.shape, where.domain.dim))
+        xs = np.broadcast_to(
+            np.asarray((each or where).coordinates), (*there.shape, where.domain.dim)
+        )
         masks = there if each is None else there & np.asarray(each.mask)
         count = 1 if shared and each is None else len(there)
         parts = [Points(where.domain, xs[i], mask=masks[i]) for i in range(count)]

@@ -54,6 +54,7 @@ class Samples(eqx.Module):
     def places(self) -> str:
         """Where the samples lie, in words."""
         where, domain = self.discretization, self.space.domain
+        each: Any = self.each
         grid = where.base if isinstance(where, MaskedGrid) else where
         text = f"{where.shape[0]} scattered points of {domain}"
         if isinstance(grid, Grid):
@@ -63,8 +64,8 @@ class Samples(eqx.Module):
         elif self.each is not None:
             text = f"up to {text}, others in each sample"
         if isinstance(where, MaskedGrid):
-            masks = np.asarray(where.mask if self.each is None else self.each.mask)
-            kind = "in all samples" if self.each is None else "in some samples"
+            masks = np.asarray(where.mask if each is None else each.mask)
+            kind = "in all samples" if each is None else "in some samples"
             text += f", {1 - masks.mean():.1%} of the places missing {kind}"
         return text
 
@@ -86,19 +87,19 @@ class Samples(eqx.Module):
     def arrays(self) -> dict[str, np.ndarray]:
         """Coordinates and masks: for other tools on a grid, and scattered points are read."""
         where = self.discretization
+        own: Any = where if self.each is None else self.each
         if isinstance(where, MaskedGrid):
-            mask = np.asarray((where if self.each is None else self.each).mask, np.uint8)
+            mask = np.asarray(own.mask, np.uint8)
             base = Samples(self.name, self.space, where.base)
             return {**base.arrays(), f"{self.name}_mask": mask}
         if isinstance(where, Grid):
             axes = enumerate(zip(where.domain.lower, where.axes, strict=True))
             return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
         if isinstance(where, Points):
-            where = where if self.each is None else self.each
             return {
-                f"{self.name}_coordinates": np.asarray(where.coordinates, np.float64),
-                f"{self.name}_weights": np.asarray(where.weights, np.float64),
-                f"{self.name}_mask": np.asarray(where.mask, np.uint8),
+                f"{self.name}_coordinates": np.asarray(own.coordinates, np.float64),
+                f"{self.name}_weights": np.asarray(own.weights, np.float64),
+                f"{self.name}_mask": np.asarray(own.mask, np.uint8),
             }
         raise DataError(
             "functions on this kind of points cannot be written",

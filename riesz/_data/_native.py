@@ -72,7 +72,7 @@ def require_agreement(
             given.append(("nodes", _complete(nodes, here), here.nodes))
     for what, asked, found in given:
         if asked is not None and asked != found:
-            asked, found = (" ".join(x) if what == "nodes" else x for x in (asked, found))
+            asked, found = (" ".join(map(str, x)) if what == "nodes" else x for x in (asked, found))
             raise DataError(
                 f"the call and the file disagree on the {what} of the {role}",
                 where=str(source.location),
@@ -82,7 +82,7 @@ def require_agreement(
             )
 
 
-def _complete(nodes: str | Sequence[str], here: Grid) -> tuple[str, ...]:
+def _complete(nodes: str | Sequence[str], here: Grid) -> tuple[Any, ...]:
     try:
         return Grid(here.domain, here.shape, nodes).nodes
     except DomainError:

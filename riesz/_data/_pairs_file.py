@@ -192,7 +192,7 @@ def open_pairs(
     ```python
     data = open_pairs("darcy.h5::train_16", nodes="left")
     data[:32].inputs.values     # (32, 16, 16, 1)
-    print(*data.understood(), sep="\\n")
+    data.understood()           # lines that say what was understood
     ```
     """
     source = open_source(Location(path_spec))

@@ -84,7 +84,7 @@ def scan(source: AbstractSource, samples: Samples) -> tuple[str, Bool[np.ndarray
         gone = missing.reshape(len(values), -1).all(1)
         if gone.any():
             raise _empty(np.flatnonzero(gone) + first, name, where)
-        holes = missing.any(-1)
+        holes = np.asarray(missing.any(-1))
         masks.append(holes)
         digest.update(np.where(holes[..., None], 0, values) if holes.any() else values)
     missing = np.concatenate(masks) if any(m.any() for m in masks) else None

@@ -213,7 +213,9 @@ def _ascending(axis: Axis, where: str) -> tuple[Axis, np.ndarray | None, str]:
         widest = int(gaps[:-1].argmax())
         if gaps[widest] > 1.5 * gaps[-1]:
             order = np.roll(order, -(widest + 1))
-            x = x - axis.period * (np.arange(len(x))[:, None] == order[: len(x) - widest - 1]).any(1)
+            x = x - axis.period * (np.arange(len(x))[:, None] == order[: len(x) - widest - 1]).any(
+                1
+            )
     if (order == np.arange(len(x))).all():
         return axis._replace(values=x), None, ""
     ascending = x[order]

@@ -50,7 +50,7 @@ class Location(eqx.Module):
 
 
 _CONVERT = {
-    b"\x93NUM": "put the arrays into one file: numpy.savez(path, input=numpy.load(...), output=...)",
+    b"\x93NUM": "put the arrays into one file: numpy.savez(path, input=numpy.load(FILE), output=u)",
     b"GRIB": "convert it: xarray.open_dataset(path, engine='cfgrib').to_netcdf('data.nc')",
     b"": "check that the download or copy is complete; other formats are converted with "
     "numpy.savez(path, input=..., output=...)",

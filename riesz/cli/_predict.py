@@ -88,9 +88,7 @@ def predict(
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
 
 
-def read_inputs(
-    spec: str, reading: "Reading", card: dict[str, Any], space: "Space"
-) -> "Function":
+def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":
     """A batch of functions; an array without an axis of samples is one function."""
     from riesz._data import load_functions
     from riesz._data._coordinates import fields_of

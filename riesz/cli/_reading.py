@@ -83,7 +83,10 @@ def known_reading(
     if any(a.values is not None and a.role in ("space", "points") for a in axes):
         return Reading(**values), lines
     for option in ("nodes", "channels"):
-        sides = {r: data.get(f"{prefix}{option}") for r, prefix in zip(_SIDES, ("", "output_"))}
+        sides = {
+            r: data.get(f"{prefix}{option}")
+            for r, prefix in zip(_SIDES, ("", "output_"), strict=True)
+        }
         said = {r: ",".join(v) if isinstance(v, list) else v for r, v in sides.items() if _plain(v)}
         if option not in values and said:
             values[option] = ";".join(f"{r}={v}" for r, v in said.items())
@@ -122,8 +125,8 @@ def _assignment(option: str, part: str) -> tuple[str, str]:
 def _per_axis(option: str, text: str | None, read: Any) -> Any:
     if text is None:
         return None
-    parts = tuple(read(part.strip()) for part in text.split(","))
-    return parts if len(parts) > 1 else parts[0]
+    parts = [read(part.strip()) for part in text.split(",")]
+    return tuple(parts) if len(parts) > 1 else parts[0]
 
 
 def _yes_or_no(text: str) -> bool:

@@ -98,8 +98,12 @@ def matlab_73(path, **arrays):
     """As MATLAB's save(..., '-v7.3'): a user block, reversed axes, the class of each variable."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, x in arrays.items():
-            file.create_dataset(name, data=np.asarray(x).T).attrs["MATLAB_class"] = np.bytes_("double")
-    text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan  1 00:00:00 2024 HDF5 schema"
+            file.create_dataset(name, data=np.asarray(x).T).attrs["MATLAB_class"] = np.bytes_(
+                "double"
+            )
+    text = (
+        b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan  1 00:00:00 2024 HDF5 schema"
+    )
     with open(path, "r+b") as file:
         file.write(text.ljust(124) + b"\x00\x02IM")
 
@@ -159,10 +163,20 @@ def holed(x, mask):
     return np.where(mask, x, 0)[..., None]
 
 
-@case("packed integers, a fill value, latitude downwards, a noleap calendar", ".nc", input="sst", output="tos")
+@case(
+    "packed integers, a fill value, latitude downwards, a noleap calendar",
+    ".nc",
+    input="sst",
+    output="tos",
+)
 def netcdf_packed(path):
     a, u = np.where(LAND, np.nan, ocean()), np.where(LAND, np.nan, ocean(shift=1.0))
-    pack = {"dtype": "i2", "scale_factor": 0.001, "add_offset": 281.0, "_FillValue": np.int16(-32768)}
+    pack = {
+        "dtype": "i2",
+        "scale_factor": 0.001,
+        "add_offset": 281.0,
+        "_FillValue": np.int16(-32768),
+    }
     data = dataset({"sst": a, "tos": u})
     data["sst"].attrs["units"] = "K"
     data.to_netcdf(path, engine="netcdf4", encoding={"sst": pack, "tos": pack})
@@ -179,7 +193,14 @@ def netcdf_series(path):
     dataset({"sst": u}).to_netcdf(path, engine="h5netcdf")
     mask = np.broadcast_to(~LAND[::-1], (7, 10, 12))
     u = flipped(u)
-    return Truth(holed(u[:-1], mask), holed(u[1:], mask), (LAT[::-1], LON), mask=mask, times=DAYS[1:], says="lead=1")
+    return Truth(
+        holed(u[:-1], mask),
+        holed(u[1:], mask),
+        (LAT[::-1], LON),
+        mask=mask,
+        times=DAYS[1:],
+        says="lead=1",
+    )
 
 
 again("netcdf_series", "three steps ahead", lead=3)
@@ -225,14 +246,22 @@ def netcdf_circle(path):
     lon = np.arange(-180, 180, 30.0)
     a, b = ocean(), ocean(shift=1.0)
     dataset({"a": a, "b": b}, lat=LAT[::-1], lon=lon).to_netcdf(path, engine="h5netcdf")
-    return Truth(wide(a), wide(b), (LAT[::-1], lon), periodic=(False, True), says="lon [degrees_east] is closed")
+    return Truth(
+        wide(a),
+        wide(b),
+        (LAT[::-1], lon),
+        periodic=(False, True),
+        says="lon [degrees_east] is closed",
+    )
 
 
 @case("depths are spaced unevenly", ".nc", input="a", output="b")
 def netcdf_depths(path):
     depth = np.array([5.0, 15, 25, 50, 100, 250, 500, 1000, 2000, 4478])
     values = {k: (("sample", "depth"), field(6, depth, shift=s)) for k, s in (("a", 0), ("b", 1))}
-    xarray.Dataset(values, {"depth": ("depth", depth, {"units": "m", "positive": "down"})}).to_netcdf(path)
+    xarray.Dataset(
+        values, {"depth": ("depth", depth, {"units": "m", "positive": "down"})}
+    ).to_netcdf(path)
     return Truth(wide(values["a"][1]), wide(values["b"][1]), (depth,), says="spaced unevenly")
 
 
@@ -250,7 +279,11 @@ def netcdf_cells(path):
 @case("time is the last axis, a level of size one is among them", ".nc", input="a", output="b")
 def netcdf_order(path):
     a, b = ocean(), ocean(shift=1.0)
-    data = dataset({"a": a, "b": b}).expand_dims(height=[2.0]).transpose("height", "lat", "lon", "time")
+    data = (
+        dataset({"a": a, "b": b})
+        .expand_dims(height=[2.0])
+        .transpose("height", "lat", "lon", "time")
+    )
     data.to_netcdf(path, engine="netcdf4")
     return Truth(wide(flipped(a)), wide(flipped(b)), (LAT[::-1], LON), times=DAYS)
 
@@ -262,7 +295,9 @@ def netcdf_ensemble(path):
     data["u"] = (("member", "time", "lat", "lon"), u)
     data.to_netcdf(path, engine="netcdf4")
     first, then = u[:, :-1].reshape(-1, 10, 12), u[:, 1:].reshape(-1, 10, 12)
-    return Truth(wide(first), wide(then), (LAT[::-1], LON), times=np.tile(DAYS[1:], 3), says="in 3 groups")
+    return Truth(
+        wide(first), wide(then), (LAT[::-1], LON), times=np.tile(DAYS[1:], 3), says="in 3 groups"
+    )
 
 
 @case("two variables of time: steps, or a map between them?", ".nc", "with lead=1")
@@ -304,7 +339,9 @@ def pdebench_series(path):
         file["tensor"], file["x-coordinate"] = u, CX.astype("f4")
         file["t-coordinate"] = np.arange(5) * 0.1
     first, then = u[:, :-1].reshape(-1, 16), u[:, 1:].reshape(-1, 16)
-    return Truth(wide(first), wide(then), (CX,), times=np.tile([0.1, 0.2, 0.3], 5), says="in 5 groups")
+    return Truth(
+        wide(first), wide(then), (CX,), times=np.tile([0.1, 0.2, 0.3], 5), says="in 5 groups"
+    )
 
 
 @case("several variables in time", ".hdf5", lead=3, input="density", output="density")
@@ -344,9 +381,14 @@ def well_file(path, varying=True):
         dims["time"], dims["x"], dims["y"] = np.arange(4) * 0.5, x.astype("f4"), y.astype("f4")
         bc = file.create_group("boundary_conditions/x_periodic")
         bc.attrs.update(bc_type="PERIODIC", associated_dims=["x"])
-        for name, values in (("t0_fields/density", u), ("t1_fields/velocity", np.stack([u, -u], -1))):
+        for name, values in (
+            ("t0_fields/density", u),
+            ("t1_fields/velocity", np.stack([u, -u], -1)),
+        ):
             file[name] = values
-            file[name].attrs.update(sample_varying=True, time_varying=True, dim_varying=[True, varying])
+            file[name].attrs.update(
+                sample_varying=True, time_varying=True, dim_varying=[True, varying]
+            )
     return u, x, y
 
 
@@ -364,7 +406,13 @@ def well_vector(path):
     return Truth(u[:, :-2].reshape(-1, 16, 7, 2), u[:, 2:].reshape(-1, 16, 7, 2), (x, y))
 
 
-@case("a field that is constant along an axis", ".hdf5", "no data set", input="t0_fields/density", lead=1)
+@case(
+    "a field that is constant along an axis",
+    ".hdf5",
+    "no data set",
+    input="t0_fields/density",
+    lead=1,
+)
 def well_constant(path):
     well_file(path, varying=False)
 
@@ -389,7 +437,13 @@ def npz_channels_first(path):
 
 
 again("npz_channels_first", "told which axis", channels="first", nodes="vertex")
-again("npz_channels_first", "told, with a domain", "channels='first'", domain=Box((0, 0), (1, 1)), nodes="vertex")
+again(
+    "npz_channels_first",
+    "told, with a domain",
+    "channels='first'",
+    domain=Box((0, 0), (1, 1)),
+    nodes="vertex",
+)
 
 SENSORS = field(5, np.linspace(0, 1, 64), np.arange(6))
 
@@ -429,7 +483,9 @@ def npz_mesh(path):
 def npz_mesh_columns(path):
     random = np.random.default_rng(1)
     places = random.uniform(size=(30, 2))
-    np.savez(path, a=field(5, np.arange(30)), u=field(5, np.arange(30)), x=places[:, 0], y=places[:, 1])
+    np.savez(
+        path, a=field(5, np.arange(30)), u=field(5, np.arange(30)), x=places[:, 0], y=places[:, 1]
+    )
     u = wide(field(5, np.arange(30)))
     return Truth(u, u, points=places)
 
@@ -500,7 +556,12 @@ CASES["npz_depths"] = CASES["npz_depths"]._replace(options={"input": "salinity"}
 @case("latitude runs downwards", ".npz")
 def npz_descending(path):
     np.savez(path, a=ocean(), u=ocean(shift=1), lat=LAT, lon=LON)
-    return Truth(wide(flipped(ocean())), wide(flipped(ocean(shift=1))), (LAT[::-1], LON), says="turned to ascend")
+    return Truth(
+        wide(flipped(ocean())),
+        wide(flipped(ocean(shift=1))),
+        (LAT[::-1], LON),
+        says="turned to ascend",
+    )
 
 
 @case("the far end is not stored", ".npz", domain=Interval(0, 1))
@@ -511,7 +572,14 @@ def npz_left(path):
 
 
 again("npz_left", "a closed axis, told", periodic=True)
-again("npz_left", "nodes that the coordinates contradict", "disagree", periodic=True, domain=None, nodes="centre")
+again(
+    "npz_left",
+    "nodes that the coordinates contradict",
+    "disagree",
+    periodic=True,
+    domain=None,
+    nodes="centre",
+)
 CASES.popitem()
 
 
@@ -532,7 +600,14 @@ def npz_duplicates(path):
     np.savez(path, a=A[:, 0], u=U[:, 0], x=x)
 
 
-@case("input and output are one array", ".npz", "the same array", input="a", output="a", nodes="vertex")
+@case(
+    "input and output are one array",
+    ".npz",
+    "the same array",
+    input="a",
+    output="a",
+    nodes="vertex",
+)
 def npz_same(path):
     np.savez(path, a=A, u=U)
 
@@ -559,7 +634,9 @@ def npz_space_time(path):
     t = np.arange(4) * 0.5
     u = field(5, t, X9)
     np.savez(path, a=u[:, 0], u=u, t=t, x=X9)
-    return Truth(wide(u[:, 0]), wide(u), (X9,), output_axes=(t, X9), says="axis of the domain, time x space")
+    return Truth(
+        wide(u[:, 0]), wide(u), (X9,), output_axes=(t, X9), says="axis of the domain, time x space"
+    )
 
 
 @case("curves on one grid to curves on another", ".npz")
@@ -581,7 +658,9 @@ def npz_holes(path):
     np.savez(path, a=u, u=A)
     mask = np.isfinite(u).all(-1)
     x, y = np.linspace(0, 1, 9), np.linspace(0, 1, 7)
-    return Truth(np.where(mask[..., None], u, 0), wide(A), (x, y), mask=mask, says="one channel is missing")
+    return Truth(
+        np.where(mask[..., None], u, 0), wide(A), (x, y), mask=mask, says="one channel is missing"
+    )
 
 
 @case("a sample without values", ".npz", "only NaN in sample 2", nodes="vertex")

@@ -12,7 +12,9 @@ from riesz._data import load_functions
 from riesz.domains import Grid, MaskedGrid, Points
 from riesz.errors import DataError
 
-spec = importlib.util.spec_from_file_location("foreign", __file__.replace("test_foreign", "foreign"))
+spec = importlib.util.spec_from_file_location(
+    "foreign", __file__.replace("test_foreign", "foreign")
+)
 foreign = importlib.util.module_from_spec(spec)
 sys.modules["foreign"] = foreign
 spec.loader.exec_module(foreign)
@@ -56,7 +58,9 @@ def test_right_or_refused(name, tmp_path):
     np.testing.assert_allclose(pairs.inputs.values, truth.inputs.astype("f4"), atol=close)
     np.testing.assert_allclose(pairs.outputs.values, truth.outputs.astype("f4"), atol=close)
     require_places(file.inputs, truth.axes, truth.points)
-    require_places(file.outputs, truth.output_axes or truth.axes, None if truth.output_axes else truth.points)
+    require_places(
+        file.outputs, truth.output_axes or truth.axes, None if truth.output_axes else truth.points
+    )
     if truth.periodic is not None:
         assert file.input_space.domain.periodic == truth.periodic
     if truth.mask is not None:
@@ -67,7 +71,9 @@ def test_right_or_refused(name, tmp_path):
     text = "\n".join(file.understood())
     assert (truth.says in text or not case.first) and str(len(file)) in text
     name = file.inputs.name
-    kept = {k: v for k, v in options.items() if k in ("domain", "channels", "periodic", "nodes", "lead")}
+    kept = {
+        k: v for k, v in options.items() if k in ("domain", "channels", "periodic", "nodes", "lead")
+    }
     kept = {k: v["input"] if isinstance(v, dict) else v for k, v in kept.items()}
     first = load_functions(path, name=name, **kept)
     at = file.rows[0][-1]

@@ -1,7 +1,7 @@
 """MATLAB files: version 7.3 (HDF5 with reversed axes), and versions 5 to 7 through SciPy."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 

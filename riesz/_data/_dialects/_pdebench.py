@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import h5py
 import numpy as np
@@ -27,7 +28,11 @@ def pdebench(source: HDF5Source) -> AbstractSource | None:
 
 def _one_array_each(source: HDF5Source) -> dict[str, ArrayInfo]:
     """`tensor`, `density`, ... of shape (n, [t,] x, [y, z]) beside `x-coordinate`, ..."""
-    lines = {k: _read(source, f"{k}-coordinate") for k in (*_AXES, "t") if f"{k}-coordinate" in source.arrays}
+    lines = {
+        k: _read(source, f"{k}-coordinate")
+        for k in (*_AXES, "t")
+        if f"{k}-coordinate" in source.arrays
+    }
     space = tuple(_centres(k, lines[k]) for k in _AXES if k in lines)
     sizes = tuple(len(axis.values) for axis in space if axis.values is not None)
     out = {}
@@ -68,12 +73,15 @@ class _Groups(HDF5Source):
 def _one_group_each(source: HDF5Source) -> AbstractSource | None:
     """Groups of `data` (t, x, [y,] channels) with `grid/x`, `grid/y`, `grid/t`."""
     location = source.location
-    with reading(location), h5py.File(location.path, "r") as file:
+    with reading(location), h5py.File(location.path, "r") as opened:
+        file: Any = opened
         groups = tuple(sorted(k for k in file if re.fullmatch(r"\d+", k)))
         if not groups or "data" not in file[groups[0]] or "grid" not in file[groups[0]]:
             return None
         infos = {
-            array_info(Location(f"{location.path}::{k}"), "data", follow(file, location, f"{k}/data"))
+            array_info(
+                Location(f"{location.path}::{k}"), "data", follow(file, location, f"{k}/data")
+            )
             for k in groups
         }
         grid = follow(file, location, f"{groups[0]}/grid")

@@ -18,6 +18,6 @@ def refuse_torch(location: Location) -> None:
             expected="an NPZ or HDF5 file; Riesz never unpickles objects",
             found="a zip archive with data.pkl, as torch.save writes",
             repair="where the file is trusted, convert it (keys such as x, y):\n"
-            f"python -c \"import numpy, torch; d = torch.load({location.path!r}); "
+            f'python -c "import numpy, torch; d = torch.load({location.path!r}); '
             "numpy.savez('data.npz', **{k: v.numpy() for k, v in d.items()})\"",
         )

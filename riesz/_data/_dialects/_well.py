@@ -17,7 +17,8 @@ _ORDERS = ("t0_fields", "t1_fields", "t2_fields")
 def well(source: HDF5Source) -> AbstractSource | None:
     """The fields of a file of The Well, named like `t0_fields/density`."""
     location = source.location
-    with reading(location), h5py.File(location.path, "r") as file:
+    with reading(location), h5py.File(location.path, "r") as opened:
+        file: Any = opened
         if "n_spatial_dims" not in file.attrs or "dimensions" not in file:
             return None
         if location.group:
@@ -39,7 +40,7 @@ def well(source: HDF5Source) -> AbstractSource | None:
     return replace(source, arrays=arrays, groups=())
 
 
-def _space(source: HDF5Source, file: h5py.File) -> tuple[Axis, ...]:
+def _space(source: HDF5Source, file: Any) -> tuple[Axis, ...]:
     names = [_text(x) for x in np.atleast_1d(file["dimensions"].attrs["spatial_dims"])]
     axes = []
     for i, name in enumerate(names):
@@ -60,7 +61,7 @@ def _space(source: HDF5Source, file: h5py.File) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def _closed(file: h5py.File, axis: int) -> bool:
+def _closed(file: Any, axis: int) -> bool:
     """Whether a boundary condition of type PERIODIC covers this axis."""
     for condition in file.get("boundary_conditions", {}).values():
         dims = [_text(x) for x in np.atleast_1d(condition.attrs.get("associated_dims", []))]
@@ -71,7 +72,7 @@ def _closed(file: h5py.File, axis: int) -> bool:
 
 
 def _field(
-    source: HDF5Source, dataset: h5py.Dataset, name: str, space: tuple[Axis, ...], file: h5py.File
+    source: HDF5Source, dataset: h5py.Dataset, name: str, space: tuple[Axis, ...], file: Any
 ) -> ArrayInfo | None:
     """A field that has values at each place of the grid and in each sample; None for others."""
     varying = np.atleast_1d(dataset.attrs.get("dim_varying", [True] * len(space)))
