@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractTensorGrid
+from riesz.domains import MaskedGrid
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs
 from riesz.functions._norms import root
@@ -135,19 +135,27 @@ def _where_present(values: Array, f: Function) -> Array:
 
 
 def slope_norm(f: Function) -> Float[Array, ""]:
-    """The H1 seminorm of the piecewise linear interpolant of a function on a grid."""
-    grid = f.discretization
-    if not isinstance(grid, AbstractTensorGrid):
+    """The H1 seminorm of the piecewise linear interpolant of a function on a grid.
+
+    On a masked grid it is that between neighbours that are both present.
+    """
+    grid = f.discretization.grid
+    if grid is None:
         return f.gradient().norm("L2")
+    mask = f.discretization.mask if isinstance(f.discretization, MaskedGrid) else None
     total = jnp.zeros((), f.values.dtype)
     for axis, periodic in enumerate(grid.domain.periodic):
-        x = grid.axis_coordinates[axis].astype(f.values.dtype)
+        x = grid.axis_relative[axis].astype(f.values.dtype)
         rise, run = jnp.diff(f.values, axis=axis), jnp.abs(jnp.diff(x))
         if periodic:
             first, last = (jnp.take(f.values, jnp.array([i]), axis) for i in (0, -1))
             gap = grid.domain.lengths[axis] - jnp.abs(x[-1] - x[0])
             rise = jnp.concatenate([rise, first - last], axis)
             run = jnp.concatenate([run, gap[None]])
+        if mask is not None:
+            both = mask & jnp.roll(mask, -1, axis)
+            both = jnp.moveaxis(jnp.moveaxis(both, axis, 0)[: run.shape[0]], 0, axis)
+            rise = jnp.where(both[..., None], rise, 0)
         weights = [c.astype(run.dtype) for c in grid.axis_cells]
         weights[axis] = 1 / run
         for other, weight in enumerate(weights):
