@@ -54,8 +54,8 @@ class Samples(eqx.Module):
         """The coordinates, for people and other tools; scattered points are read from them."""
         where = self.discretization
         if isinstance(where, Grid):
-            axes = enumerate(where.axes)
-            return {f"{self.name}_coordinates_{i}": axis.coordinates() for i, axis in axes}
+            axes = enumerate(zip(where.domain.lower, where.axes, strict=True))
+            return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
         if isinstance(where, Points) and where.coordinates.ndim == 2:
             return {
                 f"{self.name}_coordinates": np.asarray(where.coordinates, np.float64),

@@ -1,32 +1,45 @@
 """The contract of a discretization: points, quadrature weights, evaluation and derivatives."""
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from riesz.domains._domain import AbstractDomain
 
+if TYPE_CHECKING:
+    from riesz.domains._grid import AbstractTensorGrid
+
 
 class AbstractDiscretization(eqx.Module):
     """A finite set of points of a domain with quadrature weights.
 
-    `coordinates` are the points, shape `(*shape, d)`; `weights`, shape `shape`, are such that
-    sum(weights * f) approximates the integral of f. Values of a function on it have shape
-    `(*shape, channels)`.
+    `coordinates` are the points, shape `(*shape, d)`; `relative` are the same points measured
+    from `domain.lower`, which keeps the digits of coordinates far from zero (times of day in
+    seconds since 1970); computations use these. `weights`, shape `shape`, are such that
+    sum(weights * f) approximates the integral of f. A point of weight zero is padding or a hole:
+    no result depends on what is there. Values of a function have shape `(*shape, channels)`.
     """
 
     domain: eqx.AbstractVar[AbstractDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]
     coordinates: eqx.AbstractVar[Float[Array, "*shape d"]]
+    relative: eqx.AbstractVar[Float[Array, "*shape d"]]
     weights: eqx.AbstractVar[Float[Array, "*shape"]]
+
+    @property
+    def grid(self) -> "AbstractTensorGrid | None":
+        """The tensor grid whose nodes these points are, also where some are masked."""
+        return None
 
     @abstractmethod
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        """Values at other points of the domain."""
+        """Values at other points of the domain, which are measured from `domain.lower`."""
 
     @abstractmethod
     def differentiate(
@@ -34,12 +47,23 @@ class AbstractDiscretization(eqx.Module):
     ) -> Float[Array, "*shape c"]:
         """The `order`-th partial derivative (1 or 2) along one axis of the domain."""
 
+    def resample(
+        self, values: Float[Array, "*shape c"], onto: "AbstractDiscretization"
+    ) -> Float[Array, "..."]:
+        """Values at the points of another discretization of the domain."""
+        flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
+        return self.interpolate(values, flat).reshape(*onto.relative.shape[:-1], -1)
+
+    def present(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
+        """The values, with 0 at points of weight zero."""
+        return jnp.where((self.weights > 0)[..., None], values, 0)
+
     @property
     @abstractmethod
     def method(self) -> str:
         """How functions are interpolated here, with the order of accuracy, in words."""
 
 
-def traced(*arrays: Array) -> bool:
+def traced(*arrays: Any) -> bool:
     """Whether any array is abstract, inside jit, vmap or grad, so that values are unknown."""
     return any(isinstance(x, Tracer) for x in arrays)

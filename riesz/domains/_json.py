@@ -1,10 +1,14 @@
 """Spaces and grids as JSON values, for the files that Riesz writes."""
 
 from functools import reduce
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from riesz.domains._domain import AbstractDomain, Box, Interval, Torus
 from riesz.domains._grid import Grid
+from riesz.domains._masked import MaskedGrid
 from riesz.domains._space import Space
 from riesz.errors import DomainError
 
@@ -55,9 +59,12 @@ def space_from_json(record: Any) -> Space:
 
 
 def grid_to_json(grid: Grid) -> dict[str, Any]:
-    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry an axis."""
-    parts = {"shape": list(grid.shape), "nodes": list(grid.nodes)}
-    return {**domain_to_json(grid.domain), **parts}
+    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry per axis.
+
+    Nodes given by coordinates are the list of them.
+    """
+    nodes = [list(k) if isinstance(k, tuple) else k for k in grid.nodes]
+    return {**domain_to_json(grid.domain), "shape": list(grid.shape), "nodes": nodes}
 
 
 def grid_from_json(record: Any) -> Grid:
@@ -66,9 +73,49 @@ def grid_from_json(record: Any) -> Grid:
     **Raises:** `DomainError` for anything else.
     """
     shape, nodes = _entries(record, "shape", "nodes")
-    if not all(type(n) is int for n in shape) or not all(isinstance(k, str) for k in nodes):
-        raise _damaged("shape and nodes as lists of whole numbers and of names", record)
+    if not all(type(n) is int for n in shape) or not all(map(_is_nodes, nodes)):
+        raise _damaged("shape and nodes: whole numbers, and names or lists of numbers", record)
     return Grid(domain_from_json(record), shape, nodes)
+
+
+def _is_nodes(entry: Any) -> bool:
+    numbers = isinstance(entry, list) and all(type(x) in (int, float) for x in entry)
+    return isinstance(entry, str) or numbers
+
+
+def masked_grid_to_json(grid: Grid | MaskedGrid) -> dict[str, Any]:
+    """The entries of the grid and, where it is masked, `{"mask": [...]}`.
+
+    `mask` holds the lengths of the runs of equal entries in C order, beginning with masked ones.
+    """
+    if isinstance(grid, Grid):
+        return grid_to_json(grid)
+    mask = np.asarray(grid.mask).ravel()
+    if not isinstance(grid.base, Grid) or mask.size != prod(grid.shape):
+        raise DomainError(
+            "a single masked grid is written, neither a batch nor a moved one",
+            expected="MaskedGrid(Grid, mask)",
+            found=f"{type(grid.base).__name__}, mask of shape {grid.mask.shape}",
+            repair="write one grid per mask",
+        )
+    changes = np.flatnonzero(np.diff(mask, prepend=False))
+    runs = np.diff(np.concatenate([[0], changes, [mask.size]]))
+    return {**grid_to_json(grid.base), "mask": runs.tolist()}
+
+
+def masked_grid_from_json(record: Any) -> Grid | MaskedGrid:
+    """The grid that `masked_grid_to_json` described.
+
+    **Raises:** `DomainError` for anything else.
+    """
+    grid = grid_from_json(record)
+    if "mask" not in record:
+        return grid
+    (runs,) = _entries(record, "mask")
+    if not all(type(n) is int and n >= 0 for n in runs) or sum(runs) != prod(grid.shape):
+        raise _damaged(f"lengths of runs that sum to {prod(grid.shape)}", record)
+    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return MaskedGrid(grid, mask.reshape(grid.shape))
 
 
 def _entries(record: Any, *names: str) -> list[list[Any]]:

@@ -120,6 +120,10 @@ class Points(AbstractDiscretization):
         return self.coordinates.shape[:1]
 
     @property
+    def relative(self) -> Float[Array, "n d"]:
+        return self.coordinates - jnp.asarray(self.domain.lower, self.coordinates.dtype)
+
+    @property
     def method(self) -> str:
         return "cubic radial basis functions with linear polynomials"
 
@@ -127,7 +131,7 @@ class Points(AbstractDiscretization):
         self, values: Float[Array, "n c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
         refuse_duplicates(self.coordinates, self.mask)
-        return _interpolate(self, values, points)
+        return _interpolate(self, values, points + jnp.asarray(self.domain.lower, points.dtype))
 
     def differentiate(
         self, values: Float[Array, "n c"], axis: int, order: int

@@ -27,22 +27,40 @@ def require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain
         )
 
 
-def require_inside(domain: AbstractDomain, points: Array) -> None:
-    """Refuse points outside the domain, unless they are traced."""
-    if traced(points):
+def require_inside(domain: AbstractDomain, relative: Array | np.ndarray) -> None:
+    """Raise for points outside the domain, measured from its lower end, unless traced."""
+    if traced(relative):
         return
-    x = np.asarray(points)
-    slack = 1e-5 * np.asarray(domain.lengths)
-    low, high = np.asarray(domain.lower) - slack, np.asarray(domain.upper) + slack
-    outside = (((x < low) | (x > high)) & ~np.asarray(domain.periodic)).any(1)
+    x, lengths = np.asarray(relative, float), np.asarray(domain.lengths)
+    slack = 1e-5 * lengths
+    wrong = ((x < -slack) | (x > lengths + slack)) & ~np.asarray(domain.periodic)
+    outside = (wrong | ~np.isfinite(x)).any(1)
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} points lie outside the domain of the function",
             where="Function.at(points)",
             expected=f"points of {domain}",
-            found=f"point {int(np.flatnonzero(outside)[0])} at {x[outside][0].tolist()}",
+            found=f"point {int(np.flatnonzero(outside)[0])} at "
+            f"{(x[outside][0] + np.asarray(domain.lower)).tolist()}",
             repair="a function is known on its domain only: drop these points",
         )
+
+
+def require_finite(values: Array, discretization: AbstractDiscretization) -> None:
+    """Raise for values at present points that are not finite, unless they are traced."""
+    if traced(values, *jax.tree.leaves(discretization)) or bool(jnp.isfinite(values).all()):
+        return
+    wrong = ~np.isfinite(np.asarray(values)).all(-1)
+    first = np.argwhere(wrong)[0].tolist()
+    where = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+    raise DomainError(
+        f"{int(wrong.sum())} of {wrong.size} points have values that are not finite",
+        where="Function(values, discretization)",
+        expected="finite numbers",
+        found=f"{np.asarray(values)[tuple(first)].tolist()} at point {first}, x = {where}",
+        repair="mask missing values out: MaskedGrid(grid, np.isfinite(values).all(-1)), or "
+        "Points(domain, x, mask=...)",
+    )
 
 
 def same_points(a: AbstractDiscretization, b: AbstractDiscretization, unknown: bool) -> bool:
@@ -84,7 +102,20 @@ def require_same(first: "Function", second: "Function", call: str, broadcast: bo
 
 def describe(discretization: AbstractDiscretization) -> str:
     """A discretization in a few words, such as `16 x 16 vertex vertex points`."""
-    base = getattr(discretization, "base", discretization)
-    nodes = " ".join(getattr(base, "nodes", ("scattered",)))
-    nodes = nodes if base is discretization else f"moved {nodes}"
-    return f"{' x '.join(map(str, discretization.shape))} {nodes} points"
+    grid = discretization.grid
+    words = [" x ".join(map(str, discretization.shape))]
+    if grid is None:
+        words.append("scattered")
+    else:
+        words += ["moved"] * (grid is not grid.unmoved[0]) + [*grid.unmoved[0].kinds]
+    present = "" if grid is discretization else _presence(discretization)
+    return f"{' '.join(words)} points{present}"
+
+
+def _presence(discretization: AbstractDiscretization) -> str:
+    """How many points carry a value, where some do not."""
+    weights = discretization.weights
+    if traced(weights):
+        return ""
+    count, size = int((np.asarray(weights) > 0).sum()), weights.size
+    return "" if count == size else f", {size - count} of them masked"

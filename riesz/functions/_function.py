@@ -14,8 +14,10 @@ from riesz.domains import (
     AbstractTensorGrid,
     Space,
 )
+from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
+    require_finite,
     require_inside,
     require_same,
     require_same_domain,
@@ -97,6 +99,9 @@ class Function(eqx.Module):
                 found=str(discretization.domain),
                 repair="make the space with Space(discretization.domain, channels)",
             )
+        if not isinstance(discretization, AbstractTensorGrid):
+            values = discretization.present(values)
+        require_finite(values, discretization)
         self.values = values
         self.discretization = discretization
         self.space = space or Space(discretization.domain, values.shape[-1])
@@ -149,7 +154,12 @@ class Function(eqx.Module):
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
-        points = jnp.asarray(points, self.values.dtype)
+        dtype = self.values.dtype
+        # differences from the lower end in float64, where the points are known
+        if not traced(points):
+            points = np.asarray(points, np.float64) - np.asarray(self.domain.lower)
+        else:
+            points = points.astype(dtype) - jnp.asarray(self.domain.lower, dtype)
         if points.ndim != 2 or points.shape[1] != self.domain.dim:
             raise DomainError(
                 "a function is evaluated at points given one a row",
@@ -159,7 +169,7 @@ class Function(eqx.Module):
                 repair="points[:, None] makes rows of numbers on a line",
             )
         require_inside(self.domain, points)
-        return self.discretization.interpolate(self.values, points)
+        return self.discretization.interpolate(self.values, jnp.asarray(points, dtype))
 
     def resample(self, discretization: AbstractDiscretization) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`."""
@@ -167,13 +177,7 @@ class Function(eqx.Module):
         require_same_domain("Function.resample", self.domain, discretization.domain)
         if same_points(here, discretization, unknown=False):
             return self
-        if isinstance(here, AbstractTensorGrid) and isinstance(discretization, AbstractTensorGrid):
-            values = here.resample(self.values, discretization)
-        else:
-            flat = discretization.coordinates.reshape(-1, self.domain.dim)
-            flat = flat.astype(self.values.dtype)
-            values = here.interpolate(self.values, flat)
-            values = values.reshape(*discretization.shape, self.channels)
+        values = here.resample(self.values, discretization)
         return Function(values, discretization, self.space)
 
     def integral(self) -> Float[Array, " c"]:

@@ -10,7 +10,9 @@ from riesz.operators._layers import trainable as trainable
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import build as build
+from riesz.operators._statistics import Affine as Affine
 from riesz.operators._symmetrised import Symmetrised as Symmetrised
 from riesz.operators._wrappers import Normalised as Normalised
 from riesz.operators._wrappers import ZeroDirichlet as ZeroDirichlet
 from riesz.operators._wrappers import normalised as normalised
+from riesz.operators._wrappers import training_scale as training_scale

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDomain
+from riesz.domains import AbstractDiscretization, AbstractDomain
 
 
 class Constant(eqx.Module):
@@ -58,13 +58,11 @@ class Perceptron(eqx.Module):
         return self.layers[-1](x)
 
 
-def coordinate_features(
-    domain: AbstractDomain, coordinates: Float[Array, "*n d"]
-) -> Float[Array, "*n f"]:
+def coordinate_features(on: AbstractDiscretization) -> Float[Array, "*shape f"]:
     """Coordinates scaled to [-1, 1]; cosine and sine of the angle along periodic axes."""
     features = []
-    for axis, periodic in enumerate(domain.periodic):
-        turns = (coordinates[..., axis] - domain.lower[axis]) / domain.lengths[axis]
+    for axis, periodic in enumerate(on.domain.periodic):
+        turns = on.relative[..., axis] / on.domain.lengths[axis]
         if periodic:
             features += [jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns)]
         else:
