@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from riesz._calibrate._banded import Band, Banded
 from riesz._calibrate._scale import Scale
@@ -69,17 +69,11 @@ class AdaptiveBand:
                 found=score,
                 repair="leave this observation out",
             )
-        miss = score > self.quantile
-        step = self.rate * max(self.recent)
-        quantile = self.quantile + step * (miss - (1 - self.banded.level))
-        recent = self.recent if np.isinf(score) else (*self.recent, score)[-self.window :]
-        return replace(
-            self,
-            quantile=max(quantile, 0.0),
-            recent=recent,
-            steps=self.steps + 1,
-            misses=self.misses + int(miss),
-        )
+        miss, level = score > self.quantile, self.banded.level
+        quantile = _next(self.quantile, miss, level, self.rate * max(self.recent))
+        recent = _recent(self.recent, score, self.window)
+        steps, misses = self.steps + 1, self.misses + int(miss)
+        return replace(self, quantile=quantile, recent=recent, steps=steps, misses=misses)
 
     @property
     def coverage(self) -> float | None:
@@ -110,10 +104,39 @@ def adapt(banded: Banded, *, rate: float = RATE, window: int = WINDOW) -> Adapti
             found=f"rate={rate}, window={window}",
             repair=f"leave them out for {RATE} and {WINDOW}",
         )
-    scores = np.asarray(banded.scores[0].value, np.float64)
-    finite = scores[np.isfinite(scores)][-window:]
     quantile = float(banded.quantile_at(banded.sizes[0]))
-    return AdaptiveBand(banded, quantile, tuple(finite.tolist()) or (1.0,), rate, window)
+    recent = _first(np.asarray(banded.scores[0].value), window)
+    return AdaptiveBand(banded, quantile, recent, rate, window)
+
+
+def follow(
+    scores: Float[np.ndarray, " n"],
+    calibration: Float[np.ndarray, " m"],
+    quantile: float,
+    level: float,
+    rate: float,
+    window: int,
+) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """The quantiles at which scores in order are met, and whether each is covered."""
+    recent, quantiles = _first(calibration, window), np.empty(len(scores))
+    for t, score in enumerate(scores):
+        quantiles[t] = quantile
+        quantile = _next(quantile, score > quantile, level, rate * max(recent))
+        recent = _recent(recent, float(score), window)
+    return quantiles, scores <= quantiles
+
+
+def _next(quantile: float, miss: bool, level: float, step: float) -> float:
+    return max(quantile + step * (miss - (1 - level)), 0.0)
+
+
+def _first(calibration: np.ndarray, window: int) -> tuple[float, ...]:
+    finite = np.asarray(calibration, np.float64)
+    return tuple(finite[np.isfinite(finite)][-window:].tolist()) or (1.0,)
+
+
+def _recent(recent: tuple[float, ...], score: float, window: int) -> tuple[float, ...]:
+    return recent if np.isinf(score) else (*recent, score)[-window:]
 
 
 @eqx.filter_jit

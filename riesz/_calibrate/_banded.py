@@ -140,7 +140,7 @@ class Banded(eqx.Module):
         half = self.scale(prediction)
         if quantile is None:
             quantile = self.quantile_at(prod(prediction.discretization.shape))
-        half = half * quantile.astype(half.dtype)
+        half = Function(half * quantile.astype(half.dtype), prediction.discretization, prediction.space)
         return Band(prediction, prediction - half, prediction + half)
 
     def quantile_at(self, size: int) -> Array:

@@ -161,7 +161,7 @@ def _grid(inputs: Function | PairsLike) -> Grid:
     if int(np.prod(grid.shape)) <= _FINEST:
         return grid
     most = int(_FINEST ** (1 / grid.domain.dim))
-    kinds = tuple(k if isinstance(k, str) else "vertex" for k in grid.nodes)
+    kinds = tuple("vertex" if kind == "uneven" else kind for kind in grid.kinds)
     return Grid(grid.domain, tuple(min(n, most) for n in grid.shape), kinds)
 
 

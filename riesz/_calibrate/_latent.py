@@ -33,9 +33,7 @@ def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
 
 def grid_below(discretization: AbstractDiscretization) -> Grid | None:
     """The grid itself, or the grid below a masked one; None for other discretizations."""
-    if hasattr(discretization, "mask"):
-        discretization = getattr(discretization, "base", discretization)
-    return discretization if isinstance(discretization, Grid) else None
+    return discretization.grid if isinstance(discretization.grid, Grid) else None
 
 
 def batched(f: Function) -> bool:
@@ -76,8 +74,7 @@ def sums(
 
 def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array, Array]:
     """Numbers of the 2^d nodes around each point, and their weights, both (points, 2^d)."""
-    points = discretization.coordinates.reshape(-1, grid.domain.dim)
-    points = points - jnp.asarray(grid.domain.lower, points.dtype)
+    points = discretization.relative.reshape(-1, grid.domain.dim)
     number, weight = jnp.zeros((points.shape[0], 1), int), jnp.ones((points.shape[0], 1))
     for axis, size in enumerate(grid.shape):
         left, right, share = _between(grid, axis, points[:, axis])
@@ -89,7 +86,7 @@ def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array,
 
 def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array, Array]:
     """The nodes on both sides of each point, and the share of the right one."""
-    nodes = np.asarray(grid.axes[axis].coordinates(), np.float64) - grid.domain.lower[axis]
+    nodes = np.asarray(grid.axes[axis].coordinates(), np.float64)
     numbers = np.arange(len(nodes))
     if grid.domain.periodic[axis]:
         nodes, numbers = np.append(nodes, nodes[0] + grid.domain.lengths[axis]), np.append(numbers, 0)
