@@ -53,7 +53,7 @@ class AbstractDiscretization(eqx.Module):
     ) -> Float[Array, "..."]:
         """Values at the points of another discretization of the domain."""
         flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
-        return self.interpolate(values, flat).reshape(*onto.relative.shape[:-1], -1)
+        return self.interpolate(values, flat).reshape(*onto.shape, -1)
 
     @property
     def dimensions(self) -> int:
@@ -63,7 +63,7 @@ class AbstractDiscretization(eqx.Module):
     def describe(self) -> str:
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid
-        shape = self.relative.shape[-1 - self.dimensions : -1]
+        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", None))[-1:]
         words = [" x ".join(map(str, shape))]
         if grid is None:
             words.append("scattered")

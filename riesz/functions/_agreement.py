@@ -35,12 +35,10 @@ def is_batch(f: "Function") -> bool:
 def require_single(f: "Function", call: str, instead: str) -> None:
     """Raise for a batch of functions where one is needed."""
     if is_batch(f):
-        where = f.discretization
-        shape = (*where.relative.shape[-1 - where.dimensions : -1], f.channels)
         raise DomainError(
             f"this is a batch of {f.values.shape[0]} functions, where one is needed",
             where=call,
-            expected=f"one function, values of shape {shape}",
+            expected=f"values at {f.discretization.describe()} in {f.channels} channels",
             found=f"values of shape {f.values.shape}",
             repair=f"{instead}; one of them is riesz.functions.take(batch, 0)",
         )

@@ -297,12 +297,14 @@ class Function(eqx.Module):
     def _binary(
         self, other: Any, op: Callable[[Any, Any], Array], name: str, keep: bool = True
     ) -> "Function":
+        call = f"Function {name} {'Function' if isinstance(other, Function) else 'array'}"
+        require_single(self, call, f"jax.vmap(lambda f, g: f {name} g)(batch, others)")
         if isinstance(other, Function):
-            require_same(self, other, f"Function {name} Function")
+            require_same(self, other, call)
         elif not isinstance(other, int | float | np.ndarray | np.generic | Array):
             return NotImplemented
         else:
-            require_operand(self, other, f"Function {name} array")
+            require_operand(self, other, call)
         values = op(self.values, _raw(other))
         keep = keep and values.shape[-1] == self.channels
         return Function(values, self.discretization, self.space if keep else None)
