@@ -60,6 +60,11 @@ class AbstractDiscretization(eqx.Module):
         """The number of axes of `values` without channels: that of the grid, or 1."""
         return 1 if self.grid is None else len(self.shape)
 
+    @property
+    def stacked(self) -> bool:
+        """Whether these are several discretizations, along a leading axis of every array."""
+        return jnp.ndim(getattr(self, "mask", None)) > self.dimensions
+
     def describe(self) -> str:
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid

@@ -127,6 +127,10 @@ class Grid(AbstractTensorGrid):
             )
 
     @property
+    def stacked(self) -> bool:
+        return False
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kind of nodes of each axis, `"uneven"` where they are given by coordinates."""
         return tuple("uneven" if isinstance(k, tuple) else k for k in self.nodes)
@@ -217,6 +221,10 @@ class MovedGrid(AbstractTensorGrid):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
+
+    @property
+    def stacked(self) -> bool:
+        return self.sign.ndim > 1
 
     @property
     def axis_relative(self) -> tuple[Float[Array, " n"], ...]:

@@ -44,7 +44,9 @@ def require_single(f: "Function", call: str, instead: str) -> None:
         )
 
 
-def require_inside(domain: AbstractDomain, relative: Array | np.ndarray) -> None:
+def require_inside(
+    domain: AbstractDomain, relative: Array | np.ndarray, where: str = "Function.at(points)"
+) -> None:
     """Raise for points outside the domain, measured from its lower end, unless traced."""
     if traced(relative):
         return
@@ -55,7 +57,7 @@ def require_inside(domain: AbstractDomain, relative: Array | np.ndarray) -> None
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} points lie outside the domain of the function",
-            where="Function.at(points)",
+            where=where,
             expected=f"points of {domain}",
             found=f"point {int(np.flatnonzero(outside)[0])} at "
             f"{(x[outside][0] + np.asarray(domain.lower)).tolist()}",

@@ -362,7 +362,7 @@ CASES = {
     "at nothing finite": (lambda: F.at([[np.nan]]), "1 points lie outside;at [nan]"),
     "norm of a batch": (
         lambda: MANY.norm(),
-        "where one is needed;4 vertex points in 1 channels;(3, 4, 1);jax.vmap(Function.norm)(batch)",
+        "where one is needed;4 vertex points in 1 channel;(3, 4, 1);jax.vmap(Function.norm)(batch)",
     ),
     "at of a batch": (lambda: MANY.at([[0.5]]), "a batch of 3 functions;jax.vmap(lambda f: f.at("),
     "integral of a batch": (lambda: MANY.integral(), "a batch of 3;Function.integral()"),
