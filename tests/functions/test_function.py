@@ -257,6 +257,7 @@ def test_batches():
 GRID = Grid(Interval(0.0, 1.0), 4)
 F = Function(np.ones((4, 1)), GRID)
 MANY = batch(np.arange(12.0).reshape(3, 4, 1), GRID)
+HOLED = Function(np.ones((4, 1)), MaskedGrid(GRID, np.arange(4) > 0))
 PLANE = batch(np.ones((2, 3, 3, 1)), Grid(Box((0, 0), (1, 1)), 3))
 CASES = {
     "channels": (
@@ -370,6 +371,14 @@ CASES = {
     "derivative of a batch": (lambda: MANY.derivative(), "a batch of 3;Function.derivative"),
     "plot of a batch": (lambda: MANY.plot(), "a batch of 3 functions;take(batch, 0)"),
     "sum of batches": (lambda: MANY + MANY, "a batch of 3 functions;Function + Function;jax.vmap"),
+    "missing values of a batch": (
+        lambda: batch(np.asarray([[[1.0], [2.0]], [[3.0], [np.nan]]]), Grid(Interval(), 2)),
+        "1 of 4 points have values that are not finite;[nan] at point [1] of sample 1",
+    ),
+    "a batch of grids": (
+        lambda: Function(np.ones((4, 1)), stack([HOLED, HOLED]).discretization),
+        "given on one discretization;a batch of them, MaskedGrid;riesz.functions.batch(values, on)",
+    ),
     "empty batch": (
         lambda: batch(np.ones((0, 4, 1)), GRID),
         "at least one function;batch(values, discretization);n >= 1;shape (0, 4, 1)",
