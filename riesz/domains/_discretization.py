@@ -53,17 +53,22 @@ class AbstractDiscretization(eqx.Module):
     ) -> Float[Array, "..."]:
         """Values at the points of another discretization of the domain."""
         flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
-        return self.interpolate(values, flat).reshape(*onto.relative.shape[:-1], -1)
+        return self.interpolate(values, flat).reshape(*onto.shape, -1)
 
     @property
     def dimensions(self) -> int:
         """The number of axes of `values` without channels: that of the grid, or 1."""
         return 1 if self.grid is None else len(self.shape)
 
+    @property
+    def stacked(self) -> bool:
+        """Whether these are several discretizations, along a leading axis of every array."""
+        return jnp.ndim(getattr(self, "mask", None)) > self.dimensions
+
     def describe(self) -> str:
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid
-        shape = self.relative.shape[-1 - self.dimensions : -1]
+        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", None))[-1:]
         words = [" x ".join(map(str, shape))]
         if grid is None:
             words.append("scattered")
@@ -76,7 +81,7 @@ class AbstractDiscretization(eqx.Module):
         if traced(self.weights) or self.weights.ndim != self.dimensions:
             return ""
         count = int((np.asarray(self.weights) == 0).sum())
-        return f", {count} of them masked" if count else ""
+        return f" ({count} masked)" if count else ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()} of {self.domain})"

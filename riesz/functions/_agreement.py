@@ -35,18 +35,18 @@ def is_batch(f: "Function") -> bool:
 def require_single(f: "Function", call: str, instead: str) -> None:
     """Raise for a batch of functions where one is needed."""
     if is_batch(f):
-        where = f.discretization
-        shape = (*where.relative.shape[-1 - where.dimensions : -1], f.channels)
         raise DomainError(
             f"this is a batch of {f.values.shape[0]} functions, where one is needed",
             where=call,
-            expected=f"one function, values of shape {shape}",
+            expected=f"values at {f.discretization.describe()} in {f.channels} channels",
             found=f"values of shape {f.values.shape}",
             repair=f"{instead}; one of them is riesz.functions.take(batch, 0)",
         )
 
 
-def require_inside(domain: AbstractDomain, relative: Array | np.ndarray) -> None:
+def require_inside(
+    domain: AbstractDomain, relative: Array | np.ndarray, where: str = "Function.at(points)"
+) -> None:
     """Raise for points outside the domain, measured from its lower end, unless traced."""
     if traced(relative):
         return
@@ -57,7 +57,7 @@ def require_inside(domain: AbstractDomain, relative: Array | np.ndarray) -> None
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} points lie outside the domain of the function",
-            where="Function.at(points)",
+            where=where,
             expected=f"points of {domain}",
             found=f"point {int(np.flatnonzero(outside)[0])} at "
             f"{(x[outside][0] + np.asarray(domain.lower)).tolist()}",
@@ -122,12 +122,16 @@ def require_finite(values: Array, discretization: AbstractDiscretization) -> Non
         return
     wrong = ~np.isfinite(np.asarray(values)).all(-1)
     first = np.argwhere(wrong)[0].tolist()
-    where = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+    if wrong.ndim > discretization.dimensions:
+        place = f"point {first[1:]} of sample {first[0]}"
+    else:
+        x = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+        place = f"point {first}, x = {x}"
     raise DomainError(
         f"{int(wrong.sum())} of {wrong.size} points have values that are not finite",
         where="Function(values, discretization)",
         expected="finite numbers",
-        found=f"{np.asarray(values)[tuple(first)].tolist()} at point {first}, x = {where}",
+        found=f"{np.asarray(values)[tuple(first)].tolist()} at {place}",
         repair="mask missing values out: MaskedGrid(grid, np.isfinite(values).all(-1)), or "
         "Points(domain, x, mask=...)",
     )

@@ -79,6 +79,14 @@ class Function(eqx.Module):
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(float)
         shape = discretization.shape
+        if discretization.stacked:
+            raise DomainError(
+                "a function is given on one discretization",
+                where="Function(values, discretization)",
+                expected="a Grid, MaskedGrid or Points",
+                found=f"a batch of them, {type(discretization).__name__}",
+                repair="functions at points of every sample are riesz.functions.batch(values, on)",
+            )
         if values.shape[:-1] != shape or (space and values.shape[-1] != space.channels):
             channels = space.channels if space else "channels"
             hint = (
@@ -300,12 +308,14 @@ class Function(eqx.Module):
     def _binary(
         self, other: Any, op: Callable[[Any, Any], Array], name: str, keep: bool = True
     ) -> "Function":
+        call = f"Function {name} {'Function' if isinstance(other, Function) else 'array'}"
+        require_single(self, call, f"jax.vmap(lambda f, g: f {name} g)(batch, others)")
         if isinstance(other, Function):
-            require_same(self, other, f"Function {name} Function")
+            require_same(self, other, call)
         elif not isinstance(other, int | float | np.ndarray | np.generic | Array):
             return NotImplemented
         else:
-            require_operand(self, other, f"Function {name} array")
+            require_operand(self, other, call)
         values = op(self.values, _raw(other))
         keep = keep and values.shape[-1] == self.channels
         return Function(values, self.discretization, self.space if keep else None)

@@ -8,7 +8,7 @@ import equinox as eqx
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DomainError
 from riesz.functions import Function
-from riesz.functions._agreement import require_single
+from riesz.functions._agreement import require_single, shorten
 
 
 class AbstractOperator(eqx.Module):
@@ -35,8 +35,8 @@ class AbstractOperator(eqx.Module):
         """
 
 
-def require_input(operator: AbstractOperator, a: Any) -> None:
-    """Raise for anything but one function of the operator's input space."""
+def require_input(operator: AbstractOperator, a: Any, on: Any = None) -> None:
+    """Raise for anything but one function of the operator's input space, and points `on`."""
     name, space = type(operator).__name__, operator.input_space
     if not isinstance(a, Function):
         shape = getattr(a, "shape", None)
@@ -58,4 +58,19 @@ def require_input(operator: AbstractOperator, a: Any) -> None:
             expected=f"{space.channels} channels on {space.domain}",
             found=f"{a.channels} channels on {a.domain}",
             repair="use functions like those the operator was trained on",
+        )
+    if on is None:
+        return
+    target = operator.output_space.domain
+    if not isinstance(on, AbstractDiscretization) or on.domain != target or on.stacked:
+        several = isinstance(on, AbstractDiscretization) and on.stacked
+        raise DomainError(
+            "the output is evaluated on one discretization of the output domain",
+            where=f"{name}(a, on)",
+            expected=f"a Grid, MaskedGrid or Points of {target}",
+            found=repr(on) if isinstance(on, AbstractDiscretization) else shorten(on),
+            repair="points of every sample: jax.vmap(operator)(batch, on), or "
+            "riesz.operators.apply(operator, batch, on)"
+            if several
+            else "write operator(a, Grid(operator.output_space.domain, 64))",
         )
