@@ -1,6 +1,7 @@
 """The contract of a discretization: points, quadrature weights, evaluation and derivatives."""
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 from jax.core import Tracer
@@ -40,6 +41,6 @@ class AbstractDiscretization(eqx.Module):
         """How functions are interpolated here, with the order of accuracy, in words."""
 
 
-def traced(*arrays: Array) -> bool:
+def traced(*arrays: Any) -> bool:
     """Whether any array is abstract, inside jit, vmap or grad, so that values are unknown."""
     return any(isinstance(x, Tracer) for x in arrays)
