@@ -191,8 +191,8 @@ def _two_parts(domain: AbstractDomain, coordinates: Any) -> tuple[Array, Array]:
     exact = np.asarray(coordinates, np.float64)
     if exact.ndim == 2 and exact.shape[1] == domain.dim:
         exact = exact - np.asarray(domain.lower)
-    relative = jnp.asarray(exact, dtype)
-    return relative, jnp.asarray(exact - np.asarray(relative, np.float64), dtype)
+    relative = exact.astype(dtype)
+    return jnp.asarray(relative), jnp.asarray((exact - relative).astype(dtype))
 
 
 def _require_known(relative: Array, mask: Array) -> None:

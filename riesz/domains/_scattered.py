@@ -59,8 +59,8 @@ def interpolate(on: "Points", values: Float[Array, "n c"], points: Any) -> Float
     dtype = on.relative.dtype
     if not traced(points):
         exact = np.asarray(points, np.float64)
-        high = jnp.asarray(exact, dtype)
-        both = jnp.stack([high, jnp.asarray(exact - np.asarray(high, np.float64), dtype)])
+        high = exact.astype(dtype)
+        both = jnp.asarray(np.stack([high, (exact - high).astype(dtype)]))
     else:
         both = jnp.stack([points.astype(dtype), jnp.zeros(points.shape, dtype)])
     return _traced_interpolate(on, values, both)
