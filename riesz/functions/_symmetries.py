@@ -56,8 +56,8 @@ class Reflection(AbstractSymmetry):
         return jax.random.bernoulli(key).astype(float)
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
-        ends = f.domain.lower[self.axis] + f.domain.upper[self.axis]
-        moved = _move(f, self.axis, 1 - 2 * element, ends * element)
+        length = f.domain.lengths[self.axis]
+        moved = _move(f, self.axis, 1 - 2 * element, length * element)
         return _scale(moved, 1 - (1 - self.sign) * element)
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:

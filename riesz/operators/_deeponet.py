@@ -114,7 +114,7 @@ class DeepONet(AbstractOperator):
         if isinstance(self.trunk, PODTrunk):
             modes, mean = self.trunk(on)
         else:
-            features = coordinate_features(on.domain, on.coordinates).astype(readings.dtype)
+            features = coordinate_features(on).astype(readings.dtype)
             trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias

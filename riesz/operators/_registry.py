@@ -8,6 +8,13 @@ import jax.numpy as jnp
 
 from riesz.domains import Grid, Space
 from riesz.errors import ModelError
+from riesz.operators._baselines import (
+    NearestNeighbours,
+    PCARidge,
+    Persistence,
+    PointwiseLinear,
+    TrainingMean,
+)
 from riesz.operators._deeponet import DeepONet, PODTrunk
 from riesz.operators._fno import FNO
 from riesz.operators._layers import Constant
@@ -17,6 +24,10 @@ from riesz.operators._wrappers import Normalised, ZeroDirichlet
 
 WRAPPERS = {"Normalised": Normalised, "ZeroDirichlet": ZeroDirichlet, "Symmetrised": Symmetrised}
 OPERATORS: dict[str, type[AbstractOperator]] = {"FNO": FNO, "DeepONet": DeepONet}
+BASELINES = {
+    kind.__name__: kind
+    for kind in (TrainingMean, Persistence, PointwiseLinear, PCARidge, NearestNeighbours)
+}
 
 
 def build(description: dict[str, Any], input_space: Space, output_space: Space) -> AbstractOperator:
@@ -26,7 +37,7 @@ def build(description: dict[str, Any], input_space: Space, output_space: Space) 
     """
     arguments = dict(description)
     name = arguments.pop("operator", None)
-    known = {**WRAPPERS, **OPERATORS}
+    known = {**WRAPPERS, **OPERATORS, **BASELINES}
     if name not in known:
         raise ModelError(
             "unknown operator in a model description",
@@ -38,6 +49,8 @@ def build(description: dict[str, Any], input_space: Space, output_space: Space) 
         if name in WRAPPERS:
             inner = build(arguments.pop("inner"), input_space, output_space)
             return WRAPPERS[name](inner, **arguments)
+        if name in BASELINES:
+            return BASELINES[name].build(arguments, input_space, output_space)
         return _BUILDERS.get(name, _plain)(known[name], arguments, input_space, output_space)
     except (TypeError, KeyError, AttributeError) as error:
         raise ModelError(

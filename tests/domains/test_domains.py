@@ -91,7 +91,8 @@ right, centre (cell centres), chebyshev; uniform on a torus""",
           where:    Grid(domain, shape, nodes)
           expected: 1 sizes, at least 2 nodes on an axis with ends
           found:    shape=(8, 8), nodes=('vertex',) on [0, 1]
-          repair:   give a single size for all axes, or one an axis""",
+          repair:   give a single size for all axes, or one per axis; coordinates of nodes \
+are as many as the size of their axis""",
     ),
 }
 
