@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from riesz._fit import _wait
-from riesz._fit._wait import Watch, settle
+from riesz._core import Watch, _wait, settle
 from riesz.errors import RunError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -109,7 +108,7 @@ def test_settling_waits_for_programs_but_not_for_ever():
 # Independent batched factorisations in one program: on two cores the third run or so never ends.
 BLOCKING = """
 import jax, jax.numpy as jnp
-from riesz._fit import _wait
+from riesz._core import _wait
 from riesz.cli._guard import failed
 from riesz.cli._leave import leave
 _wait.STANDSTILL = 2.0
