@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from riesz._core import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
 from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
-from riesz._fit._wait import Watch, settle
 from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks

@@ -80,13 +80,16 @@ def settle(tree: Any, seconds: float = 10.0) -> None:
 def _naps(tree: Any) -> Iterator[float]:
     """The time, again and again until all arrays are there; sleeps 5 % of the time waited."""
     start = time.monotonic()
-    for leaf in jax.tree.leaves(tree):
-        while isinstance(leaf, jax.Array) and not leaf.is_deleted() and not leaf.is_ready():
+    for leaf in _arrays(tree):
+        while not leaf.is_deleted() and not leaf.is_ready():
             now = time.monotonic()
             yield now
             time.sleep(min(max(0.05 * (now - start), 2e-5), _LONGEST_NAP))
 
 
 def _on_cpu(tree: Any) -> bool:
-    arrays = [x for x in jax.tree.leaves(tree) if isinstance(x, jax.Array)]
-    return all(device.platform == "cpu" for x in arrays for device in x.devices())
+    return all(device.platform == "cpu" for x in _arrays(tree) for device in x.devices())
+
+
+def _arrays(tree: Any) -> list[Any]:
+    return [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "is_ready")]
