@@ -145,6 +145,10 @@ class PairsFile:
         if self.times is not None:
             label = f" {self.time_label}" if self.time_label else ""
             lines.append(f"times of the outputs: {self.times[0]:g} .. {self.times[-1]:g}{label}")
+            steps = np.diff(self.times)
+            steps = steps[steps > 0]  # a trajectory begins anew
+            if len(steps) and steps.max() > 1.2 * steps.min():  # months differ by less
+                lines.append(f"note: the steps in time differ, {steps.min():g} to {steps.max():g}")
         return [*lines, *(f"taken: {note}" for note in self.notes)]
 
 
