@@ -172,6 +172,9 @@ def _channel(
     sizes = {i: info.shape[i] for i in unknown}
     others = {i: min(n for j, n in sizes.items() if j != i) for i in (first, last)}
     if dim is not None:
+        if len(unknown) == dim + 1 and sizes[first] == 1 < sizes[last]:
+            notes.append(f"axis {first} of {info.shape} is one channel, in front of the grid")
+            return first
         if len(unknown) == dim + 1 and sizes[first] < others[first] and sizes[last] >= others[last]:
             raise _ask(info, [first, last], unknown, where)
         return last if len(unknown) == dim + 1 else None

@@ -85,7 +85,8 @@ def known_reading(
         if option not in values and data.get(option) in names and len(names) > 1:
             values[option] = data[option]
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
-    axes = axes_of(source, name, role) if name in source.arrays else ()
+    told = "nodes" in values or name not in source.arrays
+    axes = () if told else axes_of(source, str(name), role)
     if any(a.values is not None and a.role in ("space", "points") for a in axes):
         return Reading(**values), lines
     for option in ("nodes", "channels"):
