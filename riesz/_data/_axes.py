@@ -201,8 +201,9 @@ def _slack(axis: Axis, step: float) -> float:
 
 
 def _require_ascending(axis: Axis, x: Float[np.ndarray, " n"], where: str) -> None:
-    if not np.isfinite(x).all() or not (np.diff(x) > 0).all():
-        i = int(np.flatnonzero(~(np.diff(x) > 0))[0]) if np.isfinite(x).all() else 0
+    wrong = ~(np.diff(x) > 0)  # also where one is NaN
+    if wrong.any() or not np.isfinite(x).all():
+        i = int(wrong.argmax())
         raise DataError(
             f"the coordinates of {axis} do not ascend",
             where=where,

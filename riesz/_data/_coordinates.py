@@ -35,6 +35,13 @@ def fields_of(source: AbstractSource) -> dict[str, ArrayInfo]:
     return {k: v for k, v in fields.items() if k not in of_mesh}
 
 
+def coordinates_of(source: AbstractSource) -> list[str]:
+    """The names of arrays that are coordinates in space."""
+    fields = fields_of(source)
+    rest = [name for name in source.arrays if name not in fields]
+    return [k for k in rest if role_of(k) == "space" or k.lower() in _ALONE]
+
+
 def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
     """What the other arrays of a file say of the axes of one of them."""
     info = source.info(name)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from riesz._data._axes import Axis, Side, grid_of
-from riesz._data._coordinates import axes_of, fields_of, has_time
+from riesz._data._coordinates import axes_of, coordinates_of, fields_of, has_time
 from riesz._data._layout import Samples, stacked
 from riesz._data._settle import Settled, settle
 from riesz._data._source import AbstractSource
@@ -171,6 +171,14 @@ def foreign_samples(
         each = None
         if one.discretization is not None:
             discretization = _fitting(one, layout, where)
+        elif layout.points is not None and one.side.periodic and one.domain is None:
+            raise DataError(
+                "the domain of points on a closed axis is not known",
+                where=where,
+                expected="domain=..., whose length is the period",
+                found=f"periodic={one.side.periodic} and points named {layout.points}",
+                repair="give domain=Torus(0, L), or --domain 0:L --periodic yes",
+            )
         elif layout.points is not None:
             others = [s.space.domain for s in out.values()]
             peers = [s.points for s in settled.values() if s.points is not None]
@@ -193,7 +201,12 @@ def _settled(source: AbstractSource, role: str, given: Given, lead: int | None) 
     replaced = given.discretization is not None or (side.domain is not None and side.nodes)
     axes = info.axes if replaced else axes_of(source, name, role)
     dim = len(given.discretization.shape) if given.discretization is not None else side.dim()
-    return settle(info, axes, side, dim, lead, source.location.to(name))
+    settled = settle(info, axes, side, dim, lead, source.location.to(name))
+    unused = coordinates_of(source) if replaced and not info.axes else []
+    if not unused:
+        return settled
+    note = f"domain and nodes of the call; the coordinates {listed(unused)} are not used"
+    return replace(settled, notes=(*settled.notes, note))
 
 
 def _fitting(given: Given, layout: Settled, where: str) -> AbstractDiscretization:

@@ -38,7 +38,8 @@ class PairsFile:
     """Pairs of functions in a file; made by `open_pairs`.
 
     `file[i:j]`, `file[[5, 2, 7]]` and `file.all()` read `riesz.functions.Pairs` with NumPy
-    values in 32-bit floats. `fingerprint` is that of `riesz._data.fingerprint(file.all())`;
+    values in 32-bit floats. `fingerprint` is that of `riesz._data.fingerprint(file.all())`, for
+    pairs of a series that of the whole series;
     `notes` says what was guessed and `understood()` all that was understood; `problem` and `seed`
     are those of the native layout.
 
@@ -135,16 +136,22 @@ class PairsFile:
 
     def understood(self) -> list[str]:
         """Lines that say what the file was taken for, to be read before a training."""
-        lines = [f"{self.length} pairs", f"input: {self.inputs}", f"output: {self.outputs}"]
+        lead = int(self.rows[1][0] - self.rows[0][0])
+        later = "the next one" if lead == 1 else f"the one {lead} steps later"
+        lines = [f"{self.length} pairs" + (f": each time and {later}" if lead else "")]
         if self.inputs.name == self.outputs.name:
-            lead = int(self.rows[1][0] - self.rows[0][0])
-            later = "the next one" if lead == 1 else f"the one {lead} steps later"
-            lines = [f"{self.length} pairs: each time and {later}", f"field: {self.inputs}"]
+            lines.append(f"field: {self.inputs}")
+        else:
+            lines += [f"input: {self.inputs}", f"output: {self.outputs}"]
         if self.groups is not None:
             lines[0] += f", in {len(np.unique(self.groups))} groups (trajectories or geometries)"
         if self.times is not None:
             label = f" {self.time_label}" if self.time_label else ""
             lines.append(f"times of the outputs: {self.times[0]:g} .. {self.times[-1]:g}{label}")
+            steps = np.diff(self.times)
+            steps = steps[steps > 0]  # a trajectory begins anew
+            if len(steps) and steps.max() > 1.2 * steps.min():  # months differ by less
+                lines.append(f"note: the steps in time differ, {steps.min():g} to {steps.max():g}")
         return [*lines, *(f"taken: {note}" for note in self.notes)]
 
 

@@ -65,7 +65,8 @@ def settle(
     known = list(axes) or [Axis()] * len(info.shape)
     notes: list[str] = []
     if not known[0].role:
-        role = "time" if lead is not None and _is_series(info, known, side, dim) else "sample"
+        series = lead is not None and _is_series(info, known, side, dim, where)
+        role = "time" if series else "sample"
         known[0] = known[0]._replace(role=role)
     if not axes or any(not a.role for a in known):
         known = _by_call(info, known, side, dim, lead, where, notes)
@@ -102,12 +103,29 @@ def settle(
     )
 
 
-def _is_series(info: ArrayInfo, axes: list[Axis], side: Side, dim: int | None) -> bool:
+def _is_series(info: ArrayInfo, axes: list[Axis], side: Side, dim: int | None, where: str) -> bool:
     """Whether the first axis of an array to be paired with itself is time, not trajectories."""
     if any(a.role == "time" for a in axes[1:]):
         return False
-    rest = len(info.shape) - 1 - (side.channels in ("first", "last"))
-    return not (dim is not None and side.channels is not None and rest == dim + 1)
+    rest = len(info.shape) - 1
+    known = sum(a.role == "space" for a in axes)
+    if rest == 1 or any(a.role == "points" for a in axes) or known == rest:
+        return True
+    dim = dim or (known or None)
+    if dim is not None and rest == dim:
+        return True
+    if dim is not None and rest == dim + 2:
+        return False
+    if dim is not None and rest == dim + 1 and side.channels is not None:
+        return side.channels != "none"
+    raise DataError(
+        f"axis 0 of {info.shape} could be time or count trajectories",
+        where=where,
+        expected="an array of times named t, or the domain and channels=..., which say how many "
+        "axes are space",
+        found=f"shape {info.shape} and a lead",
+        repair="give the domain, such as --domain 0:1,0:1, and --channels none, first or last",
+    )
 
 
 def _by_call(
@@ -154,6 +172,9 @@ def _channel(
     sizes = {i: info.shape[i] for i in unknown}
     others = {i: min(n for j, n in sizes.items() if j != i) for i in (first, last)}
     if dim is not None:
+        if len(unknown) == dim + 1 and sizes[first] == 1 < sizes[last]:
+            notes.append(f"axis {first} of {info.shape} is one channel, in front of the grid")
+            return first
         if len(unknown) == dim + 1 and sizes[first] < others[first] and sizes[last] >= others[last]:
             raise _ask(info, [first, last], unknown, where)
         return last if len(unknown) == dim + 1 else None

@@ -91,7 +91,7 @@ def predict(
 def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":
     """A batch of functions; an array without an axis of samples is one function."""
     from riesz._data import load_functions
-    from riesz._data._coordinates import fields_of
+    from riesz._data._coordinates import axes_of, fields_of
     from riesz._data._dialects import open_source
     from riesz._data._spec import Location
     from riesz.cli._output import say
@@ -107,8 +107,8 @@ def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Spa
         name = next((n for n in ("input", "inputs", "a", "x", "values") if n in fields), None)
     single = name or (next(iter(source.arrays)) if len(source.arrays) == 1 else None)
     if foreign and single in source.arrays:
-        info = source.arrays[single]
-        if len(info.shape) == space.domain.dim and not info.axes:
+        alone = len(source.arrays[single].shape) == space.domain.dim
+        if alone and not axes_of(source, single, "input"):
             return _single(source, single, reading.side("input")["nodes"], space)
     side = reading.side("input")
     lead = card.get("data", {}).get("lead")

@@ -38,11 +38,13 @@ class Reading:
         """The arguments of `load_functions` for one side: domain, channels, periodic, nodes."""
         periodic = _per_axis("periodic", self._of("periodic", role), _yes_or_no)
         nodes = _per_axis("nodes", self._of("nodes", role), str)
-        domain = self._of("domain", role)
+        domain, channels = self._of("domain", role), self._of("channels", role)
+        if channels not in (None, "first", "last", "none"):
+            raise _wrong("channels", channels, "first, last or none")
         where = None if domain is None else _domain(domain, periodic)
         return {
             "domain": where,
-            "channels": self._of("channels", role),
+            "channels": channels,
             "periodic": None if where is not None else periodic,
             "nodes": nodes,
         }
@@ -50,7 +52,11 @@ class Reading:
     def arguments(self) -> dict[str, Any]:
         """The arguments of `open_pairs`."""
         sides = {role: self.side(role) for role in _SIDES}
-        both = {name: {role: sides[role][name] for role in _SIDES} for name in sides["input"]}
+        both: dict[str, Any] = {name: {} for name in sides["input"]}
+        for role, side in sides.items():
+            for name, value in side.items():
+                if value is not None:
+                    both[name][role] = value
         return {"input": self.input, "output": self.output, "lead": self.lead, **both}
 
     def _of(self, option: str, role: str) -> str | None:
@@ -79,7 +85,8 @@ def known_reading(
         if option not in values and data.get(option) in names and len(names) > 1:
             values[option] = data[option]
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
-    axes = axes_of(source, name, role) if name in source.arrays else ()
+    told = "nodes" in values or name not in source.arrays
+    axes = () if told else axes_of(source, str(name), role)
     if any(a.values is not None and a.role in ("space", "points") for a in axes):
         return Reading(**values), lines
     for option in ("nodes", "channels"):

@@ -34,7 +34,7 @@ RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 PICKLES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 # Packages of the extras: a riesz module that needs one may be absent from this environment.
-EXTRAS = {"diffrax", "fastapi", "meshio", "netCDF4", "skfem", "uvicorn", "xarray", "zarr"}
+EXTRAS = {"diffrax", "fastapi", "h5netcdf", "skfem", "uvicorn", "xarray"}
 
 
 def module_of(path):

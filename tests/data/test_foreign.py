@@ -1,7 +1,7 @@
 """Files of other programs: each is read right, or refused with what to do about it."""
 
 import importlib.util
-import sys
+import pathlib
 import time
 
 import numpy as np
@@ -12,11 +12,9 @@ from riesz._data import load_functions
 from riesz.domains import Grid, MaskedGrid, Points
 from riesz.errors import DataError
 
-spec = importlib.util.spec_from_file_location(
-    "foreign", __file__.replace("test_foreign", "foreign")
-)
+FILE = pathlib.Path(__file__).with_name("_foreign.py")
+spec = importlib.util.spec_from_file_location("_foreign", FILE)
 foreign = importlib.util.module_from_spec(spec)
-sys.modules["foreign"] = foreign
 spec.loader.exec_module(foreign)
 CASES = foreign.CASES
 

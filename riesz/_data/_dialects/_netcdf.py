@@ -123,7 +123,7 @@ def _variable(
         return None
     if engine == "scipy":
         require_plausible(location, name, prod(variable.shape) * encoded.itemsize, seen[1])
-    axes = {d: _axis(data, d, variable) for d in variable.dims}
+    axes = {d: _axis(data, d, variable) for d in variable.dims} | _places(data, variable)
     single = [d for d in axes if variable.sizes[d] == 1 and axes[d].role not in ("sample", "time")]
     axes = {d: a for d, a in axes.items() if d not in single}
     roles = [a.role for a in axes.values()]
@@ -133,7 +133,7 @@ def _variable(
         unsaid = unsaid[1:]
     for d in unsaid:
         axes[d] = axes[d]._replace(role="space")
-    kinds = ("sample", "time", "space", "channel")
+    kinds = ("sample", "time", "space", "points", "channel")
     order = sorted(axes, key=lambda d: kinds.index(axes[d].role))
     if len(order) < 2 or axes[order[0]].role not in ("sample", "time"):
         return None
@@ -154,7 +154,7 @@ def _axis(data: Any, dim: str, variable: Any) -> Axis:
         return Axis(role if role in ("sample", "time", "channel") else "", name)
     line = data.coords[dim]
     attributes, unit = line.attrs, str(line.attrs.get("units", ""))
-    role = _role(name, attributes, unit)
+    role = _said(name, attributes) or "space"
     if line.dtype.kind not in "iuf":
         return Axis("sample" if role == "sample" else "channel", name)
     label = f"{unit} ({attributes['calendar']})" if "calendar" in attributes else unit
@@ -170,14 +170,34 @@ def _axis(data: Any, dim: str, variable: Any) -> Axis:
     return Axis("space", name, values, label, cells, 360.0 if closed or _is_lon(name) else None)
 
 
-def _is_lon(name: str) -> bool:
-    return name.lower() in ("lon", "longitude")
+def _places(data: Any, variable: Any) -> dict[Any, Axis]:
+    """Axes of stations, or of a curved grid, whose places are auxiliary coordinates (CF 5)."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for name, line in data.variables.items():
+        inside = line.ndim and set(line.dims) <= set(variable.dims) and name not in line.dims
+        if inside and line.dtype.kind in "if" and _said(str(name), line.attrs) == "space":
+            found.setdefault(line.dims, []).append(line)
+    out: dict[Any, Axis] = {}
+    for dims, lines in found.items():
+        gridded = [d for d in dims if d in data.coords and _said(str(d), data.coords[d].attrs)]
+        if len(lines) < len(dims) or len(gridded) == len(dims) or len(lines) > 3:
+            continue
+        places = np.stack([np.asarray(line.values, np.float64).reshape(-1) for line in lines], -1)
+        out |= {d: Axis("points", str(d)) for d in dims}
+        out[dims[0]] = Axis("points", str(dims[0]), places)
+    return out
 
 
-def _role(name: str, attributes: Mapping[str, Any], unit: str) -> Role:
+def _said(name: str, attributes: Mapping[str, Any]) -> Role:
+    """The role of a coordinate, where its attributes or its name say one."""
+    unit = str(attributes.get("units", ""))
     known = _SPACE.get(str(attributes.get("standard_name", "")))
     if " since " in unit or attributes.get("axis") == "T":
         return "time"
     if known or attributes.get("axis") in ("X", "Y", "Z") or unit.startswith("degrees_"):
         return known or "space"  # pyright: ignore[reportReturnType]
-    return role_of(name) or "space"
+    return role_of(name)
+
+
+def _is_lon(name: str) -> bool:
+    return name.lower() in ("lon", "longitude")

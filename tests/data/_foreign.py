@@ -183,7 +183,7 @@ def netcdf_packed(path):
     mask = np.broadcast_to(~LAND[::-1], (8, 10, 12))
     return Truth(
         holed(flipped(a), mask), holed(flipped(u), mask), (LAT[::-1], LON), mask=mask,
-        times=DAYS, says="latitude" if False else "lat [degrees_north] is turned to ascend",
+        times=DAYS, says="lat [degrees_north] is turned to ascend",
     )  # fmt: skip
 
 
@@ -298,6 +298,36 @@ def netcdf_ensemble(path):
     return Truth(
         wide(first), wide(then), (LAT[::-1], LON), times=np.tile(DAYS[1:], 3), says="in 3 groups"
     )
+
+
+@case("stations are places, not a curve", ".nc", input="a", output="b")
+def netcdf_stations(path):
+    random = np.random.default_rng(3)
+    lat, lon = random.uniform(15, 60, 14), random.uniform(225, 315, 14)
+    a, b = field(8, np.arange(14)), field(8, np.arange(14), shift=1)
+    coords = {
+        "time": ("time", DAYS, {"units": "days since 2000-01-01"}),
+        "lat": ("station", lat, {"units": "degrees_north"}),
+        "lon": ("station", lon, {"units": "degrees_east"}),
+    }
+    values = {k: (("time", "station"), v) for k, v in (("a", a), ("b", b))}
+    xarray.Dataset(values, coords).to_netcdf(path, engine="netcdf4")
+    return Truth(wide(a), wide(b), points=np.stack([lat, lon], -1), times=DAYS)
+
+
+@case("latitudes and longitudes of a curved grid", ".nc", input="a", output="b")
+def netcdf_curved(path):
+    y, x = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 7), indexing="ij")
+    lat, lon = 40 + 10 * y + x, 10 + 10 * x - 3 * y
+    coords = {
+        "time": ("time", DAYS[:6], {"units": "days since 2000-01-01"}),
+        "lat": (("y", "x"), lat, {"units": "degrees_north"}),
+        "lon": (("y", "x"), lon, {"units": "degrees_east"}),
+    }
+    values = {k: (("time", "y", "x"), v) for k, v in (("a", A), ("b", U))}
+    xarray.Dataset(values, coords).to_netcdf(path, engine="h5netcdf")
+    places = np.stack([lat.ravel(), lon.ravel()], -1)
+    return Truth(A.reshape(6, -1, 1), U.reshape(6, -1, 1), points=places)
 
 
 @case("two variables of time: steps, or a map between them?", ".nc", "with lead=1")
@@ -572,15 +602,7 @@ def npz_left(path):
 
 
 again("npz_left", "a closed axis, told", periodic=True)
-again(
-    "npz_left",
-    "nodes that the coordinates contradict",
-    "disagree",
-    periodic=True,
-    domain=None,
-    nodes="centre",
-)
-CASES.popitem()
+again("npz_left", "nodes that the coordinates contradict", "disagree", domain=Interval(0.5, 2))
 
 
 @case("coordinates of equal length may be of either axis", ".npz", "fit more than one axis")
@@ -618,7 +640,15 @@ def npz_series(path):
     return Truth(wide(A[:-1]), wide(A[1:]), (np.linspace(0, 1, 9), np.linspace(0, 1, 7)))
 
 
-again("npz_series", "a series, told", lead=1, nodes="vertex")
+again("npz_series", "time or trajectories?", "could be time or", lead=1, nodes="vertex")
+again("npz_series", "a series, told", lead=1, nodes=("vertex", "vertex"))
+
+
+@case("trajectories, told", ".npz", lead=1, nodes="vertex", domain=Interval(0, 1), channels="none")
+def npz_trajectories_told(path):
+    np.savez(path, fields=A)
+    first, then = A[:, :-1].reshape(-1, 7), A[:, 1:].reshape(-1, 7)
+    return Truth(wide(first), wide(then), (np.linspace(0, 1, 7),), says="in 6 groups")
 
 
 @case("trajectories with their times", ".npz", lead=1)
