@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ._evaluate import evaluate as evaluate
     from ._fit import RelativeLoss as RelativeLoss
     from ._fit import fit as fit
+    from ._fit import recipe as recipe
+    from ._fit import split as split
     from ._io import check_range as check_range
     from ._io import input_range as input_range
     from ._io import load as load
@@ -55,8 +57,10 @@ _PUBLIC = {
     "problems": "riesz.problems",
     "processes": "riesz.processes",
     "read_card": "riesz._io:read_card",
+    "recipe": "riesz._fit:recipe",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
+    "split": "riesz._fit:split",
     "testing": "riesz.testing",
     "write_pairs": "riesz._data:write_pairs",
 }
