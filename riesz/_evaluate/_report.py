@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +16,7 @@ from riesz._evaluate._statistics import Coverage, Statistic
 
 _NO_ENERGY = 1e-12  # share of the target's mean square below which a shell holds only rounding
 _ERRORS = ("error", "relative_l2", "relative_h1", "relative_linf")
-_WIDTH = 110  # of a printed report
+_WIDTH = 140  # of a printed report
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,11 @@ class Report:
     def table(self) -> Table:
         """The errors per resolution and channel, as a table that `rich.print` shows."""
         title = f"{self.operator}, {self.parameters:,} parameters, against {self.reference}"
-        table = Table(title=title)
+        table = Table(title=title, box=SIMPLE_HEAD)
         names = ["resolution", "n", "channel", "error (95 %)", "relative L2", "worst"]
         banded = any(r.coverage for r in self.results)
         for name in [*names, *(["half-width", "coverage (95 %)"] if banded else []), "time"]:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for r in self.results:
             for row in _rows(r, banded):
                 table.add_row(*row)
@@ -218,9 +219,9 @@ class Report:
         """The baselines beside the operator; None where none were measured."""
         if not self.baselines:
             return None
-        table = Table(title="on the same samples")
+        table = Table(title="on the same samples", box=SIMPLE_HEAD)
         for name in ("", "error (95 %)", "more than the operator's by (95 %)"):
-            table.add_column(name, justify="right" if name else "left")
+            table.add_column(name, justify="right" if name else "left", no_wrap=True)
         table.add_row(self.operator, _with_interval(self.results[0].error), "")
         for b in self.baselines:
             table.add_row(b.name, _with_interval(b.error), _with_interval(b.difference))
