@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ._io import load as load
     from ._io import read_card as read_card
     from ._io import save as save
+    from .operators import baselines as baselines
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _PUBLIC = {
     "AdaptiveBand": "riesz._calibrate:AdaptiveBand",
     "Band": "riesz._calibrate:Band",
     "Banded": "riesz._calibrate:Banded",
+    "baselines": "riesz.operators:baselines",
     "calibrate": "riesz._calibrate:calibrate",
     "check_range": "riesz._io:check_range",
     "cli": "riesz.cli",

@@ -49,6 +49,11 @@ class Normalised(AbstractWrapper):
             self.before = Affine.of(part.inputs for part in pieces(pairs))
             self.after = Affine.of(part.outputs for part in pieces(pairs))
 
+    @classmethod
+    def between(cls, inner: AbstractOperator, before: Affine, after: Affine) -> "Normalised":
+        """The operator between channels of these statistics."""
+        return eqx.tree_at(lambda o: (o.before, o.after), cls(inner), (before, after))
+
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         return self.after.inverse(self.inner(self.before.forward(a), on))
 
@@ -78,19 +83,22 @@ class ZeroDirichlet(AbstractWrapper):
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         u = self.inner(a, on)
-        factor = envelope(u.domain, u.discretization.coordinates).astype(u.values.dtype)
+        factor = envelope(u.domain, u.discretization.relative).astype(u.values.dtype)
         return Function(u.values * factor[..., None], u.discretization, u.space)
 
     def describe(self) -> dict[str, Any]:
         return {"operator": "ZeroDirichlet", "inner": self.inner.describe()}
 
 
-def envelope(domain: AbstractDomain, coordinates: Float[Array, "*n d"]) -> Float[Array, "*n"]:
-    """The product of sin(pi s) over the axes with ends; exactly 0 at both ends."""
-    factor = jnp.ones_like(coordinates[..., 0])
+def envelope(domain: AbstractDomain, relative: Float[Array, "*n d"]) -> Float[Array, "*n"]:
+    """The product of sin(pi s) over the axes with ends; exactly 0 at both ends.
+
+    `relative` are coordinates measured from `domain.lower`.
+    """
+    factor = jnp.ones_like(relative[..., 0])
     for axis, periodic in enumerate(domain.periodic):
         if not periodic:
-            s = (coordinates[..., axis] - domain.lower[axis]) / domain.lengths[axis]
+            s = relative[..., axis] / domain.lengths[axis]
             # sin of the distance to the nearer end, which is exactly 0 at both
             factor = factor * jnp.sin(jnp.pi * jnp.minimum(s, 1 - s))
     return factor
