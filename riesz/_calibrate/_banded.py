@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from riesz._calibrate._inputs import InputStatistics
-from riesz._calibrate._scale import Scale
 from riesz._calibrate._latent import batched
+from riesz._calibrate._scale import Scale
 from riesz.domains import AbstractDiscretization, Points, Space
 from riesz.domains._discretization import traced
 from riesz.errors import ModelError

@@ -31,8 +31,8 @@ class InputStatistics(eqx.Module):
 
     Each input is averaged onto `grid`. `mean` and `deviation` are per node and channel;
     `components` are principal components of the standardised inputs with variances `variances`.
-    `reference` holds, for each of the n inputs of the calibration (500 at most), the four statistics of
-    `statistics`, each found from other inputs (5 folds); `means` their means per channel.
+    `reference` holds, for each of the n inputs of the calibration (500 at most), the four
+    statistics, each found from other inputs (5 folds); `means` their means per channel.
     """
 
     mean: Constant  # (*grid.shape, c)

@@ -33,9 +33,9 @@ class Scale(eqx.Module):
     """s(x) g(a), the half-width of a band in units of its quantile, per channel.
 
     g_c(a) = (size of G(a)_c / typical size)^exponent, the size being the root mean square over the
-    domain of G(a)_c - centre_c; between 1/4 and 4. The centre is 0 or the mean of predictions. `field` holds s on `grid`, in the
-    units of the channel, and is multilinear between its nodes. It is zero where the outputs are
-    known: at nodes where predictions and targets vanish.
+    domain of G(a)_c - centre_c; between 1/4 and 4. The centre is 0 or the mean of predictions.
+    `field` holds s on `grid`, in the units of the channel, and is multilinear between its nodes. It
+    is zero where the outputs are known: at nodes where predictions and targets vanish.
     """
 
     field: Constant  # (*grid.shape, channels), not negative
@@ -58,7 +58,7 @@ class Scale(eqx.Module):
         return _factor(_sizes(prediction, centre, typical), self.exponent)
 
     def score(self, prediction: Function, u: Function) -> Float[Array, ""]:
-        """sup over present points and channels of |u - prediction| / (s g).
+        """Sup over present points and channels of |u - prediction| / (s g).
 
         Where the scale is zero the quotient is 0 for equal values and infinite for others.
         """
@@ -177,7 +177,7 @@ def _units(*batches: Function) -> np.ndarray:
 
 
 def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float, centre: int) -> float:
-    """log of mean half-width times fourth-power mean of the scores, over held-out folds."""
+    """Log of mean half-width times fourth-power mean of the scores, over held-out folds."""
     left_out = fold == np.arange(fold.max() + 1)[:, None]
     fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre), data.values.dtype)
     factor = _factor(data.sizes[centre], exponent)

@@ -76,7 +76,9 @@ def _plain(kind, arguments, input_space, output_space):
 
 def _deeponet(kind, arguments, input_space, output_space):
     pod, count = arguments.pop("pod"), arguments.pop("sensors")
-    sensors = jnp.zeros((count, input_space.domain.dim))
+    sensors = jnp.broadcast_to(
+        jnp.asarray(input_space.domain.lower), (count, input_space.domain.dim)
+    )
     operator = _plain(kind, {**arguments, "sensors": sensors}, input_space, output_space)
     if pod is None:
         return operator

@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,7 +10,7 @@ from riesz._calibrate import exchangeability
 from riesz._calibrate._adaptive import RATE, WINDOW, follow
 from riesz.domains import Grid, Space, Torus
 from riesz.errors import DataError
-from riesz.functions import Function, Pairs, batch, take
+from riesz.functions import Pairs, batch, take
 from riesz.operators import AbstractOperator
 
 
