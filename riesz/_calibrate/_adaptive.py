@@ -121,7 +121,7 @@ def follow(
     recent, quantiles = _first(calibration, window), np.empty(len(scores))
     for t, score in enumerate(scores):
         quantiles[t] = quantile
-        quantile = _next(quantile, score > quantile, level, rate * max(recent))
+        quantile = _next(quantile, bool(score > quantile), level, rate * max(recent))
         recent = _recent(recent, float(score), window)
     return quantiles, scores <= quantiles
 

@@ -91,6 +91,7 @@ class Drift:
             "tau": test.tau,
             "blocks": [dict(vars(block)) for block in self.blocks],
             "adaptive": self.adaptive and dict(vars(self.adaptive)),
+            "words": list(self.words()),
         }
 
 

@@ -9,7 +9,7 @@ import pytest
 import riesz
 from riesz._calibrate._latent import latent_grid, on_grid, sums
 from riesz.domains import Box, Grid, Interval, MaskedGrid, Points, Space, Torus
-from riesz.functions import Function, Pairs, batch, stack, take
+from riesz.functions import Function, Pairs, batch, take
 from riesz.operators import AbstractOperator
 
 LINE = Space(Interval(0.0, 1.0))
@@ -76,7 +76,7 @@ def test_bands_grow_with_the_prediction_where_residuals_do(getkey):
     # 0.9 within 3 deviations of a calibration of 300 and a test of 2000
     for share in (covered.mean(), plain.mean()):
         assert abs(float(share) - 0.9) < 3 * (0.09 / 300 + 0.09 / 2000) ** 0.5
-    assert float(widths.mean()) < 0.6 * float(wide.mean())
+    assert float(widths.mean()) < 0.75 * float(wide.mean())
 
 
 def without_size(operator, held_out):
@@ -156,13 +156,14 @@ PLANE = Space(SQUARE)
 
 def ragged(n, seed):
     """Sensors at 5 to 8 places that differ from sample to sample; noisier to the right."""
-    draw, a, outputs = np.random.default_rng(seed), amplitudes(n, seed), []
-    for i in range(n):
-        x = draw.random((5 + i % 4, 2)).astype(np.float32)
-        noise = draw.normal(size=(len(x), 1)) * (0.1 + x[:, :1])
-        on = Points(SQUARE, x, weights=np.ones(len(x)))
-        outputs.append(Function(jnp.asarray(a[i] + noise, jnp.float32), on, PLANE))
-    return Pairs(constant_inputs(a), stack(outputs))
+    draw, a = np.random.default_rng(seed), amplitudes(n, seed)
+    x = draw.random((n, 8, 2)).astype(np.float32)
+    noise = draw.normal(size=(n, 8, 1)) * (0.1 + x[..., :1])
+    mask = np.arange(8) < 5 + np.arange(n)[:, None] % 4
+    on = jax.vmap(lambda x, m: Points(SQUARE, x, weights=jnp.ones(8), mask=m))(x, mask)
+    values = jnp.asarray(a[:, None, None] + noise, jnp.float32)
+    outputs = jax.vmap(lambda v, d: Function(v, d, PLANE))(values, on)
+    return Pairs(constant_inputs(a), outputs)
 
 
 def test_points_that_differ_from_sample_to_sample(getkey, tmp_path):
