@@ -17,6 +17,7 @@ from riesz.functions import Function, PairsLike, take
 from riesz.functions._pairs import chunks, subset
 from riesz.operators import Constant
 
+NOTHING = 0.01  # standard deviations at a point that do not matter: there may be only rounding
 STATISTICS = ("point", "mean", "components", "remainder")
 _MOST = 20  # components
 _FOLDS = 5
@@ -85,7 +86,7 @@ class InputStatistics(eqx.Module):
         variances = np.asarray(self.variances.value, np.float64)
         components = np.asarray(self.components.value, np.float64).reshape(len(variances), -1)
         means = np.asarray(self.means.value, np.float64)
-        spread = _positive(means.std(0, ddof=min(1, len(means) - 1)))
+        spread = _spread(means, deviation)
         model = _Model(mean, deviation, components, variances, means.mean(0), spread)
         if not batched(inputs):
             inputs = jax.tree.map(lambda x: jnp.asarray(x)[None], inputs)
@@ -133,7 +134,7 @@ class _Model:
         deviation = np.maximum(np.sqrt(square), _FLOOR * typical)
         z = _standardised(values, present, mean, deviation)
         power, components = _principal(z, min(_MOST, n // 3, z.shape[1] // 2))
-        spread = _positive(means.std(0, ddof=min(1, n - 1)))
+        spread = _spread(means, deviation)
         return cls(mean, deviation, components, power / max(n - 1, 1), means.mean(0), spread)
 
     def statistics(self, values: np.ndarray, present: np.ndarray, means: np.ndarray) -> np.ndarray:
@@ -160,6 +161,11 @@ def _principal(z: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _standardised(values, present, mean, deviation) -> np.ndarray:
     return ((values - mean) / deviation * present[..., None]).reshape(len(values), -1)
+
+
+def _spread(means: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """The deviation of the channel means; at least 1 % of that at a point."""
+    return np.maximum(means.std(0, ddof=min(1, len(means) - 1)), NOTHING * deviation.mean(0))
 
 
 def _positive(x: np.ndarray) -> np.ndarray:

@@ -166,7 +166,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """The first line: the error, and whether it beats the baselines."""
-        return verdict(self.operator, self.results[0].error, self.scale.source, self.baselines)
+        name = self.operator.removeprefix("Banded(").removesuffix(")" * ("Banded(" in self.operator))
+        return verdict(name, self.results[0].error, self.scale.source, self.baselines)
 
     @property
     def promise(self) -> tuple[str, ...]:

@@ -78,7 +78,8 @@ def _curves(shown: _Example) -> Figure:
     x = np.asarray(on.coordinates)[present, 0]
     order = np.argsort(x)
     for (left, middle, right), c in zip(grid, shown.channels, strict=True):
-        shown.a.plot(left, **({"color": TRUTH} if shown.a.domain.dim == 1 else {}))
+        one = shown.a.domain.dim == 1 and shown.a.channels == 1
+        shown.a.plot(left, **({"color": TRUTH} if one else {}))
         left.set_title("input")
         band = shown.band
         u, v, low, high = (
@@ -98,7 +99,8 @@ def _curves(shown: _Example) -> Figure:
         for ax in (middle, right):
             ax.set_xlabel(_axis(shown.target))
             ax.set_ylabel(_label(shown.target, c))
-            ax.legend(frameon=False)
+        middle.legend(frameon=False)
+        right.legend(loc="upper right", framealpha=0.8)
     return figure
 
 
@@ -112,7 +114,7 @@ def _fields(shown: _Example) -> Figure:
         )
         axes = figure.subplots(5, count, squeeze=False).T
     else:
-        figure = Figure(figsize=(18, 3.7 * count * max(1, 0.7 / ratio)), layout="constrained")
+        figure = Figure(figsize=(18, 3.7 * count * float(np.clip(0.7 / ratio, 1, 2))), layout="constrained")
         axes = figure.subplots(count, 5, squeeze=False)
     band, target = shown.band, shown.target
     for row, c in zip(axes, shown.channels, strict=True):
@@ -217,7 +219,7 @@ def _drift(folder: Path, metrics: dict[str, Any]) -> tuple[str, str]:
     axes = figure.subplots(2 if covered else 1, 1, sharex=True, squeeze=False)[:, 0]
     axes[0].plot(x, [100 * b["error"] for b in blocks], color=MODEL, marker="o", label="error")
     axes[0].set_ylabel("percent of the deviation")
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 120 * max(b["error"] for b in blocks))
     axes[0].set_title(f"over {drift['label']}")
     if covered:
         share = 100 * np.array([[b["coverage"], b["low"], b["high"]] for b in blocks])

@@ -46,17 +46,16 @@ def found(known, functions):
 @pytest.mark.parametrize("n", [20, 100])
 def test_it_rarely_warns_of_inputs_of_the_same_distribution(kind, n):
     batches = singles = 0
-    repeats, few = 60, 10
+    repeats, few = 30, 5
     for seed in range(repeats):
         everything = fields(n + 50 + few, 1000 * n + seed, kind)
         known = InputStatistics.of(take(everything, slice(0, n)))
         batches += bool(found(known, take(everything, slice(n, n + 50))))
         for i in range(few):
             singles += bool(found(known, take(everything, slice(n + 50 + i, n + 51 + i))))
-    # batches: 1 % by the two tests, and inputs twice as far as any before; 6 of 60 is beyond a
-    # rate of 3 % with probability 0.01
-    assert batches <= 5
-    assert singles <= 0.01 * repeats * few + 3
+    # 5 % of 30 batches and 1 % of 150 inputs; more has probability 0.02
+    assert batches <= 4
+    assert singles <= 4
 
 
 def test_the_rate_of_the_count_is_that_of_exchangeable_ranks():
@@ -76,8 +75,9 @@ def test_it_catches_a_warmed_field(n):
     values = np.asarray(warmed.values)[..., 0]
     # most values stay between the smallest and the largest of the calibration
     assert np.mean((values > ends["min"]) & (values < ends["max"])) > 0.95
-    with pytest.warns(InputRangeWarning, match="the channel 'a' has the mean 1"):
+    with pytest.warns(InputRangeWarning):
         texts = [str(w) for w in check_range(known, warmed)]
+    assert any("the channel 'a' has the mean 1" in text for text in texts)
     assert not any("'b'" in text for text in texts)
     assert all(text.endswith("Errors and bands are not to be trusted there") for text in texts)
 
