@@ -81,7 +81,7 @@ class AbstractDiscretization(eqx.Module):
         if traced(self.weights) or self.weights.ndim != self.dimensions:
             return ""
         count = int((np.asarray(self.weights) == 0).sum())
-        return f", {count} of them masked" if count else ""
+        return f" ({count} masked)" if count else ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()} of {self.domain})"

@@ -122,12 +122,16 @@ def require_finite(values: Array, discretization: AbstractDiscretization) -> Non
         return
     wrong = ~np.isfinite(np.asarray(values)).all(-1)
     first = np.argwhere(wrong)[0].tolist()
-    where = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+    if wrong.ndim > discretization.dimensions:
+        place = f"point {first[1:]} of sample {first[0]}"
+    else:
+        x = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+        place = f"point {first}, x = {x}"
     raise DomainError(
         f"{int(wrong.sum())} of {wrong.size} points have values that are not finite",
         where="Function(values, discretization)",
         expected="finite numbers",
-        found=f"{np.asarray(values)[tuple(first)].tolist()} at point {first}, x = {where}",
+        found=f"{np.asarray(values)[tuple(first)].tolist()} at {place}",
         repair="mask missing values out: MaskedGrid(grid, np.isfinite(values).all(-1)), or "
         "Points(domain, x, mask=...)",
     )

@@ -11,14 +11,17 @@ from jaxtyping import Shaped
 from riesz.domains import AbstractDiscretization, Points, Space
 from riesz.domains._discretization import traced
 from riesz.errors import DomainError
-from riesz.functions._agreement import require_same_domain
+from riesz.functions._agreement import require_finite, require_same_domain
 from riesz.functions._function import Function
 
 
 def batch(
     values: Shaped[Any, "n ..."], discretization: AbstractDiscretization, space: Space | None = None
 ) -> Function:
-    """A batch of functions on one discretization, from values `(n, *shape, channels)`."""
+    """A batch of functions, from values `(n, *shape, channels)`.
+
+    On one discretization, or on several that are stacked along a leading axis.
+    """
     if np.ndim(values) < 1 or np.shape(values)[0] == 0:
         raise DomainError(
             "a batch needs at least one function",
@@ -27,7 +30,13 @@ def batch(
             found=f"shape {np.shape(values)}",
             repair="leave out empty batches",
         )
-    return jax.vmap(lambda v: Function(v, discretization, space))(jnp.asarray(values))
+    values = jnp.asarray(values)
+    if discretization.stacked:
+        made = jax.vmap(lambda v, on: Function(v, on, space))(values, discretization)
+    else:
+        made = jax.vmap(lambda v: Function(v, discretization, space))(values)
+    require_finite(made.values, made.discretization)
+    return made
 
 
 def take(functions: Function, index: Any) -> Function:

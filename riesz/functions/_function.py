@@ -78,6 +78,14 @@ class Function(eqx.Module):
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(float)
         shape = discretization.shape
+        if discretization.stacked:
+            raise DomainError(
+                "a function is given on one discretization",
+                where="Function(values, discretization)",
+                expected="a Grid, MaskedGrid or Points",
+                found=f"a batch of them, {type(discretization).__name__}",
+                repair="functions at points of every sample are riesz.functions.batch(values, on)",
+            )
         if values.shape[:-1] != shape or (space and values.shape[-1] != space.channels):
             channels = space.channels if space else "channels"
             hint = (

@@ -193,7 +193,7 @@ def test_functions_print_what_a_person_wants():
     assert repr(f) == f"Function T [K], p on {place}, values T 0 to 11, p 7 to 7"
     mask = np.arange(12).reshape(3, 4) < 11
     sea = Function(values, MaskedGrid(grid, mask), space)
-    assert f", 1 of them masked of {where}, values T 0 to 10, p 7 to 7" in repr(sea)
+    assert f"points (1 masked) of {where}, values T 0 to 10, p 7 to 7" in repr(sea)
     assert repr(grid) == f"Grid({place})" and repr(space) == f"Space(T [K], p on {where})"
     many = batch(values[None], grid, space)
     assert repr(many) == f"1 functions T [K], p on {place}, values T 0 to 11, p 7 to 7"
@@ -257,6 +257,7 @@ def test_batches():
 GRID = Grid(Interval(0.0, 1.0), 4)
 F = Function(np.ones((4, 1)), GRID)
 MANY = batch(np.arange(12.0).reshape(3, 4, 1), GRID)
+HOLED = Function(np.ones((4, 1)), MaskedGrid(GRID, np.arange(4) > 0))
 PLANE = batch(np.ones((2, 3, 3, 1)), Grid(Box((0, 0), (1, 1)), 3))
 CASES = {
     "channels": (
@@ -370,6 +371,14 @@ CASES = {
     "derivative of a batch": (lambda: MANY.derivative(), "a batch of 3;Function.derivative"),
     "plot of a batch": (lambda: MANY.plot(), "a batch of 3 functions;take(batch, 0)"),
     "sum of batches": (lambda: MANY + MANY, "a batch of 3 functions;Function + Function;jax.vmap"),
+    "missing values of a batch": (
+        lambda: batch(np.asarray([[[1.0], [2.0]], [[3.0], [np.nan]]]), Grid(Interval(), 2)),
+        "1 of 4 points have values that are not finite;[nan] at point [1] of sample 1",
+    ),
+    "a batch of grids": (
+        lambda: Function(np.ones((4, 1)), stack([HOLED, HOLED]).discretization),
+        "given on one discretization;a batch of them, MaskedGrid;riesz.functions.batch(values, on)",
+    ),
     "empty batch": (
         lambda: batch(np.ones((0, 4, 1)), GRID),
         "at least one function;batch(values, discretization);n >= 1;shape (0, 4, 1)",
@@ -392,12 +401,18 @@ def test_errors_say_where_and_how_to_repair(name):
         assert all(part in text for part in parts.split(";")), text
 
 
-def test_plots(tmp_path):
+@pytest.fixture
+def close():
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    yield
+    plt.close("all")
+
+
+def test_plots(tmp_path, close):
     cube = Grid(Box((0,) * 3, (1,) * 3), 4)
     points = Points(Box((0, 0), (1, 1)), np.eye(2)).pad(4)
     for f, title in (
@@ -410,4 +425,49 @@ def test_plots(tmp_path):
         assert ax.get_title() == title
         assert ax.get_ylabel() in ("T [K]", "y", "z")
         ax.figure.savefig(tmp_path / "f.png")
-        plt.close(ax.figure)
+
+
+LATITUDES = {"names": ("latitude", "longitude"), "units": ("degrees_north", "degrees_east")}
+
+
+def test_maps_are_drawn_with_longitude_across_in_true_proportions_and_holes_blank(close):
+    domain = Box((-5, 0), (5, 60), **LATITUDES)
+    grid = Grid(domain, (5, 12), "centre")
+    values = np.arange(60.0).reshape(5, 12, 1)
+    ax = Function(values, MaskedGrid(grid, values[..., 0] != 26), Space(domain, 1, "T", "K")).plot()
+    assert ax.get_xlabel() == "longitude [degrees_east]"
+    assert ax.get_ylabel() == "latitude\n[degrees_north]" and ax.get_title() == "T [K]"
+    assert ax.get_xlim() == (0, 60) and ax.get_ylim() == (-5, 5)
+    assert ax.get_box_aspect() == pytest.approx(1 / 6)
+    width, height = ax.figure.get_size_inches()
+    assert width > 3 * height
+    drawn = ax.collections[0].get_array()
+    np.testing.assert_array_equal(drawn.mask.reshape(5, 12), values[..., 0] == 26)
+    np.testing.assert_array_equal(drawn.compressed(), np.delete(np.arange(60.0), 26))
+    # the same map, stored the other way round
+    other = Box((0, -5), (60, 5), names=("longitude", "latitude"))
+    turned = Function(values.swapaxes(0, 1), Grid(other, (12, 5), "centre")).plot()
+    assert turned.get_xlabel() == "longitude" and turned.get_xlim() == (0, 60)
+    np.testing.assert_array_equal(turned.collections[0].get_array().ravel(), np.arange(60.0))
+
+
+def test_strips_are_wide_and_axes_of_different_units_of_any_shape(close):
+    strip = Function(np.ones((4, 96, 1)), Grid(Box((0, 0), (1, 1)), (4, 96), "centre")).plot()
+    assert strip.get_xlabel() == "y" and strip.get_box_aspect() == pytest.approx(1 / 16)
+    section = Interval(0, 5000, names="depth", units="m") * Interval(0, 60, names="latitude")
+    ax = Function(np.ones((4, 5, 1)), Grid(section, (4, 5))).plot()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("latitude", "depth [m]")
+    assert ax.get_box_aspect() is None
+    time = Interval(0, 1, names="time", units="h") * Box((0, 0), (1, 1))
+    assert Function(np.ones((3, 4, 4, 1)), Grid(time, (3, 4, 4))).plot().get_title() == (
+        "u at time = 0.5 h"
+    )
+
+
+def test_lines_break_at_holes(close):
+    mask = np.arange(6) != 2
+    ax = Function(
+        np.ones((6, 1)), MaskedGrid(Grid(Interval(0, 5, names="time", units="h"), 6), mask)
+    ).plot()
+    np.testing.assert_array_equal(np.isnan(ax.lines[0].get_ydata()), ~mask)
+    assert ax.get_xlabel() == "time [h]"
