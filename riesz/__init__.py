@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._evaluate import evaluate as evaluate
     from ._fit import RelativeLoss as RelativeLoss
     from ._fit import fit as fit
+    from ._fit import recipe as recipe
     from ._io import check_range as check_range
     from ._io import input_range as input_range
     from ._io import load as load
@@ -65,6 +66,7 @@ _PUBLIC = {
     "processes": "riesz.processes",
     "read_card": "riesz._io:read_card",
     "Report": "riesz._evaluate:Report",
+    "recipe": "riesz._fit:recipe",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
     "testing": "riesz.testing",

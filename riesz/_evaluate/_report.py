@@ -166,7 +166,9 @@ class Report:
     @property
     def verdict(self) -> str:
         """The first line: the error, and whether it beats the baselines."""
-        name = self.operator.removeprefix("Banded(").removesuffix(")" * ("Banded(" in self.operator))
+        name = self.operator.removeprefix("Banded(").removesuffix(
+            ")" * ("Banded(" in self.operator)
+        )
         return verdict(name, self.results[0].error, self.scale.source, self.baselines)
 
     @property

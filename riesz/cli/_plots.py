@@ -114,7 +114,9 @@ def _fields(shown: _Example) -> Figure:
         )
         axes = figure.subplots(5, count, squeeze=False).T
     else:
-        figure = Figure(figsize=(18, 3.7 * count * float(np.clip(0.7 / ratio, 1, 2))), layout="constrained")
+        figure = Figure(
+            figsize=(18, 3.7 * count * float(np.clip(0.7 / ratio, 1, 2))), layout="constrained"
+        )
         axes = figure.subplots(count, 5, squeeze=False)
     band, target = shown.band, shown.target
     for row, c in zip(axes, shown.channels, strict=True):

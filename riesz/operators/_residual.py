@@ -64,6 +64,13 @@ class Residual(AbstractWrapper):
         return {"operator": "Residual", "inner": inner, "base": base}
 
 
+def starts_as_base(operator: Any) -> bool:
+    """Whether an operator, or one inside it, is a base and what is learned on top."""
+    while operator is not None and not isinstance(operator, Residual):
+        operator = getattr(operator, "inner", None)
+    return operator is not None
+
+
 def frozen(operator: AbstractOperator) -> AbstractOperator:
     """An operator without parameters, or an error: baselines hold constants only."""
     if jax.tree.leaves(eqx.filter(operator, trainable(operator))):
