@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import as_traced
+from riesz.kernels._inputs import FREE, as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
@@ -53,7 +53,7 @@ class GaussianProcess(AbstractProcess):
     """
 
     kernel: AbstractKernel
-    mean: Mean
+    mean: Mean = eqx.field(metadata=FREE)
     channels: int = eqx.field(static=True)
 
     def __init__(self, kernel: AbstractKernel, mean: Mean = 0.0, channels: int = 1):
