@@ -16,7 +16,8 @@ from riesz.kernels._text import written
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence
 from riesz.processes._hyperparameters import POSITIVE, Hyperparameters, hyperparameters
-from riesz.processes._process import AbstractProcess
+from riesz.processes._inputs import require_key
+from riesz.processes._process import AbstractProcess, RandomKey
 from riesz.processes._solvers import AbstractSolver, InducingPoints
 from riesz.processes._starts import choose_rows, draw_starts
 from riesz.processes._system import cast
@@ -79,7 +80,7 @@ def tune(
     process: AbstractProcess,
     observations: Any | Sequence[Any],
     *,
-    key: PRNGKeyArray,
+    key: RandomKey,
     solver: AbstractSolver | None = None,
     restarts: int = 2,
     fixed: Callable[..., Any] | None = None,
@@ -123,6 +124,7 @@ def tune(
 
     Source: Rasmussen and Williams 2006, section 5.4.1.
     """
+    require_key(key, "tune(process, observations, key=...)")
     _require_evidence(process)
     single = not isinstance(observations, Sequence)
     listed = as_labels(observations) or as_sequence(observations)
