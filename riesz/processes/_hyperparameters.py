@@ -113,7 +113,7 @@ def _role(node: Any, name: str) -> str:
 def _child(node: Any, key: Any) -> Any:
     if isinstance(key, GetAttrKey):
         return getattr(node, key.name)
-    at = getattr(key, "idx", getattr(key, "key", None))
+    at: Any = getattr(key, "idx", getattr(key, "key", None))
     return node[at] if isinstance(node, list | tuple | dict) else None
 
 

@@ -147,8 +147,8 @@ def _gaps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n, d = x.shape
     extent = np.ptp(x, axis=0)
     extent = np.where(extent > 0, extent, 1.0)
-    steps = [np.diff(np.unique(column)) for column in x.T]
-    median = np.array([np.median(s) if s.size else 1.0 for s in steps])
+    steps: list[Any] = [np.diff(np.unique(column)) for column in x.T]
+    median = np.array([float(np.median(s)) if s.size else 1.0 for s in steps])
     # points of R^d are n^(-1/d) of the range apart, projected on an axis 1 / n of it
     low = median if d == 1 else np.maximum(median, extent / n ** (1 / d))
     return np.minimum(low, extent / 2), extent

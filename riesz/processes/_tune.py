@@ -167,9 +167,9 @@ def tune(
         )
     count = sum(map(len, used))
     converged, status = _status(best, followed, count)
-    tuned = free.put(jnp.asarray(best.vector, float))
+    tuned, seen = free.put(jnp.asarray(best.vector, float))
     history = tuple(run.history for run in runs)
-    return Tuned(*tuned, best.evidence, count, converged, status, best.gradient, history)
+    return Tuned(tuned, seen, best.evidence, count, converged, status, best.gradient, history)
 
 
 def _status(best: _Run, followed: list[_Run], count: int) -> tuple[bool, str]:
