@@ -9,7 +9,6 @@ from typing import Any
 
 from riesz.errors import UsageError
 
-
 _OVERHEAD = 2**15  # bytes of a file beside its values
 
 

@@ -198,7 +198,7 @@ STAGES = {
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_two_interruptions_end_a_run_at_once_and_it_goes_on(data, value, tmp_path):
     for number, moment in enumerate(["start", "compilation", "checkpoint"]):
-        gap = 0.5 if moment == "start" else 0.05 * number
+        gap = 1.0 if moment == "start" else 0.05 * number
         assert interrupt_twice(data, tmp_path / "run", moment, gap, STAGES) == 130
     result = value("train", data, *MANY, "--out", tmp_path / "run")
     assert result["status"] == "finished"
@@ -211,7 +211,7 @@ def test_twenty_times_two_interruptions(data, value, tmp_path):
     for number in range(20):
         out = tmp_path / str(number % 4)  # each goes on from the one before
         moment = draw.choice(list(STAGES))
-        gap = draw.choice([0.02, 0.1, 0.5, 1.0]) + (0.5 if moment == "start" else 0.0)
+        gap = draw.choice([0.02, 0.1, 0.5, 1.0]) + (1.0 if moment == "start" else 0.0)
         codes.append(interrupt_twice(data, out, moment, gap, STAGES))
     assert codes.count(130) >= 15, codes
     for number in range(4):
