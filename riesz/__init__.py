@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from ._io import load as load
     from ._io import read_card as read_card
     from ._io import save as save
+    from .operators import baselines as baselines
 
 __version__ = "0.1.0"
 
 # Public name -> "module" or "module:attribute". The block above repeats it for type checkers.
 _PUBLIC = {
+    "baselines": "riesz.operators:baselines",
     "calibrate": "riesz._calibrate:calibrate",
     "check_range": "riesz._io:check_range",
     "cli": "riesz.cli",

@@ -11,7 +11,7 @@ renamed to `FILE` in one step.
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from types import TracebackType
 from typing import Any
@@ -128,21 +128,26 @@ class SetWriter:
 
     def _create(self) -> None:
         fresh = f"{self.partial}.new"
-        with h5py.File(fresh, "w", userblock_size=USER_BLOCK) as file:
-            group = file.require_group(self.location.group or "/")
-            group.attrs.create("riesz", np.bytes_(self.text))
-            group.attrs.create("complete", 0, dtype="<i8")
-            group.attrs.create("fingerprint", np.bytes_(b" " * 64))
-            for samples in self.sets.values():
-                early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-                early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-                shape = (self.length, *samples.shape)
-                chunks = (self.rows, *samples.shape)
-                group.create_dataset(
-                    samples.name, shape, "<f4", chunks=chunks, fletcher32=True, dcpl=early
-                )
-                for name, array in samples.arrays().items():
-                    group.create_dataset(name, data=array)
+        try:
+            with h5py.File(fresh, "w", userblock_size=USER_BLOCK) as file:
+                group = file.require_group(self.location.group or "/")
+                group.attrs.create("riesz", np.bytes_(self.text))
+                group.attrs.create("complete", 0, dtype="<i8")
+                group.attrs.create("fingerprint", np.bytes_(b" " * 64))
+                for samples in self.sets.values():
+                    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                    shape = (self.length, *samples.shape)
+                    chunks = (self.rows, *samples.shape)
+                    group.create_dataset(
+                        samples.name, shape, "<f4", chunks=chunks, fletcher32=True, dcpl=early
+                    )
+                    for name, array in samples.arrays().items():
+                        group.create_dataset(name, data=array)
+        except Exception:  # what a full disk took of it is given back
+            with suppress(OSError):
+                os.remove(fresh)
+            raise
         os.replace(fresh, self.partial)
 
     def _resume(self, group: Any) -> int:

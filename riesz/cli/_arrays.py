@@ -51,5 +51,9 @@ def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any])
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
+    except (OSError, RuntimeError) as error:  # HDF5 raises both, without a name
+        if getattr(error, "filename", None) is None:
+            setattr(error, "filename", str(path))  # noqa: B010
+        raise
     finally:
         draft.unlink(missing_ok=True)

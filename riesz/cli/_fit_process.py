@@ -54,6 +54,7 @@ def fit_process(
 
     from riesz._data._table import read_table
     from riesz.cli import _process_run as work
+    from riesz.cli._folder import new_folder
     from riesz.cli._process_plots import draw
 
     if kernel not in work.KERNELS or not 0 < test < 1:
@@ -73,10 +74,10 @@ def fit_process(
     table = read_table(file, points, values)
     with jax.enable_x64(True):
         run = work.fit_process(table, kernel, network, test, restarts, seed)
-        folder.mkdir(parents=True)
-        figures = draw(folder, run, seed)
-    value = _record(file, kernel, network, seed, run)
-    _write(folder, value, run)
+        value = _record(file, kernel, network, seed, run)
+        with new_folder(folder):
+            figures = draw(folder, run, seed)
+            _write(folder, value, run)
     return Answer(value, describe(folder, value, figures))
 
 
