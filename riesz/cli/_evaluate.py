@@ -56,7 +56,7 @@ def evaluate(
     import jax
 
     import riesz
-    from riesz.cli import _recipe as recipe
+    from riesz.cli import _defaults as defaults
     from riesz.cli._models import open_model
     from riesz.cli._reading import Reading, known_pairs
 
@@ -74,10 +74,10 @@ def evaluate(
             say(line)
         if _is_training_data(card, file.fingerprint):
             say("warning: the model was trained on this data; its errors here are too small")
-        report = riesz.evaluate(model, file, n=samples)
+        report = riesz.evaluate(model, file, n=samples, times=file.times)
     else:
         problem, resolutions = _problem(run, card, grid)
-        count = samples or recipe.TEST_MEMBERS
+        count = samples or defaults.TEST_SAMPLES
         say(f"solving {count} fresh samples at resolution {max(resolutions)}")
         key = jax.random.key(seed)
         report = riesz.evaluate(model, problem, resolutions=resolutions, n=count, key=key)
