@@ -62,10 +62,18 @@ def apply(
 
 @eqx.filter_jit
 def _apply(operator, functions, on):
-    shape, batch = functions.values.shape[1:-1], functions.values.shape[0]
+    batch, shape = functions.values.shape[0], functions.values.shape[1:-1]
     if on is not None and on.stacked:
+        shape = larger(shape, on.relative.shape[1:-1] if on.grid is None else on.shape)
         return micro_map(lambda pair: operator(*pair), (functions, on), shape, batch)
+    if on is not None:
+        shape = larger(shape, on.shape)
     return micro_map(partial(operator, on=on), functions, shape, batch)
+
+
+def larger(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of more points."""
+    return max(first, second, key=prod)
 
 
 def micro_map(f: Callable[[Any], Any], members: Any, shape: tuple[int, ...], batch: int) -> Any:

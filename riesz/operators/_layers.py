@@ -17,12 +17,13 @@ class Constant(eqx.Module):
 
 
 def trainable(operator: eqx.Module) -> eqx.Module:
-    """A prefix tree for `eqx.partition`: True for parameters, False for constants."""
+    """A prefix tree for `eqx.partition`: True for parameters, False for constants and points."""
+    fixed = (Constant, AbstractDiscretization)
 
     def select(leaf):
-        return not isinstance(leaf, Constant) and eqx.is_inexact_array(leaf)
+        return not isinstance(leaf, fixed) and eqx.is_inexact_array(leaf)
 
-    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, Constant))
+    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, fixed))
 
 
 class Pointwise(eqx.Module):
