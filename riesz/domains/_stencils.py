@@ -154,7 +154,9 @@ def _orthonormal(xp: Any, columns: Any, count: Any) -> tuple[Any, Any]:
         best = xp.argmax((left[..., :rows, :] ** 2).sum(-2), -1)[..., None, None]
         column = xp.take_along_axis(left, best, -1)
         for _ in range(2):  # once is not enough
-            column = column - found @ (found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :])
+            column = column - found @ (
+                found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :]
+            )
         square = (column[..., :rows, :] ** 2).sum(-2, keepdims=True)
         clear = square > _DROP**2 * count[..., None, None]
         column = xp.where(clear, column / xp.sqrt(xp.where(clear, square, 1)), 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -134,7 +135,7 @@ class Function(eqx.Module):
     ) -> "Function":
         """Sample `f(x_1, ..., x_d)`, called with one array a coordinate.
 
-        It returns an array of their shape, or a tuple or list of such arrays, one a channel.
+        It returns an array of their shape, or a tuple or list of such arrays, one per channel.
         """
         coordinates = discretization.coordinates
         out = f(*jnp.moveaxis(coordinates, -1, 0))
@@ -175,6 +176,8 @@ class Function(eqx.Module):
         """
         require_single(self, "Function.at(points)", "jax.vmap(lambda f: f.at(points))(batch)")
         dtype, lower = self.values.dtype, self.domain.lower
+        if traced(*jax.tree.leaves(points)):
+            points = jnp.asarray(points, dtype)  # a list may hold traced numbers
         require_points(self, points)
         # differences from the lower end are taken in float64, where the points are known
         if traced(points):
