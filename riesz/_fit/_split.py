@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,8 +21,6 @@ _MOST_GAP = 0.1  # of all samples, for one gap
 _COMPARED = 400  # samples from which dependence is measured
 _DEPENDENT = 0.8  # distance relative to that of unrelated samples, below which they depend
 
-By = Literal["random", "time", "group"]
-
 
 @dataclass(frozen=True)
 class Split:
@@ -38,7 +36,7 @@ class Split:
     validation: Int[np.ndarray, " _"]
     calibration: Int[np.ndarray, " _"]
     test: Int[np.ndarray, " _"]
-    by: By = "random"
+    by: str = "random"
     gap: int = 0
     groups: Int[np.ndarray, " _"] | None = None
     level: float = 0.9
@@ -68,7 +66,7 @@ def split(
     data: PairsLike,
     *,
     key: PRNGKeyArray,
-    by: By | None = None,
+    by: str | None = None,
     times: Sequence[float] | Float[np.ndarray, " n"] | None = None,
     groups: Sequence[Any] | np.ndarray | None = None,
     gap: int | None = None,
