@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
@@ -52,7 +53,38 @@ class AbstractDiscretization(eqx.Module):
     ) -> Float[Array, "..."]:
         """Values at the points of another discretization of the domain."""
         flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
-        return self.interpolate(values, flat).reshape(*onto.relative.shape[:-1], -1)
+        return self.interpolate(values, flat).reshape(*onto.shape, -1)
+
+    @property
+    def dimensions(self) -> int:
+        """The number of axes of `values` without channels: that of the grid, or 1."""
+        return 1 if self.grid is None else len(self.shape)
+
+    @property
+    def stacked(self) -> bool:
+        """Whether these are several discretizations, along a leading axis of every array."""
+        return jnp.ndim(getattr(self, "mask", None)) > self.dimensions
+
+    def describe(self) -> str:
+        """The points in a few words, such as `16 x 16 vertex vertex points`."""
+        grid = self.grid
+        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", None))[-1:]
+        words = [" x ".join(map(str, shape))]
+        if grid is None:
+            words.append("scattered")
+        else:
+            words += ["moved"] * (grid is not grid.unmoved[0]) + [*grid.unmoved[0].kinds]
+        return f"{' '.join(words)} points{'' if grid is self else self._holes()}"
+
+    def _holes(self) -> str:
+        """How many points carry no value, where it is one mask and some do not."""
+        if traced(self.weights) or self.weights.ndim != self.dimensions:
+            return ""
+        count = int((np.asarray(self.weights) == 0).sum())
+        return f" ({count} masked)" if count else ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.describe()} of {self.domain})"
 
     def present(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
         """The values, with 0 at points of weight zero."""

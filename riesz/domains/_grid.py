@@ -15,7 +15,14 @@ from jaxtyping import Array, Float
 from riesz.domains._axes import AbstractAxis, Nodes, make_axis
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
-from riesz.domains._nodes import axis_coordinates, complete_nodes, fits, measured_from, sizes
+from riesz.domains._nodes import (
+    UNEVEN,
+    axis_coordinates,
+    complete_nodes,
+    fits,
+    measured_from,
+    sizes,
+)
 from riesz.errors import DomainError
 
 _CHUNK_FLOATS = 2**22  # working set of a chunk of scattered evaluations, about 16 MiB
@@ -115,9 +122,13 @@ class Grid(AbstractTensorGrid):
                 where="Grid(domain, shape, nodes)",
                 expected=f"{self.domain.dim} sizes, at least 2 nodes on an axis with ends",
                 found=f"shape={self.shape}, nodes={self.kinds} on {self.domain}",
-                repair="give a single size for all axes, or one per axis; coordinates of nodes "
-                "are as many as the size of their axis",
+                repair="give a single size for all axes, or one per axis; nodes at given "
+                f"coordinates x are written {UNEVEN}",
             )
+
+    @property
+    def stacked(self) -> bool:
+        return False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -210,6 +221,10 @@ class MovedGrid(AbstractTensorGrid):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
+
+    @property
+    def stacked(self) -> bool:
+        return self.sign.ndim > 1
 
     @property
     def axis_relative(self) -> tuple[Float[Array, " n"], ...]:

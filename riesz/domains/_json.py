@@ -14,12 +14,18 @@ from riesz.errors import DomainError
 
 
 def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
-    """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry an axis."""
-    return {
+    """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry per axis.
+
+    And, where axes have names or units, `{"axis_names": [...], "axis_units": [...]}`.
+    """
+    record: dict[str, Any] = {
         "lower": list(domain.lower),
         "upper": list(domain.upper),
         "periodic": list(domain.periodic),
     }
+    if any(domain.names + domain.units):
+        record |= {"axis_names": list(domain.names), "axis_units": list(domain.units)}
+    return record
 
 
 def domain_from_json(record: Any) -> AbstractDomain:
@@ -32,12 +38,21 @@ def domain_from_json(record: Any) -> AbstractDomain:
     same = 1 <= len(lower) == len(upper) == len(periodic)
     if not (numbers and same and all(type(x) is bool for x in periodic)):
         raise _damaged("one lower and upper end and one true or false an axis", record)
+    labels: dict[str, Any] = {}
+    if "axis_names" in record:
+        labels["names"], labels["units"] = _entries(record, "axis_names", "axis_units")
+        if not all(isinstance(x, str) for x in (*labels["names"], *labels["units"])):
+            raise _damaged("axis_names and axis_units as lists of texts", record)
     if not any(periodic):
-        return Interval(lower[0], upper[0]) if len(lower) == 1 else Box(lower, upper)
+        if len(lower) == 1:
+            return Interval(lower[0], upper[0], **labels)
+        return Box(lower, upper, **labels)
     if all(periodic):
-        return Torus(lower, upper)
-    ends = zip(lower, upper, periodic, strict=True)
-    axes = [Torus(a, b) if circle else Interval(a, b) for a, b, circle in ends]
+        return Torus(lower, upper, **labels)
+    axes = []
+    for i, (a, b, circle) in enumerate(zip(lower, upper, periodic, strict=True)):
+        label = {k: [v[i]] for k, v in labels.items()}
+        axes.append(Torus(a, b, **label) if circle else Interval(a, b, **label))
     return reduce(lambda a, b: a * b, axes)
 
 

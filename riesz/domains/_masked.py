@@ -62,7 +62,7 @@ class MaskedGrid(AbstractDiscretization):
                 where="MaskedGrid(base, mask)",
                 expected=f"shape {getattr(self.base, 'shape', 'of a Grid')}",
                 found=f"{type(self.base).__name__}, mask of shape {self.mask.shape}",
-                repair="for a mask per sample make a batch: jax.vmap(MaskedGrid, (None, 0))(grid, masks)",
+                repair="a mask per sample: jax.vmap(lambda mask: MaskedGrid(grid, mask))(masks)",
             )
         if not traced(self.mask) and not np.asarray(self.mask).any():
             raise DomainError(

@@ -11,7 +11,7 @@ from riesz.domains._domain import AbstractDomain
 from riesz.errors import DomainError
 
 _WHERE = "Grid(domain, shape, nodes)"
-_UNEVEN = "Grid(domain, nodes=(x,)) for one axis, nodes=('vertex', x) for two"
+UNEVEN = "Grid(domain, nodes=(x,)) for one axis, nodes=('vertex', x) for two"
 
 
 def complete_nodes(
@@ -117,7 +117,7 @@ def sizes(domain: AbstractDomain, shape: Any, nodes: tuple[Nodes, ...]) -> tuple
             where=_WHERE,
             expected=f"{domain.dim} whole numbers, or coordinates of every axis as nodes",
             found=f"shape={_short(shape)}",
-            repair=f"nodes at given coordinates x are written {_UNEVEN}",
+            repair=f"nodes at given coordinates x are written {UNEVEN}",
         )
     return tuple(index(n) for n in sizes)
 

@@ -125,7 +125,7 @@ class FNO(AbstractOperator):
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
-        require_input(self, a)
+        require_input(self, a, on)
         grid = a.discretization.grid
         if grid is None:
             raise DomainError(

@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from riesz.domains import Grid, Space
 from riesz.errors import ModelError
@@ -76,7 +77,8 @@ def _plain(kind, arguments, input_space, output_space):
 
 def _deeponet(kind, arguments, input_space, output_space):
     pod, count = arguments.pop("pod"), arguments.pop("sensors")
-    sensors = jnp.zeros((count, input_space.domain.dim))
+    lower = np.asarray(input_space.domain.lower)
+    sensors = np.broadcast_to(lower, (count, len(lower)))
     operator = _plain(kind, {**arguments, "sensors": sensors}, input_space, output_space)
     if pod is None:
         return operator
