@@ -2,7 +2,6 @@
 
 import functools
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from riesz._fit._losses import surely_less
 from riesz.domains import Box, Grid, Interval, Points, Torus
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, batch, stack, take
-from riesz.operators import FNO, Regridded, Residual, baselines, trainable, training_scale
+from riesz.operators import FNO, Regridded, Residual, baselines, training_scale
 
 KEY = jax.random.key(0)
 CIRCLE = Grid(Torus(0.0, 1.0), 32)
