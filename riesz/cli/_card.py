@@ -57,7 +57,7 @@ def make_card(
             "steps": fitted.steps,
             "seconds": round(fitted.seconds, 2),
             "validation_error": fitted.validation_error,
-            "kept": fitted.kept,
+            "kept_step": fitted.kept,
             "notes": list(fitted.notes),
         },
         "level": options.level,
