@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._fit import RelativeLoss as RelativeLoss
     from ._fit import fit as fit
     from ._fit import recipe as recipe
+    from ._fit import split as split
     from ._io import check_range as check_range
     from ._io import input_range as input_range
     from ._io import load as load
@@ -69,6 +70,7 @@ _PUBLIC = {
     "recipe": "riesz._fit:recipe",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
+    "split": "riesz._fit:split",
     "testing": "riesz.testing",
     "write_pairs": "riesz._data:write_pairs",
 }

@@ -14,6 +14,7 @@ from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import grid_below
 from riesz._calibrate._predict import predict
 from riesz._calibrate._scale import Scale, fit_scale, require_finite
+from riesz._core import Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import chunks, subset
@@ -163,9 +164,9 @@ def _reachable(count: int, level: float, few: str) -> float:
 
 def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.ndarray:
     """The sorted scores."""
-    scores = []
+    scores, wait = [], Watch("the calibration")
     for part, count in chunks(pairs, _CHUNK):
-        prediction = predict(operator, part)
+        prediction = wait(predict(operator, part))
         require_finite(prediction.values)
         scores.append(np.asarray(_suprema(scale, prediction, part.outputs))[:count])
     out = np.sort(np.concatenate(scores))

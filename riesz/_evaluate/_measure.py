@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
+from riesz._core import Watch
 from riesz._evaluate._report import ChannelResult, HalfWidth, ResolutionResult, Spectrum, Speed
 from riesz._evaluate._scale import ErrorScale
 from riesz._evaluate._spectrum import energies, has_spectrum
@@ -32,6 +33,7 @@ class Tally:
         self.n = 0
         self.first: Pairs | None = None
         self.found: list[dict[str, np.ndarray]] = []
+        self._wait = Watch("the evaluation")
 
     @property
     def banded(self) -> Banded | None:
@@ -42,7 +44,7 @@ class Tally:
         """Measure the first `count` of the pairs."""
         banded = self.banded
         inner = self.operator if banded is None else banded.operator
-        found = _measure(banded, predict(inner, pairs), pairs.outputs)
+        found = self._wait(_measure(banded, predict(inner, pairs), pairs.outputs))
         found = {name: np.asarray(x)[:count] for name, x in found.items()}
         self._require_finite(found)
         if self.first is None:

@@ -19,7 +19,7 @@ from riesz._fit._check import (
     notes,
     survey,
 )
-from riesz._fit._checkpoint import write_atomically
+from riesz._fit._checkpoint import NAME, write_atomically
 from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss, Scale
 from riesz._fit._run import Run
@@ -174,8 +174,8 @@ def _identity(network, content, key, steps, budget, batch_size, settings) -> dic
 
 
 def _claim(path: Path, identity: dict[str, Any]) -> None:
-    """Write what the folder's fit is, or refuse a folder of another one."""
-    if not path.exists():
+    """Write what the folder's fit is, or refuse a folder with a checkpoint of another one."""
+    if not path.exists() or not (path.parent / NAME).exists():
         write_atomically(path, json.dumps(identity, indent=1).encode())
         return
     try:

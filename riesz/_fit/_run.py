@@ -10,15 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from riesz._core import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
+from riesz._fit._losses import surely_less
 from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
 from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks
 
+_WORTH = 0.02  # the least part of its error by which a base must be improved
 _VALIDATED = 512  # members of a compiled validation
 
 
@@ -48,6 +51,7 @@ class Run:
         self.ended, self.interrupted = "", False  # `ended` is the name of a status
         self.folder: Path | None = None
         self.saved, self.every = time.monotonic(), 30.0
+        self.stepping, self.validating = Watch("a step of the fit"), Watch("the validation")
 
     def seconds(self) -> float:
         """Time spent on the fit, earlier parts included."""
@@ -80,7 +84,7 @@ class Run:
         if self.folder is None:
             return
         self.saved = time.monotonic()
-        losses = [float(x) for x in jax.device_get(self.losses)]
+        losses = [float(x) for x in self.stepping(self.losses)]
         if np.isfinite(losses).all():
             record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
             record |= {"losses": losses, "ended": self.ended, "kept": self.kept}
@@ -105,6 +109,7 @@ class Run:
                     self.state, loss = self.trainer.step(self.state, next(batches), step_key, done)
                     self.step += 1
                     self.losses.append(loss)
+                    self.stepping(self.losses[-2:-1])  # at most two steps are under way
                     if self.step % every == 0:
                         self.validate(held)
                     if self.folder and time.monotonic() - self.saved > self.every:
@@ -112,6 +117,9 @@ class Run:
                     bar.update(self.step, self.fraction(), self.history, self.left)
                 self.interrupted = interrupt.asked and not self.ended
                 self.finish(held)
+        except KeyboardInterrupt:
+            settle((self.state, self.losses))
+            raise
         finally:
             bar.close()
         if show:
@@ -135,14 +143,14 @@ class Run:
     def errors(self, held: PairsLike) -> list[float]:
         """The validation error of each sample with the present weights."""
         parts = [
-            np.asarray(self.trainer.validate(self.state.parameters, part))[:count]
+            np.asarray(self.validating(self.trainer.validate(self.state.parameters, part)))[:count]
             for part, count in chunks(held, _VALIDATED)
         ]
         return np.concatenate(parts).astype(float).tolist()
 
     def validate(self, held: PairsLike) -> None:
         """Record the errors, keep the best weights, and see whether the fit has ended."""
-        losses, self.losses = [float(x) for x in jax.device_get(self.losses)], []
+        losses, self.losses = [float(x) for x in self.stepping(self.losses)], []
         loss, errors = float(np.mean(losses)), self.errors(held)
         error = float(np.mean(errors))
         if not self.history:  # the loss of the first step is that of the first weights
@@ -162,19 +170,13 @@ class Run:
         """The best weights; a cautious fit keeps the first ones unless the best are surely better.
 
         The mean of the differences of errors over the validation samples must exceed twice its
-        standard error, so that with few samples luck does not replace an answer that is good.
+        standard error, and 2 % of the first ones, so that with few samples luck does not replace
+        an answer that is good.
         """
-        if self.first is not None and not _surely_less(self.best_errors, self.first_errors):
+        if self.first is not None and not surely_less(self.best_errors, self.first_errors, _WORTH):
             self.kept = 0
             return self.first
         return self.best
-
-
-def _surely_less(errors: list[float], than: list[float]) -> bool:
-    gain = np.subtract(than, errors)
-    if len(gain) < 2:
-        return False
-    return bool(gain.mean() > 2 * gain.std(ddof=1) / len(gain) ** 0.5)
 
 
 def _require_finite(errors: list[float]) -> None:

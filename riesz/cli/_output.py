@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 
@@ -16,7 +17,8 @@ class Answer(NamedTuple):
 
 def say(text: str) -> None:
     """A line for people on standard error: progress, notes, warnings."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log on a full disk, a reader that is gone: the work goes on
+        print(text, file=sys.stderr, flush=True)
 
 
 def to_json(value: Any) -> str:

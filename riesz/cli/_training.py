@@ -31,9 +31,8 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     `started` is the monotonic time from which the time budget counts.
     """
     started = time.monotonic() if started is None else started
-    names = (options.input, options.output)
     source = find_source(
-        options.source, options.data, names, options.nodes, options.samples, options.grid
+        options.source, options.data, options.reading, options.samples, options.grid
     )
     settings = _settings(options, source)
     split = make_split(
@@ -82,8 +81,8 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
     seed = options.seed
     began = time.monotonic()
     pairs, file = source.pairs(folder.path / "data.h5", jax.random.key(seed))
-    for note in file.notes:
-        say(f"note: taken {note}")
+    for line in file.understood():
+        say(line)
     training, validation, calibration, test = split.take(pairs)
     if source.file is None:
         started += time.monotonic() - began  # sampling is not counted

@@ -1,143 +1,229 @@
-"""Scattered points: interpolation by cubic radial basis functions, and quadrature weights.
+"""Interpolation and derivatives on scattered points, on the host or inside compiled code.
 
-phi(r) = r^3 with polynomials of degree one; a periodic axis is a circle in the plane, so that r
-is measured by chords and the polynomials are 1, cos and sin (Wendland 2005, chapters 8, 11).
+Where points and nodes are known, stencils are found and solved by NumPy in float64; inside
+compiled code the same formulas run in the type of the points. Work and memory go by blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
-from scipy.spatial import KDTree
+from jaxtyping import Array, Float
 
 from riesz.domains._discretization import traced
-from riesz.domains._domain import AbstractDomain
-from riesz.errors import DomainError
+from riesz.domains._line import (
+    evaluate,
+    host_solve,
+    make_line,
+    make_spline,
+    slopes_at_nodes,
+    traced_solve,
+)
+from riesz.domains._neighbours import (
+    Cloud,
+    Stencils,
+    in_blocks,
+    traced_merged,
+    traced_nearest,
+    traced_offset,
+    traced_stencil,
+)
+from riesz.domains._stencils import (
+    Functionals,
+    cardinal_weights,
+    derivatives_at_centre,
+    solve_positive,
+    values_at,
+)
+from riesz.errors import SolverError
 
-_CHUNK_FLOATS = 2**22  # working set of a chunk of evaluations, about 16 MiB
+if TYPE_CHECKING:
+    from riesz.domains._points import Points
 
-
-def scattered_interpolate(
-    domain: AbstractDomain,
-    nodes: Float[Array, "n d"],
-    mask: Bool[Array, " n"],
-    values: Float[Array, "n c"],
-) -> Callable[[Float[Array, "p d"]], Float[Array, "p c"]]:
-    """The interpolant through `values` at the unmasked `nodes`; O(n^3) work, once."""
-    lengths = jnp.asarray(domain.lengths, nodes.dtype)
-    lower = jnp.asarray(domain.lower, nodes.dtype)
-    periodic = np.asarray(domain.periodic)
-
-    def kernel(x, y):
-        gap = (x[:, None] - y[None]) / lengths
-        gap = jnp.where(periodic, jnp.sin(jnp.pi * gap) / jnp.pi, gap)
-        squared = jnp.sum(gap**2, -1)
-        safe = jnp.where(squared > 0, squared, 1)
-        return jnp.where(squared > 0, safe * jnp.sqrt(safe), 0)
-
-    def polynomials(x):
-        scaled = (x - lower) / lengths
-        turn = 2 * jnp.pi * scaled[:, periodic]
-        parts = [jnp.ones_like(x[:, :1]), scaled[:, ~periodic], jnp.cos(turn), jnp.sin(turn)]
-        return jnp.concatenate(parts, 1)
-
-    keep = mask.astype(nodes.dtype)[:, None]
-    poly = polynomials(nodes) * keep
-    count, extra = nodes.shape[0], poly.shape[1]
-    gram = kernel(nodes, nodes) * keep * keep.T + jnp.diag(1 - keep[:, 0])
-    # points on a line do not determine every polynomial: `tiny` chooses the flattest ones
-    tiny = jnp.full(extra, 8 * jnp.finfo(nodes.dtype).eps, nodes.dtype).at[0].multiply(1e-4)
-    system = jnp.block([[gram, poly], [poly.T, -jnp.diag(tiny)]])
-    data = jnp.where(mask[:, None], values, 0).astype(nodes.dtype)
-    rhs = jnp.concatenate([data, jnp.zeros((extra, values.shape[1]), nodes.dtype)])
-    coefficients = jnp.linalg.solve(system, rhs)
-    radial, linear = coefficients[:count] * keep, coefficients[count:]
-
-    def several(points):
-        out = kernel(points, nodes) @ radial + polynomials(points) @ linear
-        return out.astype(values.dtype)
-
-    def evaluate(points: Float[Array, "p d"]) -> Float[Array, "p c"]:
-        points = points.astype(nodes.dtype)
-        chunk = max(1, _CHUNK_FLOATS // nodes.size)
-        if points.shape[0] <= chunk:
-            return several(points)
-        return jax.lax.map(lambda x: several(x[None])[0], points, batch_size=chunk)
-
-    return evaluate
+_BLOCK = 2048  # stencils that the host solves at once: about 100 MiB in space
 
 
-def refuse_duplicates(nodes: Array, mask: Array) -> None:
-    """Refuse two points in one place, unless the points are traced."""
-    if traced(nodes, mask):
-        return
-    kept = np.asarray(nodes)[np.asarray(mask)]
-    if len(np.unique(kept, axis=0)) < len(kept):
-        raise DomainError(
-            "two points lie in one place, so that the function between them is not determined",
-            where="Function on Points",
-            expected="distinct points",
-            found=f"{len(kept)} points, {len(np.unique(kept, axis=0))} distinct",
-            repair="average repeated measurements, or mask all but one of them out",
-        )
-
-
-def voronoi_weights(domain: AbstractDomain, coordinates: Array, mask: Array) -> np.ndarray:
-    """Volumes of the Voronoi cells of the unmasked points, positive, zero where masked."""
-    if traced(coordinates, mask):
-        raise DomainError(
-            "quadrature weights of points cannot be estimated inside a compiled function",
-            where="Points(domain, coordinates)",
-            expected="concrete coordinates, or weights",
-            found="traced coordinates and no weights",
-            repair="make the Points outside jit, or pass weights=",
-        )
-    keep = np.asarray(mask)
-    inside = np.asarray(coordinates, float)[keep]
-    if not len(inside) or not np.isfinite(inside).all():
-        raise DomainError(
-            "quadrature weights need at least one point, and finite coordinates",
-            where="Points(domain, coordinates)",
-            expected="one or more finite points",
-            found=f"{len(inside)} unmasked points, "
-            f"{int((~np.isfinite(inside)).any(1).sum())} of them not finite",
-            repair="remove or mask points that are not finite",
-        )
-    if domain.dim == 1:
-        shares = _cells_on_a_line(domain, inside[:, 0])
+def interpolate(on: "Points", values: Float[Array, "n c"], points: Any) -> Float[Array, "p c"]:
+    """Values at points relative to the lower end, shape (p, d); NumPy points keep float64."""
+    known = not traced(on.relative, on.remainder, on.mask, points)
+    if known and on.domain.dim > 1:
+        return _apply(on, values, _weights_at(on, np.asarray(points, np.float64)), 1)
+    if known and not traced(values):
+        host = np.asarray(points, np.float64)[:, 0]
+        spline = _host_spline(on, values)
+        found = evaluate(np, spline, np.stack([host, 0 * host, 0 * host]))
+        return jnp.asarray(found, values.dtype)
+    dtype = on.relative.dtype
+    if not traced(points):
+        exact = np.asarray(points, np.float64)
+        high = exact.astype(dtype)
+        both = jnp.asarray(np.stack([high, (exact - high).astype(dtype)]))
     else:
-        shares = _cells_on_a_lattice(domain, inside)
-    weights = np.zeros(len(keep))
-    # a point that shares its place with others still counts
-    shares = np.maximum(shares, 1 / (128 * len(inside)))
-    weights[keep] = shares / shares.sum() * domain.volume
-    return weights
+        both = jnp.stack([points.astype(dtype), jnp.zeros(points.shape, dtype)])
+    return _traced_interpolate(on, values, both)
 
 
-def _cells_on_a_line(domain: AbstractDomain, points: np.ndarray) -> np.ndarray:
-    """Lengths of the Voronoi cells as fractions of the whole."""
-    scaled = (points - domain.lower[0]) / domain.lengths[0]
-    scaled = np.mod(scaled, 1.0) if domain.periodic[0] else np.clip(scaled, 0, 1)
-    order = np.argsort(scaled)
-    x = scaled[order]
-    middle = (x[1:] + x[:-1]) / 2
-    wrap = (x[0] + x[-1] - 1) / 2 if domain.periodic[0] else 0.0
-    last = wrap + 1 if domain.periodic[0] else 1.0
-    shares = np.zeros(len(points))
-    shares[order] = np.diff(np.concatenate([[wrap], middle, [last]]))
-    return shares
+def differentiate(
+    on: "Points", values: Float[Array, "n c"], axis: int, order: int
+) -> Float[Array, "n c"]:
+    """The first or second derivative along an axis at the nodes; 0 at masked ones."""
+    known = not traced(on.relative, on.remainder, on.mask)
+    if known and on.domain.dim > 1:
+        found = _apply(on, values, _weights_of_derivative(on, axis, order), 0)
+        rows = np.flatnonzero(np.asarray(on.mask))
+        return jnp.zeros((len(on.mask), values.shape[1]), values.dtype).at[rows].set(found)
+    if known and not traced(values):
+        found = slopes_at_nodes(np, _host_spline(on, values), order)
+        found = found / on.domain.lengths[0] ** order
+        return jnp.asarray(np.where(np.asarray(on.mask)[:, None], found, 0), values.dtype)
+    return _traced_differentiate(on, values, axis, order)
 
 
-def _cells_on_a_lattice(domain: AbstractDomain, points: np.ndarray) -> np.ndarray:
-    """Fractions of the cells of a fine lattice that are nearest to each point."""
-    side = int(np.ceil(max(4096, 64 * len(points)) ** (1 / domain.dim)))
-    axes = [length * (np.arange(side) + 0.5) / side for length in domain.lengths]
-    lattice = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, domain.dim)
-    lengths, periodic = np.asarray(domain.lengths), np.asarray(domain.periodic)
-    shifted = points - np.asarray(domain.lower)
-    shifted = np.where(periodic, np.mod(shifted, lengths), shifted)
-    shifted = np.where(periodic & (shifted >= lengths), 0.0, shifted)  # mod rounds up to the end
-    _, nearest = KDTree(shifted, boxsize=np.where(periodic, lengths, 0.0)).query(lattice)
-    return np.bincount(nearest, minlength=len(points)) / len(lattice)
+# On the host
+
+
+def host_line(on: "Points") -> Any:
+    """The sorted nodes and knots of known points on a line."""
+    x = on.exact()[:, 0]
+    mask = np.asarray(on.mask)
+    return make_line(np, np.stack([x, 0 * x]), mask, on.domain.lengths[0], on.domain.periodic[0])
+
+
+def _host_spline(on: "Points", values: Array) -> Any:
+    known = np.where(np.asarray(on.mask)[:, None], np.asarray(values, np.float64), 0)
+    line = host_line(on)
+    spline = make_spline(np, line, known, host_solve)
+    found = evaluate(np, spline, line.place)[line.home]
+    found = np.where(np.asarray(on.mask)[:, None], found, 0)
+    _check_residual(np.abs(found - known).max(initial=0), np.abs(known).max(initial=0), 1e-9)
+    return spline
+
+
+Weights = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _weights_at(on: "Points", points: Float[np.ndarray, "p d"]) -> Weights:
+    """Blocks of centres (b,), neighbours (b, k) and weights of v_neighbour - v_centre (b, k)."""
+    rows, cloud = _cloud(on)
+    scaled = cloud.scaled(points)
+    for start in range(0, len(points), _BLOCK):
+        block = scaled[start : start + _BLOCK]
+        centres = cloud.nearest(block)
+        stencils = cloud.stencils(centres)
+        z = cloud.offset(block, cloud.nodes[centres]) / stencils.radius[:, None]
+        yield rows[centres], rows[stencils.index], solve_stencils(stencils, values_at(np, z))
+
+
+def _weights_of_derivative(on: "Points", axis: int, order: int) -> Weights:
+    rows, cloud = _cloud(on)
+    wanted = derivatives_at_centre(np, axis, order)
+    for start in range(0, len(rows), _BLOCK):
+        centres = np.arange(start, min(start + _BLOCK, len(rows)))
+        stencils = cloud.stencils(centres)
+        unit = (stencils.radius * on.domain.lengths[axis]) ** order
+        yield rows[centres], rows[stencils.index], solve_stencils(stencils, wanted) / unit[:, None]
+
+
+def solve_stencils(
+    stencils: Stencils, wanted: Callable[[Any], Functionals]
+) -> Float[np.ndarray, "b k"]:
+    """Weights of one functional per stencil, checked."""
+
+    def solve(system, right):
+        found = np.linalg.solve(system, right)
+        scale = np.abs(right).max(initial=0) + np.abs(found).max(initial=0)
+        _check_residual(np.abs(system @ found - right).max(initial=0), scale, 1e-9)
+        return found
+
+    return cardinal_weights(np, stencils.offsets, stencils.valid, wanted, solve)[:, 0]
+
+
+def _cloud(on: "Points") -> tuple[np.ndarray, Cloud]:
+    rows = np.flatnonzero(np.asarray(on.mask))
+    return rows, Cloud(on.domain, on.exact()[rows])
+
+
+def _apply(on: "Points", values: Array, weights: Weights, keep: int) -> Array:
+    """Weighted differences, and `keep` times the value at the centre."""
+    if traced(values):
+        xp, data, dtype = jnp, jnp.where(on.mask[:, None], values, 0), values.dtype
+    else:
+        xp, data, dtype = np, np.asarray(values, np.float64), np.float64
+    parts = [
+        keep * data[centre]
+        + xp.einsum("bk,bkc->bc", w.astype(dtype), data[near] - data[centre][:, None])
+        for centre, near, w in weights
+    ]
+    whole = xp.concatenate(parts) if parts else xp.zeros((0, data.shape[1]), dtype)
+    return jnp.asarray(whole, values.dtype)
+
+
+def _check_residual(residual: float, scale: float, accuracy: float) -> None:
+    if not residual <= accuracy * scale:
+        raise SolverError(
+            "the interpolant of scattered points misses its own data",
+            where="Function on Points",
+            expected=f"a residual of at most {accuracy:g} of the values' size {scale:.3g}",
+            found=f"{residual:.3g}",
+            repair="look for values that are not finite or larger than 1e100",
+        )
+
+
+# Inside compiled code
+
+
+@jax.jit
+def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
+    values = jnp.where(on.mask[:, None], values, 0)
+    if on.domain.dim == 1:
+        place = jnp.concatenate([points[..., 0], jnp.zeros_like(points[:1, :, 0])])
+        return evaluate(jnp, _traced_spline(on, values), place).astype(values.dtype)
+    position = jnp.stack([on.relative, on.remainder])
+    reach, merged = traced_merged(on.domain, position, on.mask)
+
+    def one(point):
+        centre = traced_nearest(on.domain, position, on.mask, point)
+        stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
+        z = traced_offset(on.domain, point, position[:, centre])[None] / stencil.radius
+        return values[centre] + _weighted_differences(values, centre, stencil, values_at(jnp, z))
+
+    return in_blocks(one, jnp.swapaxes(points, 0, 1), _floats(on))
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _traced_differentiate(on: "Points", values: Array, axis: int, order: int) -> Array:
+    values = jnp.where(on.mask[:, None], values, 0)
+    length = on.domain.lengths[axis]
+    if on.domain.dim == 1:
+        found = slopes_at_nodes(jnp, _traced_spline(on, values), order) / length**order
+        return jnp.where(on.mask[:, None], found, 0).astype(values.dtype)
+    position = jnp.stack([on.relative, on.remainder])
+    reach, merged = traced_merged(on.domain, position, on.mask)
+
+    def one(centre):
+        stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
+        wanted = derivatives_at_centre(jnp, axis, order)
+        slope = _weighted_differences(values, centre, stencil, wanted)
+        return slope / ((stencil.radius * length) ** order).astype(values.dtype)
+
+    found = in_blocks(one, jnp.arange(len(values)), _floats(on))
+    return jnp.where(on.mask[:, None], found, 0)
+
+
+def _weighted_differences(values: Array, centre: Array, stencil: Stencils, wanted: Any) -> Array:
+    w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0, 0]
+    return w.astype(values.dtype) @ (values[stencil.index[0]] - values[centre])
+
+
+def _traced_spline(on: "Points", values: Array) -> Any:
+    position = jnp.stack([on.relative[:, 0], on.remainder[:, 0]])
+    line = make_line(jnp, position, on.mask, on.domain.lengths[0], on.domain.periodic[0])
+    return make_spline(jnp, line, values.astype(position.dtype), traced_solve)
+
+
+def _floats(on: "Points") -> int:
+    """Working set of one point."""
+    return on.relative.size + 8 * 32**2

@@ -12,6 +12,7 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractTensorGrid,
+    Points,
     Space,
 )
 from riesz.domains._discretization import traced
@@ -181,7 +182,9 @@ class Function(eqx.Module):
         else:
             relative = np.asarray(points, np.float64) - np.asarray(lower)
             require_inside(self.domain, relative)
-        return self.discretization.interpolate(self.values, jnp.asarray(relative, dtype))
+        if not isinstance(self.discretization, Points):  # which need all digits to tell neighbours
+            relative = jnp.asarray(relative, dtype)
+        return self.discretization.interpolate(self.values, relative)
 
     def resample(self, discretization: Any) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`.
