@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from riesz.cli import _recipe as recipe
-from riesz.cli._split import fresh_calibration
 
 if TYPE_CHECKING:
     from riesz._data import PairsFile
-    from riesz._fit import Fitted
+    from riesz._fit import Fitted, Split
     from riesz.cli._options import Options
     from riesz.cli._source import Source
-    from riesz.cli._split import Split
     from riesz.functions import PairsLike
 
 
@@ -49,15 +47,15 @@ def make_card(
             "understood": file.understood(),
             "notes": list(file.notes),
         },
-        "split": {**split.card(options.seed), **_fresh(options, source)},
+        "split": {**split.to_json(), "seed": options.seed, **_fresh(options, source)},
         "training": {
             "status": fitted.status.name,
             "steps": fitted.steps,
             "seconds": round(fitted.seconds, 2),
             "validation_error": fitted.validation_error,
-            "batch_size": options.batch_size,
-            "learning_rate": options.learning_rate,
-            "loss": f"RelativeLoss(l2={recipe.LOSS['l2']}, h1={recipe.LOSS['h1']})",
+            "kept_step": fitted.kept,
+            "notes": list(fitted.notes),
+            "recipe": record["settings"]["recipe"],
         },
         "level": options.level,
         "input_range": input_range(training),
@@ -73,7 +71,7 @@ def _fresh(options: "Options", source: "Source") -> dict[str, int]:
     """The number of samples that were drawn anew, where the problem could give them."""
     if source.resolution is None:
         return {}
-    return {"calibration": fresh_calibration(options.level), "test": recipe.TEST_MEMBERS}
+    return {"calibration": recipe.fresh_calibration(options.level), "test": recipe.TEST_MEMBERS}
 
 
 def _versions() -> dict[str, str]:

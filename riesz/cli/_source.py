@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from riesz._data import PairsFile
     from riesz.domains import AbstractDiscretization, Space
-    from riesz.functions import PairsLike
+    from riesz.functions import Pairs, PairsLike
     from riesz.problems import AbstractProblem
 
 
@@ -47,6 +47,21 @@ class Source:
             return self.file.input_grid
         assert self.problem is not None and self.resolution is not None
         return self.problem.grid(self.resolution)
+
+    def example(self) -> "Pairs":
+        """A pair with the points and channels of the data; its values are of no concern."""
+        import numpy as np
+
+        from riesz.functions import Pairs, batch
+
+        if self.file is not None:
+            return self.file[:1]
+        grid = self.input_grid
+        sides = (
+            batch(np.zeros((1, *grid.shape, space.channels), np.float32), grid, space)
+            for space in self.spaces
+        )
+        return Pairs(*sides)
 
     def settings(self) -> dict[str, Any]:
         """What decides the data, as JSON values."""

@@ -45,7 +45,18 @@ def train(
     nodes: Nodes = None,
     samples: Annotated[int | None, count("Pairs to sample.", min=1)] = None,
     grid: Annotated[int | None, count("Cells along an axis to sample on.", min=4)] = None,
-    operator: Annotated[str, typer.Option(metavar="NAME", help="fno or deeponet.")] = "fno",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="random, time or group; by time where the file has times, by group where it has "
+            "groups, else random.",
+        ),
+    ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="fno or deeponet; the data decide when absent."),
+    ] = None,
     modes: Annotated[
         int | None,
         count("Fourier modes of an FNO, terms of a DeepONet.", min=1),
@@ -54,7 +65,7 @@ def train(
     layers: Annotated[int | None, count("Layers.", min=1)] = None,
     steps: Annotated[
         int | None,
-        count(f"Training steps; {recipe.STEPS} without --time-budget.", min=1),
+        count("Training steps; up to 2000, by the samples, without --time-budget.", min=1),
     ] = None,
     time_budget: Annotated[
         float | None,
@@ -65,10 +76,8 @@ def train(
             min=1,
         ),
     ] = None,
-    batch_size: Annotated[int, count("Pairs a step.", min=1)] = recipe.BATCH_SIZE,
-    learning_rate: Annotated[
-        float, typer.Option(metavar="X", help="Its peak.")
-    ] = recipe.LEARNING_RATE,
+    batch_size: Annotated[int | None, count("Pairs per step.", min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="X", help="Its peak.")] = None,
     level: Annotated[float, typer.Option(metavar="X", help="Coverage of the error band.")] = 0.9,
     seed: Annotated[int, count("Of data, split, weights and batches.", min=0)] = 0,
     checkpoint_every: Annotated[
@@ -103,6 +112,7 @@ def train(
         nodes=nodes,
         samples=samples,
         grid=grid,
+        split=split,
         operator=operator,
         modes=modes,
         width=width,

@@ -14,13 +14,15 @@ from riesz.cli._options import Options
 from riesz.cli._output import Answer, result_table, say
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
-from riesz.cli._split import Split, fresh_calibration, make_split
 from riesz.errors import InputRangeWarning, RunError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from riesz._calibrate import Banded
-    from riesz._fit import Fitted
+    from riesz._fit import Fitted, Split
     from riesz.functions import Pairs, PairsLike
+    from riesz.operators import AbstractOperator
 
 _FOLD = 2**31  # numbers from here on are no members of a sample
 
@@ -34,10 +36,8 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     source = find_source(
         options.source, options.data, options.reading, options.samples, options.grid
     )
-    settings = _settings(options, source)
-    split = make_split(
-        source.samples, options.level, source.resolution is not None, _key(options.seed, 0)
-    )
+    split = _split(options, source)
+    settings = _settings(options, source, split)
     folder = RunFolder(options.folder, settings)
     if folder.finished:
         say(f"{folder.path} holds this run, finished: nothing to do")
@@ -51,32 +51,62 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     return _answer(folder)
 
 
-def _settings(options: Options, source: Source) -> dict[str, Any]:
+def _split(options: Options, source: Source) -> "Split":
+    """Which pairs train, validate, calibrate and test."""
+    from riesz._fit import split
+
+    key = _key(options.seed, 0)
+    if source.resolution is not None:  # calibration and test are on fresh samples
+        return split(source.samples, key=key, level=options.level, held_out=0.0)
+    assert source.file is not None
+    by = options.split
+    times = source.file.times if by in (None, "time") else None
+    groups = source.file.groups if by in (None, "group") else None
+    if times is not None:
+        groups = None
+    found = split(source.file, key=key, by=by, times=times, groups=groups, level=options.level)
+    say(f"split {'at random' if found.by == 'random' else 'by ' + found.by}: {_counts(found)}")
+    for note in found.notes:
+        say(note)
+    return found
+
+
+def _counts(split: "Split") -> str:
+    return ", ".join(f"{count} {name}" for name, count in split.counts().items())
+
+
+def _settings(options: Options, source: Source, split: "Split") -> dict[str, Any]:
     """Everything that changes the result."""
+    import riesz
+
+    made = riesz.recipe(
+        source.example(),
+        kind=options.operator,
+        modes=options.modes,
+        width=options.width,
+        layers=options.layers,
+        steps=options.steps,
+        time_budget=options.time_budget,
+        zero_boundary=bool(source.problem is not None and source.problem.zero_boundary),
+        invariant=recipe.invariant(source.problem, source.spaces[0].domain.dim),
+        samples=len(split.training),
+    )
+    given = {"batch_size": options.batch_size, "learning_rate": options.learning_rate}
+    made = made.replace(**{name: value for name, value in given.items() if value is not None})
     return {
         "problem": source.name,
         "data": source.settings(),
-        "operator": recipe.operator_settings(
-            options.operator,
-            source.spaces[0],
-            source.input_grid,
-            source.problem,
-            options.modes,
-            options.width,
-            options.layers,
-        ),
-        "steps": options.total_steps,
-        "time_budget": options.time_budget,
-        "batch_size": options.batch_size,
-        "learning_rate": options.learning_rate,
-        "loss": recipe.LOSS,
+        "split": split.by,
+        "recipe": made.to_json(),
         "level": options.level,
         "seed": options.seed,
     }
 
 
-def _run(options: Options, source: Source, split: Split, folder: RunFolder, started: float) -> None:
-    from riesz import save
+def _run(
+    options: Options, source: Source, split: "Split", folder: RunFolder, started: float
+) -> None:
+    from riesz import baselines, save
 
     seed = options.seed
     began = time.monotonic()
@@ -86,11 +116,17 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
     training, validation, calibration, test = split.take(pairs)
     if source.file is None:
         started += time.monotonic() - began  # sampling is not counted
-    fitted = _fit(options, source, folder, training, validation, started)
+    fitted = _fit(options, source, folder, split, training, validation, started)
+    for note in fitted.notes:
+        say(note)
+    rivals = baselines(training, key=_key(seed, 7), groups=split.groups)
     banded = _calibrate(options, source, fitted, calibration)
     card = make_card(options, source, file, split, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
-    result, example = _measure(options, source, banded, test, card)
+    times = None
+    if split.by == "time":
+        times = split.test.astype(float) if file.times is None else file.times[split.test]
+    result, example = _measure(options, source, banded, test, rivals, times)
     tested = [r["resolution"] for r in result["results"]]
     card.update(metrics=result, resolutions_tested=tested)
     save(folder.path, banded, card=card)
@@ -101,29 +137,24 @@ def _fit(
     options: Options,
     source: Source,
     folder: RunFolder,
+    split: "Split",
     training: "PairsLike",
     validation: "PairsLike",
     started: float,
 ) -> "Fitted":
     """Fit until the steps or the rest of the time budget are spent; usable weights, or an error."""
-    from riesz._fit import RelativeLoss, Status, fit
+    from riesz._fit import Recipe, Status
 
-    settings, seed = folder.record["settings"], options.seed
-    operator = recipe.build_operator(settings["operator"], source.spaces, _key(seed, 1))
+    made = Recipe(**folder.record["settings"]["recipe"])
     if options.time_budget is not None and folder.record.get("fit_budget") is None:
         folder.update(fit_budget=max(1.0, options.time_budget - (time.monotonic() - started)))
-    fitted = fit(
-        operator,
+    fitted = made.replace(time_budget=folder.record.get("fit_budget")).fit(
         training,
-        key=_key(seed, 2),
-        steps=settings["steps"],
-        time_budget=folder.record.get("fit_budget"),
-        batch_size=settings["batch_size"],
-        learning_rate=settings["learning_rate"],
-        weight_decay=recipe.WEIGHT_DECAY,
-        loss=RelativeLoss(**settings["loss"]),
+        validation,
+        key=_key(options.seed, 2),
+        groups=split.groups,
+        ordered=split.by == "time",
         symmetries=source.problem.symmetries if source.problem is not None else (),
-        validation=validation,
         folder=folder.path / "fit",
         checkpoint_every=options.checkpoint_every,
     )
@@ -156,21 +187,26 @@ def _calibrate(
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
         return calibrate(network, calibration, level=options.level, key=key)
-    count, resolutions = fresh_calibration(options.level), _resolutions(source)
+    count, resolutions = recipe.fresh_calibration(options.level), _resolutions(source)
     say(f"calibrating on {count} fresh samples at {resolutions}")
     held_out = sample_at(source.problem, resolutions, count, key=_key(options.seed, 6))
     return calibrate(network, held_out, level=options.level, key=key)
 
 
 def _measure(
-    options: Options, source: Source, banded: "Banded", test: "PairsLike", card: dict[str, Any]
+    options: Options,
+    source: Source,
+    banded: "Banded",
+    test: "PairsLike",
+    rivals: "dict[str, AbstractOperator]",
+    times: "np.ndarray | None",
 ) -> "tuple[dict[str, Any], Pairs]":
     """The metrics, and a test pair for the figures: of fresh samples where there are."""
     from riesz import evaluate
 
     if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")
-        return evaluate(banded, test).to_json(), test[:1]
+        return evaluate(banded, test, baselines=rivals, times=times).to_json(), test[:1]
     resolutions, seed = _resolutions(source), options.seed
     say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
     with warnings.catch_warnings():  # of the law of the training data, tails included
@@ -181,6 +217,7 @@ def _measure(
             resolutions=resolutions,
             n=recipe.TEST_MEMBERS,
             key=_key(seed, 4),
+            baselines=rivals,
         )
     refine = recipe.refinement(source.problem)
     example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
