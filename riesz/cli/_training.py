@@ -186,7 +186,10 @@ def _calibrate(
     key = _key(options.seed, 3)
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
-        return calibrate(network, calibration, level=options.level, key=key)
+        banded = calibrate(network, calibration, level=options.level, few="maximum", key=key)
+        if banded.level < options.level:
+            say(f"note: too few pairs for level {options.level:g}: {banded.meaning()}")
+        return banded
     count, resolutions = recipe.fresh_calibration(options.level), _resolutions(source)
     say(f"calibrating on {count} fresh samples at {resolutions}")
     held_out = sample_at(source.problem, resolutions, count, key=_key(options.seed, 6))
