@@ -124,8 +124,8 @@ def fit_over(
 ) -> Fitted:
     """Fit the network over the base, or on its own, and keep the base where that is not better.
 
-    Where a network beats the base on its own in a fifth of the steps, it needs no base, which
-    would only hold it up.
+    Where a network surely beats the base on its own in a fifth of the steps, it needs no base,
+    which would only hold it up.
     """
     before, after = scales
     plain = found.plain if base is None else not base
@@ -133,8 +133,8 @@ def fit_over(
         pilot, settings = _pilot(network, training, validation, scales, settings)
         if pilot.status is Status.interrupted:
             return pilot
-        own = float(errors_of(found.baseline.operator, validation, after).mean())
-        plain = bool(pilot.history) and pilot.validation_error < own
+        tried = errors_of(pilot.operator, validation, after)
+        plain = surely_less(tried, errors_of(found.baseline.operator, validation, after))
     start = network if plain else on_top(found, network)
     operator = Normalised.between(start, before, after)
     fitted = fit(operator, training, validation=validation, **settings)

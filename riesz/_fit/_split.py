@@ -142,7 +142,7 @@ def _sizes(n: int, needed: int, held_out: float) -> tuple[int, int, int]:
     calibration = test = 0
     if held_out:
         held = max(round(held_out * n), 2)
-        calibration, test = max(1, held // 2, min(needed, n // 4)), max(1, held - held // 2)
+        calibration, test = max(1, held // 2, min(needed, n // 3)), max(1, held - held // 2)
     validation = max(1, round(VALIDATION * (n - calibration - test)))
     if n - calibration - test - validation < 2:
         raise DataError(

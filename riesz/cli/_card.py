@@ -28,6 +28,7 @@ def make_card(
     from riesz._io import input_range
 
     grid, out = file.input_grid, file.output_grid
+    made = record["settings"]["recipe"]
     return {
         "problem": source.name,
         "resolution": source.resolution,
@@ -55,7 +56,8 @@ def make_card(
             "validation_error": fitted.validation_error,
             "kept_step": fitted.kept,
             "notes": list(fitted.notes),
-            "recipe": record["settings"]["recipe"],
+            "loss": f"RelativeLoss(l2={made['l2']}, h1={made['h1']})",
+            "recipe": made,
         },
         "level": options.level,
         "input_range": input_range(training),

@@ -68,9 +68,9 @@ def test_sampled_data_outlives_a_refused_run_and_serves_the_next(
     monkeypatch.setattr("riesz.cli._training._fit", refuse)
     value(*command, code=1)
     before = age(out / "data.h5")
-    assert before is not None and settings_of(out)["batch_size"] == 16
+    assert before is not None and settings_of(out)["recipe"]["batch_size"] == 16
     value(*command, "--batch-size", "4", code=1)
-    assert settings_of(out)["batch_size"] == 4 and age(out / "data.h5") == before
+    assert settings_of(out)["recipe"]["batch_size"] == 4 and age(out / "data.h5") == before
     value(*command, "--seed", "3", code=1)
     assert settings_of(out)["seed"] == 3 and age(out / "data.h5") != before
 
