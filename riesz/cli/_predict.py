@@ -71,10 +71,12 @@ def predict(
         beyond = check_range(model, functions)
     where = _output_points(run, on, card, model, functions)
     arrays: dict[str, Any] = {}
+    half: list[float] = []
     if isinstance(model, Banded):
         band = model.apply(functions, where)
         u = band.prediction
         arrays = {"lower": band.lower.values, "upper": band.upper.values}
+        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
     else:
         u = apply(model, functions, where)
     present = np.asarray(u.discretization.weights) > 0
@@ -95,7 +97,6 @@ def predict(
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
     if isinstance(model, Banded):
         one = jax.tree.map(lambda x: x[0], u).discretization
-        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
         value["calibrated"] = model.calibrated_on(one)
         value["half_width"] = half
         parts = zip(u.space.names, half, u.space.units, strict=True)
