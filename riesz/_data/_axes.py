@@ -98,14 +98,26 @@ def grid_of(
             placed.append(_unknown(named, size, ends, closed, kind, where))
         else:
             placed.append(_known(named, ends, closed, kind, where))
-    ends = {"lower": [p.lower for p in placed], "upper": [p.upper for p in placed]}
     try:
-        domain = side.domain or domain_from_json({**ends, "periodic": [p.periodic for p in placed]})
+        domain = side.domain or domain_of(axes, placed)
         grid = Grid(domain, sizes, [p.nodes for p in placed])
     except DomainError as error:
         parts = {"expected": error.expected, "found": error.found, "repair": error.repair}
         raise DataError(error.message, where=where, **parts) from None
     return grid, tuple(p.note for p in placed if p.note)
+
+
+def domain_of(axes: Sequence[Axis], placed: Sequence[_Placed]) -> AbstractDomain:
+    """The product of intervals and circles, with the names that the file gives to its axes."""
+    return domain_from_json(
+        {
+            "lower": [p.lower for p in placed],
+            "upper": [p.upper for p in placed],
+            "periodic": [p.periodic for p in placed],
+            "axis_names": [axis.name for axis in axes],
+            "axis_units": [axis.unit for axis in axes],
+        }
+    )
 
 
 def _per_axis(given, dim: int, what: str, where: str) -> list:

@@ -188,9 +188,7 @@ def foreign_samples(
             discretization, found = grid_of(layout.axes, layout.sizes, side, where)
             notes += found
         space = _space(source, one, layout, discretization.domain, where)
-        names = tuple(str(a) for a in layout.axes)
-        named = names if all(names) and len(names) == space.domain.dim else ()
-        out[role] = Samples(str(one.name), space, discretization, each, named, stored=layout.stored)
+        out[role] = Samples(str(one.name), space, discretization, each, stored=layout.stored)
         notes += layout.notes
     return {role: out[role] for role in given}, settled, tuple(dict.fromkeys(notes))
 
@@ -252,8 +250,10 @@ def _points(
         alike = [
             p for p in map(np.asarray, (p.values for p in peers)) if p.shape[-1] == x.shape[-1]
         ]
+        names = axis.name.split(", ")
+        names = names if len(names) == x.shape[-1] else None
         try:
-            domain = around[0] if around else Box(*map(tuple, _bounds(alike)))
+            domain = around[0] if around else Box(*map(tuple, _bounds(alike)), names=names)
         except DomainError as error:
             raise DataError(
                 error.message, where=where, expected=error.expected, found=error.found,
@@ -301,7 +301,7 @@ def with_holes(
     shared = bool((there == there[:1]).all())
     if isinstance(where, Points):
         xs = np.broadcast_to(
-            np.asarray((each or where).coordinates), (*there.shape, where.domain.dim)
+            (each or where).exact() + where.domain.lower, (*there.shape, where.domain.dim)
         )
         masks = there if each is None else there & np.asarray(each.mask)
         count = 1 if shared and each is None else len(there)

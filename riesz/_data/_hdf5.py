@@ -136,8 +136,8 @@ def _require_complete(location: Location, group: h5py.Group, length: int, verifi
         raise DataError(
             "the generation of this data was interrupted",
             where=str(location),
-            expected=f"{length} members",
-            found=f"{complete} members",
+            expected=f"{length} samples",
+            found=f"{complete} samples",
             repair="repeat the command that started it: it continues where it stopped",
         )
     raise DataError(

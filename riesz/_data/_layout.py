@@ -28,23 +28,19 @@ class Samples(eqx.Module):
     """One set of functions of a file: its name there, its space, and where it is sampled.
 
     `discretization` is that of all samples; where each sample has its own points or holes, `each`
-    holds them with a leading axis, and `discretization` is the first of them. `axes` are names
-    of the axes of the domain where the file has some. NaN stands for missing values of a file with
-    `holes`. `stored` says how samples are taken out of the stored array.
+    holds them with a leading axis, and `discretization` is the first of them. In a file with
+    `holes`, NaN stands for missing values. `stored` says how samples are taken out of the array.
     """
 
     name: str = eqx.field(static=True)
     space: Space = eqx.field(static=True)
     discretization: AbstractDiscretization
     each: AbstractDiscretization | None = None
-    axes: tuple[str, ...] = eqx.field(static=True, default=())
     holes: bool = eqx.field(static=True, default=False)
     stored: Stored = eqx.field(static=True, default=Stored())
 
     def __repr__(self) -> str:
-        units = zip(self.space.names, self.space.units, strict=True)
-        channels = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in units)
-        return f"{channels} on {self.places()}"
+        return f"{', '.join(self.space.labels)} on {self.places()}"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,9 +54,11 @@ class Samples(eqx.Module):
         grid = where.base if isinstance(where, MaskedGrid) else where
         text = f"{where.shape[0]} scattered points of {domain}"
         if isinstance(grid, Grid):
-            names = self.axes or ("",) * domain.dim
-            ends = zip(names, domain.lower, domain.upper, grid.shape, grid.kinds, strict=True)
-            text = " x ".join(f"{name} {a:g}..{b:g} ({n} {k})" for name, a, b, n, k in ends).strip()
+            parts = zip(domain.lower, domain.upper, grid.shape, grid.kinds, strict=True)
+            names = (domain.axis_label(i) if any(domain.names) else "" for i in range(domain.dim))
+            ends = zip(names, parts, strict=True)
+            text = " x ".join(f"{k} {a:g}..{b:g} ({n} {kind})" for k, (a, b, n, kind) in ends)
+            text = text.strip()
         elif self.each is not None:
             text = f"up to {text}, others in each sample"
         if isinstance(where, MaskedGrid):
@@ -79,7 +77,6 @@ class Samples(eqx.Module):
             **space_to_json(self.space),
             "shape": list(where.shape),
             "nodes": nodes,
-            "axes": list(self.axes),
             "masked": isinstance(where, MaskedGrid),
             "each": self.each is not None,
         }
@@ -97,7 +94,7 @@ class Samples(eqx.Module):
             return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
         if isinstance(where, Points):
             return {
-                f"{self.name}_coordinates": np.asarray(own.coordinates, np.float64),
+                f"{self.name}_coordinates": own.exact() + where.domain.lower,
                 f"{self.name}_weights": np.asarray(own.weights, np.float64),
                 f"{self.name}_mask": np.asarray(own.mask, np.uint8),
             }
@@ -131,7 +128,6 @@ def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
     """The inverse of `Samples.describe` and `Samples.arrays`. May raise any exception."""
     space = space_from_json(record)
     name, shape = str(record["name"]), tuple(record["shape"])
-    axes = tuple(map(str, record["axes"]))
     if record["nodes"] == ["scattered"]:
         parts = (arrays[f"{name}_{part}"] for part in ("coordinates", "weights", "mask"))
         x, w, m = parts
@@ -144,7 +140,7 @@ def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
             where, each = _first_and_each(make, record["each"], arrays[f"{name}_mask"])
     if where.shape != shape:
         raise DomainError("points and shape disagree", expected=shape, found=where.shape)
-    return Samples(name, space, where, each, axes)
+    return Samples(name, space, where, each)
 
 
 def stacked(parts: Sequence[AbstractDiscretization]) -> AbstractDiscretization:

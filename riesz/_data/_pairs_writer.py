@@ -115,7 +115,7 @@ def samples_of(functions: Function, name: str) -> Samples:
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(where)]
     dim = where.domain.dim
     batched = (
-        (isinstance(where, Points) and where.coordinates.ndim == 3)
+        (isinstance(where, Points) and where.relative.ndim == 3)
         or (isinstance(where, MaskedGrid) and where.mask.ndim == dim + 1)
     )  # fmt: skip
     each = None
@@ -156,8 +156,8 @@ def write_npz(
                 f"{samples.name} values are not finite and are not written",
                 where=str(location),
                 expected="no NaN, no infinity, nothing beyond 3.4e38",
-                found=f"member {bad[0]}, at index {tuple(bad[1:])}",
-                repair="look at what made this member; write the others without it",
+                found=f"sample {bad[0]}, at index {tuple(bad[1:])}",
+                repair="look at what made this sample; write the others without it",
             )
         arrays[samples.name] = values
         arrays |= samples.arrays()

@@ -97,7 +97,9 @@ def test_info_says_what_a_file_is_taken_for(tmp_path):
     assert not done.exit_code, done.stderr
     assert "a  6 x 40  float64" in done.stdout and "x 0..2 (40 vertex)" in done.stdout
     done = CliRunner().invoke(app, ["info", str(tmp_path / "d.npz"), "--lead", "2", "--json"])
-    assert json.loads(done.stdout)["understood"][0] == "4 pairs: each time and the one 2 steps later"
+    assert (
+        json.loads(done.stdout)["understood"][0] == "4 pairs: each time and the one 2 steps later"
+    )
     np.savez(tmp_path / "d.npz", p=u, q=u, w=u)
     done = CliRunner().invoke(app, ["info", str(tmp_path / "d.npz"), "--json"])
     assert done.exit_code == 2 and "not clear" in json.loads(done.stdout)["error"]["message"]
@@ -109,7 +111,8 @@ def test_info_says_what_a_file_is_taken_for(tmp_path):
 def test_sea_surface_temperature_opens_as_it_is(tmp_path):
     file = open_pairs(OSTIA, lead=1)
     assert len(file) == 53 and file.output_space.units == ("K",)
-    assert file.inputs.axes == ("latitude [degrees_north]", "longitude [degrees_east]")
+    assert file.output_space.domain.names == ("latitude", "longitude")
+    assert file.output_space.domain.units == ("degrees_north", "degrees_east")
     assert file.output_space.domain.periodic == (False, True)
     assert file.output_space.domain.upper[1] == 360
     assert isinstance(file.output_grid, MaskedGrid) and file.output_grid.shape == (18, 432)

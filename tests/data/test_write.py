@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import equinox as eqx
 import h5py
 import jax
 import numpy as np
@@ -188,8 +189,9 @@ def test_values_that_are_not_finite_are_not_written(tmp_path, suffix):
     pairs = pairs_of(3)
     values = np.array(pairs.inputs.values)
     values[1, 2, 3, 0] = np.nan
-    with pytest.raises(DataError, match=r"found:    member 1, at index \(2, 3, 0\)"):
-        write_pairs(tmp_path / f"d.{suffix}", Pairs(batch(values, MIXED), pairs.outputs))
+    with pytest.raises(DataError, match=r"found:    sample 1, at index \(2, 3, 0\)"):
+        inputs = eqx.tree_at(lambda f: f.values, pairs.inputs, values)
+        write_pairs(tmp_path / f"d.{suffix}", Pairs(inputs, pairs.outputs))
     assert not os.listdir(tmp_path)
 
 
@@ -225,7 +227,7 @@ def test_members_that_do_not_fit_are_refused(tmp_path):
         values = {"input": np.zeros((2, 9, 16, 1)), "output": np.zeros((3, 32, 2))}
         with pytest.raises(DataError, match="these output values do not fit the file"):
             writer.append(values)
-        with pytest.raises(DataError, match="members from 0 of 4"):
+        with pytest.raises(DataError, match="samples from 0 of 4"):
             writer.append_pairs(pairs_of(5))
 
 

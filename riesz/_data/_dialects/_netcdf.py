@@ -173,10 +173,12 @@ def _axis(data: Any, dim: str, variable: Any) -> Axis:
 def _places(data: Any, variable: Any) -> dict[Any, Axis]:
     """Axes of stations, or of a curved grid, whose places are auxiliary coordinates (CF 5)."""
     found: dict[tuple[Any, ...], list[Any]] = {}
+    names: dict[tuple[Any, ...], list[str]] = {}
     for name, line in data.variables.items():
         inside = line.ndim and set(line.dims) <= set(variable.dims) and name not in line.dims
         if inside and line.dtype.kind in "if" and _said(str(name), line.attrs) == "space":
             found.setdefault(line.dims, []).append(line)
+            names.setdefault(line.dims, []).append(str(name))
     out: dict[Any, Axis] = {}
     for dims, lines in found.items():
         gridded = [d for d in dims if d in data.coords and _said(str(d), data.coords[d].attrs)]
@@ -184,7 +186,7 @@ def _places(data: Any, variable: Any) -> dict[Any, Axis]:
             continue
         places = np.stack([np.asarray(line.values, np.float64).reshape(-1) for line in lines], -1)
         out |= {d: Axis("points", str(d)) for d in dims}
-        out[dims[0]] = Axis("points", str(dims[0]), places)
+        out[dims[0]] = Axis("points", ", ".join(names[dims]), places)
     return out
 
 
