@@ -1,6 +1,7 @@
 """The command `riesz`, also as `python -m riesz`."""
 
 import os
+import sys
 
 _INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
@@ -12,6 +13,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
         os._exit(_INTERRUPTED)
 
 

@@ -1,6 +1,8 @@
-"""Bands for sequences that drift: the quantile follows what was covered."""
+"""Bands for sequences that drift: the level follows what was covered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,26 +15,30 @@ from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
 from riesz.functions import Function
 
-RATE = 0.1
-WINDOW = 50
+RATE = 0.03
+WINDOW = 100
+_MOST = 60  # doublings
 
 
 @dataclass(frozen=True)
 class AdaptiveBand:
-    """A band whose quantile q moves after each observation; made by `riesz.adapt`.
+    """A band whose quantile moves after each observation; made by `riesz.adapt`.
 
-    With the score S_t of the target of step t (`Banded`), level l and miss_t = 1 where S_t > q_t,
+    With the score S_t of the target of step t (`Scale.score`) and miss_t = 1 where S_t > q_t,
 
-        q_{t+1} = q_t + eta_t (miss_t - (1 - l)),    eta_t = rate * largest of recent scores.
+        q_t = the (1 - alpha_t)-quantile of the recent scores,
+        alpha_{t+1} = alpha_t + rate * (1 - level - miss_t),    alpha_1 = 1 - level.
 
-    Nothing is assumed about the sequence. While scores stay in [0, b] and eta is constant, the
-    share of misses over T steps differs from 1 - l by at most (b + eta) / (eta T): about
-    (1 / rate + 1) / T. The price is that it holds on average over time only, not at each step.
+    Where alpha_t is negative the published band is infinite; here it is the largest recent score,
+    doubled for each `rate` that alpha_t lies below 0, so that bands are finite.
 
-    Source: Angelopoulos, Candes and Tibshirani, *Conformal PID control for time series
-    prediction* (2023), quantile tracking with their step size, after Gibbs and Candes,
-    *Adaptive conformal inference under distribution shift* (2021). Unlike the latter's its bands
-    are never infinite.
+    Nothing is assumed about the sequence. Over T steps the share of misses differs from 1 - level
+    by at most (1 / rate + 2 + log2 R) / T, where R is the largest ratio of a score to the largest
+    recent one (less, where scores are exactly 0). The price is that it holds on average over time
+    only, not at each step.
+
+    Source: Gibbs and Candes, *Adaptive conformal inference under distribution shift* (2021),
+    equation 2 and proposition 4.1.
 
     ```python
     band = riesz.adapt(banded)
@@ -43,7 +49,7 @@ class AdaptiveBand:
     """
 
     banded: Banded
-    quantile: float
+    alpha: float
     recent: tuple[float, ...]  # scores
     rate: float
     window: int
@@ -53,6 +59,11 @@ class AdaptiveBand:
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Band:
         """The band of one function at this step."""
         return _around(self.banded, self.banded.operator(a, on), jnp.asarray(self.quantile))
+
+    @property
+    def quantile(self) -> float:
+        """The half-width at this step, in units of the scale."""
+        return _quantile(self.recent, self.alpha, self.rate)
 
     def observe(self, a: Function, u: Function) -> "AdaptiveBand":
         """The band of the next step, after the target u of a became known."""
@@ -69,11 +80,11 @@ class AdaptiveBand:
                 found=score,
                 repair="leave this observation out",
             )
-        miss, level = score > self.quantile, self.banded.level
-        quantile = _next(self.quantile, miss, level, self.rate * max(self.recent))
+        miss = score > self.quantile
+        alpha = self.alpha + self.rate * (1 - self.banded.level - miss)
         recent = _recent(self.recent, score, self.window)
         steps, misses = self.steps + 1, self.misses + int(miss)
-        return replace(self, quantile=quantile, recent=recent, steps=steps, misses=misses)
+        return replace(self, alpha=alpha, recent=recent, steps=steps, misses=misses)
 
     @property
     def coverage(self) -> float | None:
@@ -90,8 +101,8 @@ def adapt(banded: Banded, *, rate: float = RATE, window: int = WINDOW) -> Adapti
 
     **Arguments:**
 
-    - `banded`: what `riesz.calibrate` returned; it gives the first quantile and the scale.
-    - `rate`: of the steps, relative to recent scores. Larger values follow faster and vary more.
+    - `banded`: what `riesz.calibrate` returned; it gives the first scores and the scale.
+    - `rate`: of the steps of the level. Larger values follow faster and vary more.
     - `window`: how many scores are recent.
 
     **Raises:** `DataError` for a rate or window that is not positive.
@@ -104,35 +115,40 @@ def adapt(banded: Banded, *, rate: float = RATE, window: int = WINDOW) -> Adapti
             found=f"rate={rate}, window={window}",
             repair=f"leave them out for {RATE} and {WINDOW}",
         )
-    quantile = float(banded.quantile_at(banded.sizes[0]))
     recent = _first(np.asarray(banded.scores[0].value), window)
-    return AdaptiveBand(banded, quantile, recent, rate, window)
+    return AdaptiveBand(banded, 1 - banded.level, recent, rate, window)
 
 
 def follow(
-    scores: Float[np.ndarray, " n"],
-    calibration: Float[np.ndarray, " m"],
-    quantile: float,
-    level: float,
-    rate: float,
-    window: int,
+    scores: Float[np.ndarray, " n"], calibration: Float[np.ndarray, " m"], level: float
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """The quantiles at which scores in order are met, and whether each is covered."""
-    recent, quantiles = _first(calibration, window), np.empty(len(scores))
+    recent, alpha, quantiles = _first(calibration, WINDOW), 1 - level, np.empty(len(scores))
     for t, score in enumerate(scores):
-        quantiles[t] = quantile
-        quantile = _next(quantile, score > quantile, level, rate * max(recent))
-        recent = _recent(recent, float(score), window)
+        quantiles[t] = _quantile(recent, alpha, RATE)
+        alpha += RATE * (1 - level - float(score > quantiles[t]))
+        recent = _recent(recent, float(score), WINDOW)
     return quantiles, scores <= quantiles
 
 
-def _next(quantile: float, miss: bool, level: float, step: float) -> float:
-    return max(quantile + step * (miss - (1 - level)), 0.0)
+def _quantile(recent: Sequence[float], alpha: float, rate: float) -> float:
+    rank = ceil((len(recent) + 1) * (1 - alpha) - 1e-9)
+    if rank < 1:
+        return 0.0
+    doublings = min(max(0.0, -alpha / rate), _MOST)
+    return float(np.sort(recent)[min(rank, len(recent)) - 1] * 2.0**doublings)
 
 
 def _first(calibration: np.ndarray, window: int) -> tuple[float, ...]:
-    finite = np.asarray(calibration, np.float64)
-    return tuple(finite[np.isfinite(finite)][-window:].tolist()) or (1.0,)
+    """Scores of the calibration, evenly from the sorted ones, in no order of their size."""
+    scores = np.asarray(calibration, np.float64)
+    scores = np.sort(scores[np.isfinite(scores)])
+    if not len(scores):
+        return (1.0,)
+    count = min(window, len(scores))
+    some = scores[np.linspace(0, len(scores) - 1, count).round().astype(int)]
+    mixed = np.argsort(np.arange(count) * 0.6180339887 % 1)
+    return tuple(some[mixed].tolist())
 
 
 def _recent(recent: tuple[float, ...], score: float, window: int) -> tuple[float, ...]:

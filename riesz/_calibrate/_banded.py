@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from riesz._calibrate._inputs import InputStatistics
-from riesz._calibrate._scale import Scale
 from riesz._calibrate._latent import batched
+from riesz._calibrate._scale import Scale
 from riesz.domains import AbstractDiscretization, Points, Space
 from riesz.domains._discretization import traced
 from riesz.errors import ModelError
@@ -140,7 +140,9 @@ class Banded(eqx.Module):
         half = self.scale(prediction)
         if quantile is None:
             quantile = self.quantile_at(prod(prediction.discretization.shape))
-        half = Function(half * quantile.astype(half.dtype), prediction.discretization, prediction.space)
+        half = Function(
+            half * quantile.astype(half.dtype), prediction.discretization, prediction.space
+        )
         return Band(prediction, prediction - half, prediction + half)
 
     def quantile_at(self, size: int) -> Array:
@@ -163,17 +165,17 @@ class Banded(eqx.Module):
     def meaning(self) -> str:
         """What the level means, in words: how many scores it stands on."""
         n, k = self.n, rank(self.n, self.level)
+        spread = (self.level * (1 - self.level) / n) ** 0.5
         if k == n:
             text = f"{n} scores: the band is their maximum; its level is {n / (n + 1):.1%}"
-        elif n < 100:
-            text = f"{n} scores: the band is the {_ordinal(k)} smallest; level {self.level:.1%}"
         else:
-            text = f"level {self.level:.1%} by {n} scores"
-        spread = (self.level * (1 - self.level) / n) ** 0.5
-        return text + f", and coverage given this calibration varies by {spread:.1%} around it"
+            text = f"{n} scores: the band is the {_ordinal(k)} smallest"
+        return f"{text}; given this calibration, coverage varies by {spread:.1%}"
 
     def __repr__(self) -> str:
-        half = np.asarray(self.scale.field.value, np.float64) * float(self.quantile_at(self.sizes[0]))
+        half = np.asarray(self.scale.field.value, np.float64) * float(
+            self.quantile_at(self.sizes[0])
+        )
         half = half.reshape(-1, half.shape[-1]).mean(0)  # at a prediction of typical size
         name, shown = type(self.operator).__name__, _amounts(half, self.output_space)
         return f"Banded({name}, level={self.level:.4g}, n={self.n}, half-width {shown})"

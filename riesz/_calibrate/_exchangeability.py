@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Real
 from scipy.stats import kendalltau, mannwhitneyu
 
 ALARM = 0.01  # the probability below which it is said that scores are not exchangeable
@@ -41,10 +41,10 @@ class Exchangeability:
 
 
 def exchangeability(
-    scores: Float[np.ndarray, " n"],
+    scores: Real[np.ndarray, " n"],
     *,
-    calibration: Float[np.ndarray, " m"] | None = None,
-    times: Float[np.ndarray, " n"] | None = None,
+    calibration: Real[np.ndarray, " m"] | None = None,
+    times: Real[np.ndarray, " n"] | None = None,
 ) -> Exchangeability:
     """Test scores (or errors) against those of a calibration, and for a trend over time."""
     between = trend = tau = None

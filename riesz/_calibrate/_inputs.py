@@ -7,18 +7,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
+from scipy.linalg import eigh
 
 from riesz._calibrate._latent import batched, latent_grid, sums
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
-from riesz.functions import Function, PairsLike
-from riesz.functions._pairs import chunks
+from riesz.functions import Function, PairsLike, take
+from riesz.functions._pairs import chunks, subset
 from riesz.operators import Constant
 
+NOTHING = 0.01  # standard deviations at a point that do not matter: there may be only rounding
 STATISTICS = ("point", "mean", "components", "remainder")
 _MOST = 20  # components
-_FOLDS = 10
+_FOLDS = 5
+_INPUTS = 500  # at most, evenly taken from all
 _FINEST = 4096  # nodes of the grid
 _CHUNK = 32
 _FLOOR = 1e-4  # of a channel's deviation: what counts as constant there
@@ -29,8 +32,8 @@ class InputStatistics(eqx.Module):
 
     Each input is averaged onto `grid`. `mean` and `deviation` are per node and channel;
     `components` are principal components of the standardised inputs with variances `variances`.
-    `reference` holds, for each of the n inputs of the calibration, the four statistics of
-    `statistics`, each found from the other inputs (10 folds); `means` their means per channel.
+    `reference` holds, for each of the n inputs of the calibration (500 at most), the four
+    statistics, each found from other inputs (5 folds); `means` their means per channel.
     """
 
     mean: Constant  # (*grid.shape, c)
@@ -44,6 +47,10 @@ class InputStatistics(eqx.Module):
     @classmethod
     def of(cls, inputs: Function | PairsLike) -> "InputStatistics":
         """Those of a batch of functions, or of the inputs of pairs."""
+        count = len(inputs.values) if isinstance(inputs, Function) else len(inputs)
+        if count > _INPUTS:
+            some = np.linspace(0, count - 1, _INPUTS).astype(int)
+            inputs = take(inputs, some) if isinstance(inputs, Function) else subset(inputs, some)
         grid = _grid(inputs)
         parts = [_averages(f, grid, count) for f, count in _batches(inputs)]
         values, present, means = (np.concatenate(x) for x in zip(*parts, strict=True))
@@ -79,7 +86,7 @@ class InputStatistics(eqx.Module):
         variances = np.asarray(self.variances.value, np.float64)
         components = np.asarray(self.components.value, np.float64).reshape(len(variances), -1)
         means = np.asarray(self.means.value, np.float64)
-        spread = _positive(means.std(0, ddof=min(1, len(means) - 1)))
+        spread = _spread(means, deviation)
         model = _Model(mean, deviation, components, variances, means.mean(0), spread)
         if not batched(inputs):
             inputs = jax.tree.map(lambda x: jnp.asarray(x)[None], inputs)
@@ -126,12 +133,8 @@ class _Model:
         typical = _positive(np.sqrt(square.mean(0)))
         deviation = np.maximum(np.sqrt(square), _FLOOR * typical)
         z = _standardised(values, present, mean, deviation)
-        power, vectors = np.linalg.eigh(z @ z.T)
-        keep = min(_MOST, n // 3)
-        power, vectors = power[::-1][:keep], vectors[:, ::-1][:, :keep]
-        power = np.maximum(power, 1e-6 * max(float((z**2).sum()), 1e-30))
-        components = (z.T @ vectors / np.sqrt(power)).T
-        spread = _positive(means.std(0, ddof=min(1, n - 1)))
+        power, components = _principal(z, min(_MOST, n // 3, z.shape[1] // 2))
+        spread = _spread(means, deviation)
         return cls(mean, deviation, components, power / max(n - 1, 1), means.mean(0), spread)
 
     def statistics(self, values: np.ndarray, present: np.ndarray, means: np.ndarray) -> np.ndarray:
@@ -144,8 +147,25 @@ class _Model:
         return np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
 
 
+def _principal(z: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squares of the largest singular values of z (n, p), and right singular vectors (keep, p)."""
+    n, p = z.shape
+    if keep == 0:
+        return np.zeros(0), np.zeros((0, p))
+    gram = z @ z.T if n < p else z.T @ z
+    least = 1e-6 * max(float((z**2).sum()), 1e-30)
+    power, vectors = eigh(gram, subset_by_index=(len(gram) - keep, len(gram) - 1))
+    power = np.maximum(power, least)
+    return power, (z.T @ vectors / np.sqrt(power) if n < p else vectors).T
+
+
 def _standardised(values, present, mean, deviation) -> np.ndarray:
     return ((values - mean) / deviation * present[..., None]).reshape(len(values), -1)
+
+
+def _spread(means: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """The deviation of the channel means; at least 1 % of that at a point."""
+    return np.maximum(means.std(0, ddof=min(1, len(means) - 1)), NOTHING * deviation.mean(0))
 
 
 def _positive(x: np.ndarray) -> np.ndarray:

@@ -14,14 +14,14 @@ from riesz.domains import AbstractDiscretization, Grid
 from riesz.functions import Function
 
 _FINEST = 16  # nodes along an axis of the grid for scattered points
-_EACH = 10  # points that a node of it should have
+_EACH = 40  # points that a node of it should have
 
 
 def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
     """The grid on which fields of functions with this discretization are kept.
 
     `points` is the number of scattered points of all functions together; there are then at
-    least about ten for each node.
+    least about forty for each node.
     """
     base = grid_below(discretization)
     if base is not None:
@@ -42,7 +42,9 @@ def batched(f: Function) -> bool:
     return f.values.ndim > (2 if below is None else len(below.shape) + 1)
 
 
-def on_grid(field: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization) -> Array:
+def on_grid(
+    field: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
+) -> Array:
     """A field `(*grid.shape, c)` at the points of a discretization, `(*shape, c)`."""
     if grid_below(discretization) == grid:
         return field
@@ -89,7 +91,10 @@ def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array
     nodes = np.asarray(grid.axes[axis].coordinates(), np.float64)
     numbers = np.arange(len(nodes))
     if grid.domain.periodic[axis]:
-        nodes, numbers = np.append(nodes, nodes[0] + grid.domain.lengths[axis]), np.append(numbers, 0)
+        nodes, numbers = (
+            np.append(nodes, nodes[0] + grid.domain.lengths[axis]),
+            np.append(numbers, 0),
+        )
         x = nodes[0] + jnp.mod(x - nodes[0], grid.domain.lengths[axis])
     ends = jnp.asarray(nodes, x.dtype)
     left = jnp.clip(jnp.searchsorted(ends, x, side="right") - 1, 0, len(nodes) - 2)

@@ -21,6 +21,7 @@ from riesz.operators import AbstractOperator, Constant
 FLOOR = 0.05  # of the largest value of the channel
 PRIORS = (20.0, 80.0, np.inf)  # samples that the mean over the domain counts for
 EXPONENTS = (0.0, 0.5, 1.0)
+_OPTIONS = [(p, e, c) for e in EXPONENTS for c in ((0, 1) if e else (0,)) for p in PRIORS]
 _LEAST = 8  # samples from which a shape is chosen; below it is the first prior, exponent 0
 _FOLDS = 5
 _REACH = 4.0  # the size factor lies between 1 / 4 and 4
@@ -32,13 +33,13 @@ class Scale(eqx.Module):
     """s(x) g(a), the half-width of a band in units of its quantile, per channel.
 
     g_c(a) = (size of G(a)_c / typical size)^exponent, the size being the root mean square over the
-    domain of G(a)_c - centre_c; between 1/4 and 4. `field` holds s on `grid`, in the
-    units of the channel, and is multilinear between its nodes. It is zero where the outputs are
-    known: at nodes where predictions and targets vanish.
+    domain of G(a)_c - centre_c; between 1/4 and 4. The centre is 0 or the mean of predictions.
+    `field` holds s on `grid`, in the units of the channel, and is multilinear between its nodes. It
+    is zero where the outputs are known: at nodes where predictions and targets vanish.
     """
 
     field: Constant  # (*grid.shape, channels), not negative
-    centre: Constant  # (channels,), mean of predictions
+    centre: Constant  # (channels,)
     typical: Constant  # (channels,), mean size of predictions
     grid: Grid = eqx.field(static=True)
     exponent: float = eqx.field(static=True)
@@ -57,7 +58,7 @@ class Scale(eqx.Module):
         return _factor(_sizes(prediction, centre, typical), self.exponent)
 
     def score(self, prediction: Function, u: Function) -> Float[Array, ""]:
-        """sup over present points and channels of |u - prediction| / (s g).
+        """Sup over present points and channels of |u - prediction| / (s g).
 
         Where the scale is zero the quotient is 0 for equal values and infinite for others.
         """
@@ -97,9 +98,9 @@ class _Residuals:
 
     values: Float[Array, "..."]  # (m, *shape, c)
     on: AbstractDiscretization  # leaves with a leading axis
-    sizes: Float[Array, "m c"]  # in units of their mean
-    centre: np.ndarray  # (c,)
-    typical: np.ndarray  # (c,)
+    sizes: tuple[Float[Array, "m c"], ...]  # for each centre, in units of their mean
+    centres: tuple[np.ndarray, ...]  # (c,) each: zero, and the mean of predictions
+    typical: tuple[np.ndarray, ...]  # (c,) each
     unit: np.ndarray  # (c,)
     known: np.ndarray  # (*grid.shape, c), where predictions and targets vanish
     grid: Grid
@@ -115,17 +116,17 @@ def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) 
     maximum in the channel, and zero where `known` and predictions and targets are all zero.
     """
     data = _residuals(operator, pairs)
-    count = len(data.sizes)
-    prior, exponent = PRIORS[0], EXPONENTS[0]
+    count = len(data.values)
+    chosen = _OPTIONS[0]
     if count >= _LEAST:
         fold = np.arange(count) % _FOLDS
-        options = [(p, e) for e in EXPONENTS for p in PRIORS]
-        prior, exponent = min(options, key=lambda o: _cost(data, fold, *o))
-    (field,) = _fields(data, np.zeros((1, count), bool), prior, exponent)
+        chosen = min(_OPTIONS, key=lambda option: _cost(data, fold, *option))
+    _, exponent, centre = chosen
+    (field,) = _fields(data, np.zeros((1, count), bool), *chosen)
     if known and count >= _LEAST:
         field[data.known] = 0
     field, dtype = field * data.unit, data.values.dtype
-    arrays = field, data.centre, data.typical
+    arrays = field, data.centres[centre], data.typical[centre]
     return Scale(*(Constant(jnp.asarray(x, dtype)) for x in arrays), data.grid, exponent)
 
 
@@ -140,20 +141,23 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
         require_finite(prediction.values)
         if not parts:
             unit, centre = _units(part.outputs, prediction), _centre(prediction)
-        units = jnp.asarray(unit), jnp.asarray(centre)
+        units = jnp.asarray(unit), jnp.asarray(np.stack([0 * centre, centre]))
         found = (*_compare(prediction, part.outputs, *units), part.outputs.discretization)
         parts.append(jax.tree.map(lambda x, n=size: x[:n], found))
     values, zero, sizes, on = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
     require_finite(values)
-    typical = np.asarray(sizes, np.float64).mean(0)
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
     known = np.zeros((*grid.shape, len(unit)), bool)
     if grid_below(one) == grid:
         known = np.asarray(zero).all(0)
-    sizes = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
-    sizes = jnp.where(jnp.asarray(typical > 0), sizes, 1)
-    return _Residuals(values, on, sizes, centre, unit * typical, unit, known, grid)
+    typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
+    relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
+    relative = jnp.where(jnp.asarray(typical > 0), relative, 1)
+    sizes = relative[:, 0], relative[:, 1]
+    return _Residuals(
+        values, on, sizes, (0 * centre, centre), tuple(unit * typical), unit, known, grid
+    )
 
 
 def _centre(predictions: Function) -> np.ndarray:
@@ -172,11 +176,11 @@ def _units(*batches: Function) -> np.ndarray:
     return np.where(np.isfinite(top) & (top > 0), top, 1).astype(np.float64)
 
 
-def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float) -> float:
-    """log of mean half-width times fourth-power mean of the scores, over held-out folds."""
+def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float, centre: int) -> float:
+    """Log of mean half-width times fourth-power mean of the scores, over held-out folds."""
     left_out = fold == np.arange(fold.max() + 1)[:, None]
-    fields = jnp.asarray(_fields(data, left_out, prior, exponent), data.values.dtype)
-    factor = _factor(data.sizes, exponent)
+    fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre), data.values.dtype)
+    factor = _factor(data.sizes[centre], exponent)
     scores, widths = _held_out(data.values, data.on, data.grid, fields, factor, jnp.asarray(fold))
     scores = np.asarray(scores, np.float64)
     top = scores.max() or 1.0
@@ -185,9 +189,11 @@ def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float) -> 
     return float(np.log(fourth or 1.0) + np.log(widths).mean())
 
 
-def _fields(data: _Residuals, left_out: np.ndarray, prior: float, exponent: float) -> np.ndarray:
+def _fields(
+    data: _Residuals, left_out: np.ndarray, prior: float, exponent: float, centre: int
+) -> np.ndarray:
     """The field, in units of `unit`, without some samples: `left_out` (k, m) gives k of them."""
-    factor = _factor(data.sizes, exponent)
+    factor = _factor(data.sizes[centre], exponent)
     totals, counts = (
         np.asarray(x, np.float64) for x in _sums(data.values, data.on, data.grid, factor)
     )
@@ -235,7 +241,7 @@ def _means(predictions: Function) -> Float[Array, "n c"]:
 
 
 @eqx.filter_jit
-def _compare(prediction: Function, target: Function, unit: Array, centre: Array):
+def _compare(prediction: Function, target: Function, unit: Array, centres: Array):
     """|prediction - target| in units, where both vanish, and sizes of the prediction in units."""
 
     def one(p: Function, u: Function):
@@ -244,7 +250,8 @@ def _compare(prediction: Function, target: Function, unit: Array, centre: Array)
         first = jnp.where(present, p.values / scale, 0)
         second = jnp.where(present, u.values.astype(first.dtype) / scale, 0)
         zero = (first == 0) & (second == 0)
-        return jnp.abs(first - second), zero, _sizes(p, centre.astype(scale.dtype), scale)
+        sizes = jax.vmap(lambda c: _sizes(p, c.astype(scale.dtype), scale))(centres)
+        return jnp.abs(first - second), zero, sizes
 
     return jax.vmap(one)(prediction, target)
 

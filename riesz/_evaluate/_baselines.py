@@ -1,6 +1,6 @@
 """Whether an operator is better than operators that anyone can have at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ from riesz._evaluate._statistics import Statistic
 # What to try where a baseline of this class is better.
 _ADVICE = {
     "TrainingMean": "check that the inputs determine the outputs, and train longer",
-    "Persistence": "learn the change from the input, or keep persistence",
-    "PCARidge": "learn the residual over it, try a smaller model, or keep the ridge",
-    "NearestNeighbours": "give more samples, or keep the nearest neighbours",
-    "PointwiseLinear": "learn the residual over it, or keep the linear map",
+    "Persistence": "try to learn the change from the input, or keep persistence",
+    "PCARidge": "try a smaller model, one that learns the residual over it, or keep it",
+    "NearestNeighbours": "try more samples and a smaller model, or keep it",
+    "PointwiseLinear": "try to learn the residual over it, or keep it",
 }
-_OTHERWISE = "learn the residual over it, or keep it"
+_OTHERWISE = "try to learn the residual over it, or keep it"
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,17 @@ def verdict(
     best = min(baselines, key=lambda b: b.error.mean)
     there = f"{best.error.mean:.2%}"
     if best.better:
-        advice = _ADVICE.get(best.operator, _OTHERWISE)
-        return f"{best.name} is better: {there} against {here} of {operator}; try: {advice}"
+        return f"{best.name} is better: {there} against {here} of {operator}; {_advice(best)}"
     if not best.worse:
         return (
             f"{best.name} is as good: {there} against {here} of {operator}, a difference within "
-            f"its 95 % interval; try: {_ADVICE.get(best.operator, _OTHERWISE)}"
+            f"its 95 % interval; {_advice(best)}"
         )
     return (
         f"{operator} is better than every baseline: {here} against {there} of the best, {best.name}"
     )
 
 
-def names(baselines: Mapping[str, Any]) -> list[str]:
-    """Names for people: `training_mean` is `training mean`."""
-    return [name.replace("_", " ") for name in baselines]
+def _advice(baseline: BaselineResult) -> str:
+    kinds = [text for kind, text in _ADVICE.items() if kind in baseline.operator]
+    return kinds[0] if kinds else _OTHERWISE

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from riesz._calibrate._adaptive import RATE, WINDOW, follow
+from riesz._calibrate._adaptive import follow
 from riesz._calibrate._exchangeability import Exchangeability, exchangeability
 from riesz._evaluate._statistics import clopper_pearson
 
@@ -91,6 +91,7 @@ class Drift:
             "tau": test.tau,
             "blocks": [dict(vars(block)) for block in self.blocks],
             "adaptive": self.adaptive and dict(vars(self.adaptive)),
+            "words": list(self.words()),
         }
 
 
@@ -125,7 +126,7 @@ def drift(
     )
     adaptive = None
     if calibration is not None and scores is not None and half_widths is not None and quantile > 0:
-        quantiles, covered = follow(scores[order], calibration, quantile, level, RATE, WINDOW)
+        quantiles, covered = follow(scores[order], calibration, level)
         widths = half_widths[order] * quantiles / quantile
         adaptive = Adaptive(float(covered.mean()), float(widths.mean()))
     return Drift(test, blocks, adaptive, label)

@@ -11,7 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
-from riesz._evaluate._baselines import BaselineResult, names
+from riesz._evaluate._baselines import BaselineResult
 from riesz._evaluate._drift import Drift, drift
 from riesz._evaluate._measure import Tally
 from riesz._evaluate._reference import Reference, _resample, interleaved, member_keys
@@ -111,7 +111,7 @@ def _report(operator, reference, tallies, rivals, costs, check, times) -> Report
     errors = tallies[0].errors(scale)
     compared = tuple(
         BaselineResult.of(label, _name(t.operator.describe()), t.errors(scale), errors)
-        for label, t in zip(names(rivals), rivals.values(), strict=True)
+        for label, t in rivals.items()
     )
     found, beyond = _drift(tallies[0], scale, times), check.warnings()
     for warning in beyond:
@@ -161,7 +161,7 @@ def _notes(operator, result, scale: ErrorScale, times) -> tuple[str, ...]:
                 f"The target vanishes in {c.vanishing} of {result.n} samples of the channel "
                 f"{c.name!r}: these have no relative L2, H1 and Linf errors."
             )
-    repeated = operator.input_space.accepts(operator.output_space)
+    repeated = operator.input_space == operator.output_space
     if times is not None and repeated and result.coverage:
         notes.append(
             "The band is that of one application of the operator: where it is applied again to its "

@@ -1,13 +1,16 @@
 """What an evaluation found."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from riesz._evaluate import _rows as rows
 from riesz._evaluate._baselines import BaselineResult, verdict
 from riesz._evaluate._drift import Drift
 from riesz._evaluate._scale import ErrorScale
@@ -15,7 +18,7 @@ from riesz._evaluate._statistics import Coverage, Statistic
 
 _NO_ENERGY = 1e-12  # share of the target's mean square below which a shell holds only rounding
 _ERRORS = ("error", "relative_l2", "relative_h1", "relative_linf")
-_WIDTH = 110  # of a printed report
+_WIDTH = 140  # of a printed report
 
 
 @dataclass(frozen=True)
@@ -158,12 +161,15 @@ class Report:
     drift: Drift | None = None
     meaning: str = ""
     warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
         """The first line: the error, and whether it beats the baselines."""
-        return verdict(self.operator, self.results[0].error, self.scale.source, self.baselines)
+        name = self.operator.removeprefix("Banded(").removesuffix(
+            ")" * ("Banded(" in self.operator)
+        )
+        return verdict(name, self.results[0].error, self.scale.source, self.baselines)
 
     @property
     def promise(self) -> tuple[str, ...]:
@@ -203,36 +209,17 @@ class Report:
 
     def table(self) -> Table:
         """The errors per resolution and channel, as a table that `rich.print` shows."""
-        title = f"{self.operator}, {self.parameters:,} parameters, against {self.reference}"
-        table = Table(title=title)
-        names = ["resolution", "n", "channel", "error (95 %)", "relative L2", "worst"]
-        banded = any(r.coverage for r in self.results)
-        for name in [*names, *(["half-width", "coverage (95 %)"] if banded else []), "time"]:
-            table.add_column(name, justify="right")
-        for r in self.results:
-            for row in _rows(r, banded):
-                table.add_row(*row)
-        return table
+        record = self.to_json()
+        return _table(rows.title(record), rows.result_headers(record), rows.result_rows(record))
 
     def baseline_table(self) -> Table | None:
         """The baselines beside the operator; None where none were measured."""
-        if not self.baselines:
-            return None
-        table = Table(title="on the same samples")
-        for name in ("", "error (95 %)", "more than the operator's by (95 %)"):
-            table.add_column(name, justify="right" if name else "left")
-        table.add_row(self.operator, _with_interval(self.results[0].error), "")
-        for b in self.baselines:
-            table.add_row(b.name, _with_interval(b.error), _with_interval(b.difference))
-        return table
+        found = rows.baseline_rows(self.to_json())
+        return _table("on the same samples", rows.BASELINE_HEADERS, found) if found else None
 
     def __rich__(self) -> Group:
-        lines = [f"Errors are relative to the deviation of each channel in the {self.scale.source}"]
-        lines = [f"{lines[0]}; worst: the largest, and its sample.", *self.promise]
-        lines += [f"Warning: {w}" for w in self.warnings]
-        lines += [*(self.drift.words() if self.drift else ()), *self.notes]
         parts = [Text(self.verdict, style="bold"), self.table(), self.baseline_table()]
-        return Group(*filter(None, parts), *map(Text, lines))
+        return Group(*filter(None, parts), *map(Text, rows.remarks(self.to_json())))
 
     def __str__(self) -> str:
         text = StringIO()
@@ -257,45 +244,10 @@ def _coverage(coverage: Coverage | None) -> dict[str, Any]:
     }
 
 
-def _rows(r: ResolutionResult, banded: bool) -> list[list[str]]:
-    """One row per channel, and one of all together where there are several."""
-    head = [" x ".join(map(str, r.resolution)), str(r.n)]
-    time = f"{1000 * r.seconds_per_function:.3g} ms"
-    if r.speed:
-        time += f" ({r.speed.ratio:.3g} x solver at {r.speed.solver_resolution})"
-    rows = []
-    for c in r.channels:
-        row = [c.name, _with_interval(c.error), _percent(c.relative_l2), _worst(c.error)]
-        if banded:
-            row += [_half_width(c), _covered(c.coverage)]
-        rows.append(row)
-    if len(rows) > 1:
-        row = ["mean", _with_interval(r.error), _percent(r.relative_l2), _worst(r.error)]
-        rows.append([*row, "", _covered(r.coverage)] if banded else row)
-    firsts = [[*head], *([["", ""]] * (len(rows) - 1))]
-    return [
-        [*first, *row, time if i == 0 else ""]
-        for i, (first, row) in enumerate(zip(firsts, rows, strict=True))
-    ]
-
-
-def _with_interval(s: Statistic) -> str:
-    return f"{s.mean:.2%} ({s.low:.2%} to {s.high:.2%})"
-
-
-def _percent(s: Statistic | None) -> str:
-    return f"{s.mean:.2%}" if s else "none: zero"
-
-
-def _worst(s: Statistic) -> str:
-    return f"{s.worst:.2%} (no. {s.worst_index})"
-
-
-def _half_width(c: ChannelResult) -> str:
-    return f"{c.half_width.mean:.3g} {c.unit}".strip() if c.half_width else ""
-
-
-def _covered(c: Coverage | None) -> str:
-    if c is None:
-        return ""
-    return f"{'' if c.calibrated else '* '}{c.share:.1%} ({c.low:.1%} to {c.high:.1%})"
+def _table(title: str, headers: Sequence[str], found: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD)
+    for name in headers:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in found:
+        table.add_row(*row)
+    return table

@@ -28,7 +28,8 @@ from riesz.domains import Grid
 from riesz.errors import RunError
 from riesz.functions import AbstractSymmetry, Function, PairsLike
 from riesz.functions._pairs import pieces, split_members, subset
-from riesz.operators import AbstractOperator, Affine, normalised, training_scale
+from riesz.operators import AbstractOperator, Affine, Regridded, normalised, training_scale
+from riesz.operators._residual import starts_as_base
 
 _SLOPES = 64  # training samples from which the typical size of slopes is taken
 
@@ -97,6 +98,10 @@ def fit(
     batch_size = min(batch_size, len(training))
     found, held_found = survey(training, "training"), survey(held, "validation")
     same = found.same and held_found.same
+    regridded = operator if isinstance(operator, Regridded) else None
+    if regridded is not None:  # the resampling has no parameters: once is enough
+        operator = regridded.inner
+        training, held = regridded.regrid(training), regridded.regrid(held)
     network = normalised(operator, training)
     check_fit(network, training[:1], same, batch_size)
     after = training_scale(network) or Affine.of(part.outputs for part in pieces(training))
@@ -107,7 +112,7 @@ def fit(
     kept = tuple(g for g in symmetries if _fits(g, training))
     transform = optimiser or adamw(weight_decay)
     trainer = make_trainer(network, loss, transform, learning_rate, kept, after, same)
-    run = Run(trainer, steps, time_budget, patience, start)
+    run = Run(trainer, steps, time_budget, patience, start, cautious=starts_as_base(network))
     if folder is not None:
         identity = _identity(
             network,
@@ -123,6 +128,8 @@ def fit(
         run.attach(Path(folder), checkpoint_every)
     run.go(training, held, batch_size, step_key, progress)
     best = trainer.assemble(run.keep())
+    if regridded is not None:
+        best = Regridded(best, regridded.grid)
     remarks = notes(after, found, training[:1].output_space.names)
     return Fitted(best, run.status, tuple(run.history), run.step, run.seconds(), run.kept, remarks)
 

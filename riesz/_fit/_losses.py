@@ -1,6 +1,6 @@
 """Training losses, as integrals."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import equinox as eqx
 import jax
@@ -95,6 +95,21 @@ def headline(prediction: Function, target: Function, after: Affine) -> Float[Arr
     none = jnp.zeros_like(after.unit)
     error = Scale(none, after.unit, none).error(prediction, target)
     return jnp.mean(_per_channel(l2_norm, error) / jnp.sqrt(_volume(target)))
+
+
+def surely_less(
+    errors: Sequence[float] | Float[np.ndarray, " n"],
+    than: Sequence[float] | Float[np.ndarray, " n"],
+    by: float = 0.0,
+) -> bool:
+    """Whether errors of the same samples are smaller by twice the standard error of the mean.
+
+    `by`: and by this part of what they are compared with.
+    """
+    gain = np.subtract(than, errors)
+    if len(gain) < 2:
+        return False
+    return bool(gain.mean() > max(2 * gain.std(ddof=1) / len(gain) ** 0.5, by * np.mean(than)))
 
 
 def l2_norm(f: Function) -> Float[Array, ""]:

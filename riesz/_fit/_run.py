@@ -14,12 +14,14 @@ from riesz._core import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
+from riesz._fit._losses import surely_less
 from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
 from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks
 
+_WORTH = 0.02  # the least part of its error by which a base must be improved
 _VALIDATED = 512  # members of a compiled validation
 
 
@@ -168,19 +170,13 @@ class Run:
         """The best weights; a cautious fit keeps the first ones unless the best are surely better.
 
         The mean of the differences of errors over the validation samples must exceed twice its
-        standard error, so that with few samples luck does not replace an answer that is good.
+        standard error, and 2 % of the first ones, so that with few samples luck does not replace
+        an answer that is good.
         """
-        if self.first is not None and not _surely_less(self.best_errors, self.first_errors):
+        if self.first is not None and not surely_less(self.best_errors, self.first_errors, _WORTH):
             self.kept = 0
             return self.first
         return self.best
-
-
-def _surely_less(errors: list[float], than: list[float]) -> bool:
-    gain = np.subtract(than, errors)
-    if len(gain) < 2:
-        return False
-    return bool(gain.mean() > 2 * gain.std(ddof=1) / len(gain) ** 0.5)
 
 
 def _require_finite(errors: list[float]) -> None:

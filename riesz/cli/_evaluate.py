@@ -74,15 +74,13 @@ def evaluate(
             say(line)
         if _is_training_data(card, file.fingerprint):
             say("warning: the model was trained on this data; its errors here are too small")
-        report = riesz.evaluate(model, file, n=samples, card=card or None)
+        report = riesz.evaluate(model, file, n=samples)
     else:
         problem, resolutions = _problem(run, card, grid)
         count = samples or recipe.TEST_MEMBERS
         say(f"solving {count} fresh samples at resolution {max(resolutions)}")
         key = jax.random.key(seed)
-        report = riesz.evaluate(
-            model, problem, resolutions=resolutions, n=count, key=key, card=card or None
-        )
+        report = riesz.evaluate(model, problem, resolutions=resolutions, n=count, key=key)
     value = report.to_json()
     return Answer(value, result_table(value))
 

@@ -1,6 +1,5 @@
 """`riesz predict`."""
 
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +43,8 @@ def predict(
     """
     import warnings
 
+    import jax
+
     from riesz._calibrate import Banded
     from riesz._io import check_range
     from riesz.cli._arrays import require_free, write_arrays
@@ -57,7 +58,7 @@ def predict(
     functions = read_inputs(file, reading, card, model.input_space)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        beyond = check_range(card or model, functions)
+        beyond = check_range(model, functions)
     arrays: dict[str, Any] = {}
     if isinstance(model, Banded):
         band = model.apply(functions)
@@ -80,11 +81,20 @@ def predict(
     }
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
     if isinstance(model, Banded):
-        value["calibrated"] = prod(shape) in model.sizes
-        text += f", with bands that hold the whole function with probability {model.level:.0%}"
-        if not value["calibrated"]:
-            sizes = ", ".join(map(str, model.sizes))
-            text += f" on {sizes} points; here they were not calibrated, and nothing is promised"
+        one = jax.tree.map(lambda x: x[0], u).discretization
+        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
+        value["calibrated"] = model.calibrated_on(one)
+        value["half_width"] = half
+        parts = zip(u.space.names, half, u.space.units, strict=True)
+        widths = ", ".join(f"{name} {h:.3g} {unit}".strip() for name, h, unit in parts)
+        text += f"; mean half-width of the bands: {widths}"
+        if beyond:
+            text += "; inputs are unlike those of the calibration, and nothing is promised"
+        elif value["calibrated"]:
+            text += f"; they hold the whole function with probability {model.level:.0%}"
+            text += f" ({model.meaning()})"
+        else:
+            text += "; they were not calibrated on these points, and nothing is promised"
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
 
 

@@ -170,7 +170,7 @@ def _measure(
 
     if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")
-        return evaluate(banded, test, card=card).to_json(), test[:1]
+        return evaluate(banded, test).to_json(), test[:1]
     resolutions, seed = _resolutions(source), options.seed
     say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
     with warnings.catch_warnings():  # of the law of the training data, tails included
@@ -181,7 +181,6 @@ def _measure(
             resolutions=resolutions,
             n=recipe.TEST_MEMBERS,
             key=_key(seed, 4),
-            card=card,
         )
     refine = recipe.refinement(source.problem)
     example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)

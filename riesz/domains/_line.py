@@ -57,8 +57,8 @@ class Spline(NamedTuple):
 def make_line(xp: Any, position: Any, mask: Any, length: float, periodic: bool) -> Line:
     """Sort the present nodes, unroll a circle, and choose the knots."""
     if periodic:
-        turn = xp.where(position[0] >= length, -1, 0) + xp.where(position[0] < 0, 1, 0)
-        position = xp.concatenate([position[:1] + turn * length, position[1:]])
+        moved = xp.where(position[:1] >= length, position[:1] - length, position[:1])
+        position = xp.concatenate([xp.where(moved < 0, moved + length, moved), position[1:]])
     order = xp.lexsort((position[1], position[0], ~mask))
     size, home = mask.sum(), xp.argsort(order)
     place = xp.concatenate([position[:, order], xp.zeros_like(position[:1])])
@@ -67,7 +67,7 @@ def make_line(xp: Any, position: Any, mask: Any, length: float, periodic: bool) 
         whole = step // xp.maximum(size, 1)
         inside = step - whole * size
         order, place = order[inside], place[:, inside]
-        place = xp.concatenate([place[:2], (whole * length)[None].astype(place.dtype)])
+        place = xp.concatenate([place[:2], whole[None].astype(place.dtype) * length])
         size, home = size + 2 * _WRAP, home + _WRAP
     at = xp.arange(len(order))
     gap = xp.where(at[1:] < size, _difference(place[:, 1:], place[:, :-1]), 0)
@@ -101,7 +101,8 @@ def evaluate(xp: Any, spline: Spline, points: Any, order: int = 0) -> Any:
     if order:
         return out
     every = xp.arange(len(line.source))
-    left = xp.clip(_last_before(xp, line, every, line.size, points), 0, xp.maximum(line.size - 2, 0))
+    left = _last_before(xp, line, every, line.size, points)
+    left = xp.clip(left, 0, xp.maximum(line.size - 2, 0))
     right = xp.minimum(left + 1, len(every) - 1)
     gap = _difference(line.place[:, right], line.place[:, left])
     t = _difference(points, line.place[:, left]) / xp.where(gap > 0, gap, 1)
@@ -119,7 +120,7 @@ def host_solve(bands: Bands, right: Float[np.ndarray, "n c"]) -> Float[np.ndarra
     """Solution of a tridiagonal system by LAPACK."""
     lower, diagonal, upper = bands
     stacked = np.stack([np.roll(upper, 1), diagonal, np.roll(lower, -1)])
-    return solve_banded((1, 1), stacked, right)
+    return solve_banded((1, 1), stacked, right, check_finite=False)
 
 
 def traced_solve(bands: Bands, right: Float[Array, "n c"]) -> Float[Array, "n c"]:
@@ -244,7 +245,7 @@ def _last_before(xp: Any, line: Line, among: Any, size: Any, points: Any) -> Any
     if xp is np:
         key = np.where(np.isfinite(key), key + line.place[1][among], key)
         return np.searchsorted(key, points[0] + points[1], side="right") - 1
-    return xp.searchsorted(key, points[0], side="right") - 1
+    return xp.searchsorted(key, points[0], side="right").astype(int) - 1
 
 
 def _smooth(xp: Any, spline: Spline, points: Any, knot: Any, order: int) -> Any:

@@ -148,19 +148,27 @@ def _orthonormal(xp: Any, columns: Any, count: Any) -> tuple[Any, Any]:
     rows, extra = columns.shape[-2:]
     eye = xp.broadcast_to(xp.eye(extra, dtype=columns.dtype), (*columns.shape[:-2], extra, extra))
     left = xp.concatenate([columns, eye], -2)
-    found = xp.zeros_like(left)
-    for j in range(extra):
-        size = (left[..., :rows, :] ** 2).sum(-2)
-        best = xp.argmax(size, -1)[..., None, None]
+
+    def step(j, state):
+        left, found = state
+        best = xp.argmax((left[..., :rows, :] ** 2).sum(-2), -1)[..., None, None]
         column = xp.take_along_axis(left, best, -1)
-        for _ in range(min(j, 2)):  # once is not enough
+        for _ in range(2):  # once is not enough
             column = column - found @ (found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :])
         square = (column[..., :rows, :] ** 2).sum(-2, keepdims=True)
         clear = square > _DROP**2 * count[..., None, None]
         column = xp.where(clear, column / xp.sqrt(xp.where(clear, square, 1)), 0)
         overlap = column[..., :rows, :].swapaxes(-1, -2) @ left[..., :rows, :]
         left = xp.where(xp.arange(extra) == best, 0, left - column @ overlap)
-        found = xp.where(np.arange(extra) == j, column, found)
+        return left, xp.where(xp.arange(extra) == j, column, found)
+
+    state = left, xp.zeros_like(left)
+    if xp is np:
+        for j in range(extra):
+            state = step(j, state)
+    else:
+        state = jax.lax.fori_loop(0, extra, step, state)
+    found = state[1]
     return found[..., :rows, :], found[..., rows:, :]
 
 

@@ -118,7 +118,7 @@ def require_operand(f: "Function", other: Any, call: str) -> None:
 
 def require_finite(values: Array, discretization: AbstractDiscretization) -> None:
     """Raise for values at present points that are not finite, unless they are traced."""
-    if traced(values, *jax.tree.leaves(discretization)) or bool(jnp.isfinite(values).all()):
+    if traced(values, *jax.tree.leaves(discretization)) or np.isfinite(np.asarray(values)).all():
         return
     wrong = ~np.isfinite(np.asarray(values)).all(-1)
     first = np.argwhere(wrong)[0].tolist()

@@ -15,6 +15,8 @@ from riesz.operators._layers import trainable as trainable
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import build as build
+from riesz.operators._regridded import Regridded as Regridded
+from riesz.operators._residual import Residual as Residual
 from riesz.operators._statistics import Affine as Affine
 from riesz.operators._symmetrised import Symmetrised as Symmetrised
 from riesz.operators._wrappers import Normalised as Normalised

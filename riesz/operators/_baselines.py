@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Space
+from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators._anchor import points_from_json, points_to_json
@@ -190,10 +190,16 @@ class NearestNeighbours(AbstractOperator):
 
 
 def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[Array, " p"]:
-    """sqrt(weight) (a - mean) at the points of `source`: L2 products become sums."""
-    values = a.resample(source).values - mean
-    root = jnp.sqrt(source.weights).astype(values.dtype)
-    return (values * root[..., None]).reshape(-1)
+    """sqrt(weight) (a - mean) at the points of `source`: L2 products become sums.
+
+    On the same grid with other holes, a is the mean where it is not known.
+    """
+    if _same_grid(a.discretization, source):
+        difference = a.discretization.present(a.values - mean)
+    else:
+        difference = a.resample(source).values - mean
+    root = jnp.sqrt(source.weights).astype(difference.dtype)
+    return (difference * root[..., None]).reshape(-1)
 
 
 def _placed(
@@ -203,8 +209,14 @@ def _placed(
     on: AbstractDiscretization | None,
 ) -> Function:
     """Values at the training outputs' points as a function where it is asked for."""
-    u = Function(values, operator.target, operator.output_space)
     if on is None:
         same = a.domain == operator.output_space.domain
         on = a.discretization if same else operator.target
-    return u.resample(on)
+    if _same_grid(operator.target, on):
+        return Function(values, on, operator.output_space)
+    return Function(values, operator.target, operator.output_space).resample(on)
+
+
+def _same_grid(first: AbstractDiscretization, second: AbstractDiscretization) -> bool:
+    """Whether two discretizations are the nodes of one grid, whichever of them are masked."""
+    return isinstance(first.grid, Grid) and first.grid == second.grid

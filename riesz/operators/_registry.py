@@ -20,10 +20,18 @@ from riesz.operators._deeponet import DeepONet, PODTrunk
 from riesz.operators._fno import FNO
 from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._regridded import Regridded
+from riesz.operators._residual import Residual
 from riesz.operators._symmetrised import Symmetrised
 from riesz.operators._wrappers import Normalised, ZeroDirichlet
 
-WRAPPERS = {"Normalised": Normalised, "ZeroDirichlet": ZeroDirichlet, "Symmetrised": Symmetrised}
+WRAPPERS = {
+    "Normalised": Normalised,
+    "ZeroDirichlet": ZeroDirichlet,
+    "Symmetrised": Symmetrised,
+    "Residual": Residual,
+    "Regridded": Regridded,
+}
 OPERATORS: dict[str, type[AbstractOperator]] = {"FNO": FNO, "DeepONet": DeepONet}
 BASELINES = {
     kind.__name__: kind
@@ -49,6 +57,8 @@ def build(description: dict[str, Any], input_space: Space, output_space: Space) 
     try:
         if name in WRAPPERS:
             inner = build(arguments.pop("inner"), input_space, output_space)
+            if "base" in arguments:
+                arguments["base"] = build(arguments["base"], input_space, output_space)
             return WRAPPERS[name](inner, **arguments)
         if name in BASELINES:
             return BASELINES[name].build(arguments, input_space, output_space)

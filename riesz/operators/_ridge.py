@@ -1,9 +1,13 @@
-"""Principal components, ridge regression and nearest neighbours with leave-one-out errors."""
+"""Principal components, ridge regression and nearest neighbours, by errors of samples left out.
+
+`groups` labels the samples: those of one label are left out together. With a label for each it
+is leave-one-out.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 _TERMS = 1024  # at most so many components, and samples from which they are taken
 _KEPT = 2**25  # values of all modes of a model
@@ -21,9 +25,7 @@ class Basis(NamedTuple):
 
 
 class Ridge(NamedTuple):
-    """Rows w_k such that x -> sum_k <x, v_k> w_k, and what each sample's row less the prediction
-    from all other samples is.
-    """
+    """Rows w_k of x -> sum_k <x, v_k> w_k, and errors y_i - prediction from all other samples."""
 
     synthesis: Float[np.ndarray, "k q"]
     left_out: Float[np.ndarray, "n q"]
@@ -67,14 +69,13 @@ def _eigen(gram: Float[np.ndarray, "k k"], most: int) -> tuple[np.ndarray, np.nd
     return np.maximum(squares[:count], floor), vectors[:, :count]
 
 
-def ridge(basis: Basis, outputs: Float[np.ndarray, "n q"]) -> Ridge:
+def ridge(basis: Basis, outputs: Float[np.ndarray, "n q"], groups: Int[np.ndarray, " n"]) -> Ridge:
     """Ridge regression of rows on scores, with an intercept that is not penalised.
 
     With singular values s, left singular vectors U of the scores and a penalty t, the hat matrix
-    is H = U diag(s^2 / (s^2 + t)) U^T + 1/n, and the row that is left out has the error
-    (y - H y)_i / (1 - H_ii). The penalty has the lowest mean of their norms.
+    is H = U diag(s^2 / (s^2 + t)) U^T + 1/n, and rows G that are left out together have the
+    errors (I - H_GG)^-1 (y - H y)_G. The penalty has the lowest mean of their norms.
     """
-    n = len(outputs)
     s = np.linalg.norm(basis.scores, axis=0)
     s = np.where(s > 0, s, np.finfo(float).tiny ** 0.5)
     left = basis.scores / s
@@ -83,29 +84,50 @@ def ridge(basis: Basis, outputs: Float[np.ndarray, "n q"]) -> Ridge:
     if centred.shape[1] > _RESPONSES:
         small = leading(centred, _RESPONSES).scores
     rest = np.maximum((centred**2).sum(1) - (small**2).sum(1), 0)
-    projected, squared = left.T @ small, left**2
     best = (np.inf, 0.0)
     for strength in _STRENGTHS * s[0] ** 2:
-        shrink = s**2 / (s**2 + strength)
-        free = np.maximum(1 - 1 / n - squared @ shrink, 1e-12)
-        error = small - left @ (shrink[:, None] * projected)
-        mean = float(np.mean(np.sqrt((error**2).sum(1) + rest) / free))
+        error = _left_out(left, s**2 / (s**2 + strength), small, groups)
+        mean = float(np.mean(np.sqrt((error**2).sum(1) + rest)))
         best = min(best, (mean, float(strength)))
     shrink = s**2 / (s**2 + best[1])
-    projected = left.T @ centred
-    error = centred - left @ (shrink[:, None] * projected)
-    free = np.maximum(1 - 1 / n - squared @ shrink, 1e-12)
-    return Ridge((shrink / s)[:, None] * projected, error / free[:, None])
+    synthesis = (shrink / s)[:, None] * (left.T @ centred)
+    return Ridge(synthesis, _left_out(left, shrink, centred, groups))
 
 
-def nearest(basis: Basis, outputs: Float[np.ndarray, "n q"], each: int) -> Nearest:
-    """The number of neighbours with the lowest leave-one-out error; `each`: values per sample."""
+def _left_out(
+    left: Float[np.ndarray, "n k"],
+    shrink: Float[np.ndarray, " k"],
+    outputs: Float[np.ndarray, "n q"],
+    groups: Int[np.ndarray, " n"],
+) -> Float[np.ndarray, "n q"]:
+    """Errors of predictions from the other groups."""
+    n = len(outputs)
+    error = outputs - left @ (shrink[:, None] * (left.T @ outputs))
+    labels, sizes = np.unique(groups, return_counts=True)
+    if sizes.max() == 1:
+        free = np.maximum(1 - 1 / n - left**2 @ shrink, 1e-12)
+        return error / free[:, None]
+    for label in labels:
+        rows = np.flatnonzero(groups == label)
+        hat = (left[rows] * shrink) @ left[rows].T + 1 / n
+        free = np.eye(len(rows)) * (1 + 1e-12) - hat
+        error[rows] = np.linalg.solve(free, error[rows])
+    return error
+
+
+def nearest(
+    basis: Basis, outputs: Float[np.ndarray, "n q"], groups: Int[np.ndarray, " n"], each: int
+) -> Nearest:
+    """The number of neighbours with the lowest error; `each`: values per sample.
+
+    Neighbours of a sample are of other groups.
+    """
     most = max(2, min(len(outputs), _TERMS, _KEPT // each))
     kept = np.unique(np.linspace(0, len(outputs) - 1, most).round().astype(int))
     components, rows = basis.scores[kept, :_DIMENSIONS], outputs[kept]
     squares = (components**2).sum(1)
     distances = squares[:, None] + squares - 2 * components @ components.T
-    np.fill_diagonal(distances, np.inf)
+    distances[groups[kept][:, None] == groups[kept]] = np.inf
     order = np.argsort(distances, 1)[:, : min(_NEIGHBOURS, len(kept) - 1)]
     total, best = np.zeros_like(rows), (np.inf, 1, rows)
     for k in range(order.shape[1]):

@@ -1,4 +1,4 @@
-"""Baselines of a data set: fitted on the host in float64, with leave-one-out errors."""
+"""Baselines of a data set: fitted on the host in float64, with errors of samples left out."""
 
 from math import prod
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float, Int, PRNGKeyArray
 
 from riesz.domains import AbstractDiscretization, Space
 from riesz.functions import PairsLike
@@ -21,6 +21,7 @@ from riesz.operators._baselines import (
 )
 from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._residual import Residual
 from riesz.operators._ridge import Basis, leading, nearest, ridge
 from riesz.operators._statistics import Affine
 from riesz.operators._wrappers import Normalised
@@ -29,11 +30,13 @@ from riesz.operators._wrappers import Normalised
 _VALUES = 2**25  # of all samples, in float64 256 MiB
 _SAMPLES = 4096
 
+NAMES = ("training mean", "persistence", "pointwise linear", "PCA + ridge", "nearest neighbours")
+
 
 class Baseline(NamedTuple):
     """A baseline in the units of the data, the same between normalised channels, and its error.
 
-    `error`: leave-one-out error of each training sample, the mean over channels of
+    `error`: of each training sample when its group is left out, the mean over channels of
     rms(G(a) - u) / s_c.
     """
 
@@ -71,7 +74,9 @@ class Table(NamedTuple):
         return Constant(jnp.asarray(rows.reshape(shape), float))
 
 
-def baselines(training: PairsLike, *, key: PRNGKeyArray) -> dict[str, AbstractOperator]:
+def baselines(
+    training: PairsLike, *, key: PRNGKeyArray, groups: Int[np.ndarray, " n"] | None = None
+) -> dict[str, AbstractOperator]:
     """The baselines of a data set, as operators: what every trained operator must beat.
 
     - `training mean`: the mean of the outputs, a function on their points; one number per channel
@@ -79,8 +84,8 @@ def baselines(training: PairsLike, *, key: PRNGKeyArray) -> dict[str, AbstractOp
     - `persistence`: the output is the input, where both are of one space.
     - `pointwise linear`: u(x) = a(x) W + b, where both have one domain.
     - `PCA + ridge`: linear regression on all principal components of the inputs, penalised by
-      the strength that has the lowest leave-one-out error.
-    - `nearest neighbours`: the mean output of the k nearest training inputs, k by leave-one-out.
+      the strength with the lowest error of samples that are left out.
+    - `nearest neighbours`: the mean output of the k nearest training inputs, k chosen alike.
 
     They work between normalised channels, hold the training data's points, and answer on any.
 
@@ -89,37 +94,54 @@ def baselines(training: PairsLike, *, key: PRNGKeyArray) -> dict[str, AbstractOp
     - `training`: pairs, in memory or in an open data file. Of more than 4096 samples, or 2^25
       values, a random part is used.
     - `key`: for that part.
+    - `groups`: a label for each pair; pairs of one label are left out together. Samples that
+      depend on their neighbours in time need blocks of time here, `riesz.split(...).groups`.
+      Without, each is left out on its own.
 
     ```python
     report = riesz.evaluate(fitted.operator, test, baselines=riesz.baselines(training, key=key))
     ```
     """
-    return {name: found.operator for name, found in fit_baselines(training, key=key).items()}
+    found = fit_baselines(training, key=key, groups=groups)
+    return {name: baseline.operator for name, baseline in found.items() if name in NAMES}
 
 
-def fit_baselines(training: PairsLike, *, key: PRNGKeyArray) -> dict[str, Baseline]:
-    """The baselines with their leave-one-out errors, by name."""
+def fit_baselines(
+    training: PairsLike, *, key: PRNGKeyArray, groups: Int[np.ndarray, " n"] | None = None
+) -> dict[str, Baseline]:
+    """The baselines with the errors of samples that are left out, by name.
+
+    Also `pointwise linear + ridge`, the ridge regression of what the pointwise map leaves.
+    """
     first = training[:1]
     each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
     count = max(2, min(len(training), _VALUES // each, _SAMPLES))
     if count < len(training):
         chosen = np.asarray(jax.random.permutation(key, len(training)))[:count]
-        training = subset(training, np.sort(chosen))
+        chosen = np.sort(chosen)
+        training, groups = subset(training, chosen), None if groups is None else groups[chosen]
+    groups = np.arange(count) if groups is None or len(np.unique(groups)) < 2 else groups
     before = Affine.of(part.inputs for part in pieces(training))
     after = Affine.of(part.outputs for part in pieces(training))
     a = _table(training, "inputs", before)
     u = _table(training, "outputs", after)
-    found = {"training mean": _mean(a, u, training)}
+    found = {"training mean": _mean(a, u, training, groups)}
+    pointwise = None
     if first.input_space.domain == first.output_space.domain:
         same = a.on is u.on or a.rows.shape == u.rows.shape and _equal(a.on, u.on)
         moved = a if same else _table(training, "inputs", before, u.on)
         if _one_space(first.input_space, first.output_space):
             found["persistence"] = _persistence(moved, u, before, after)
-        found["pointwise linear"] = _pointwise(moved, u)
+        pointwise, left = _pointwise(moved, u)
+        found["pointwise linear"] = pointwise
     if len(a.rows) > 2:
         basis = leading(a.scaled)
-        found["PCA + ridge"] = _ridge(a, u, basis)
-        found["nearest neighbours"] = _nearest(a, u, basis)
+        found["PCA + ridge"] = _ridge(a, u, basis, groups)
+        found["nearest neighbours"] = _nearest(a, u, basis, groups)
+        if pointwise is not None:
+            over = _ridge(a, u._replace(rows=left), basis, groups)
+            core = Residual(over.core, pointwise.core)
+            found["pointwise linear + ridge"] = over._replace(core=core)
 
     def wrapped(name: str, baseline: Baseline) -> Baseline:
         if name == "persistence":
@@ -163,17 +185,16 @@ def _table(
     return Table(on, stacked.reshape(len(stacked), -1), root, space)
 
 
-def _without_own(rows: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n p"]:
-    """Each row less the mean of the others."""
-    n = len(rows)
-    return (rows - rows.mean(0)) * (n / max(n - 1, 1))
-
-
-def _mean(a: Table, u: Table, training: PairsLike) -> Baseline:
+def _mean(a: Table, u: Table, training: PairsLike, groups: Int[np.ndarray, " n"]) -> Baseline:
     shared = _equal(u.on, common_points([training[:1].outputs]))
     rows = u.rows.mean(0) if shared else np.zeros_like(u.rows[0])
     core = TrainingMean(a.space, u.space, u.functions(rows), u.on)
-    return Baseline(core, core, u.errors(_without_own(u.rows) * u.root))
+    labels, place = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(labels), u.rows.shape[1]))
+    np.add.at(sums, place, u.rows)
+    sizes = np.bincount(place)
+    others = (sums.sum(0) - sums[place]) / (len(place) - sizes[place])[:, None]
+    return Baseline(core, core, u.errors((u.rows - others) * u.root))
 
 
 def _persistence(a: Table, u: Table, before: Affine, after: Affine) -> Baseline:
@@ -186,7 +207,8 @@ def _persistence(a: Table, u: Table, before: Affine, after: Affine) -> Baseline:
     return Baseline(Persistence(a.space, u.space), core, error)
 
 
-def _pointwise(a: Table, u: Table) -> Baseline:
+def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
+    """The map and what it leaves of the outputs, as rows."""
     c_in, c_out = a.space.channels, u.space.channels
     root = a.root[::c_in, None]
     x = a.rows.reshape(len(a.rows), -1, c_in)
@@ -196,7 +218,8 @@ def _pointwise(a: Table, u: Table) -> Baseline:
     solution = np.linalg.lstsq(x.T @ x, x.T @ y, rcond=1e-12)[0]
     weight, bias = solution[:-1], solution[-1]
     core = _linear(a.space, u.space, weight, bias)
-    return Baseline(core, core, u.errors((_apply(a, weight, bias) - u.rows) * u.root))
+    left = u.rows - _apply(a, weight, bias)
+    return Baseline(core, core, u.errors(left * u.root)), left
 
 
 def _apply(a: Table, weight: np.ndarray, bias: np.ndarray) -> Float[np.ndarray, "n p"]:
@@ -209,8 +232,8 @@ def _linear(source: Space, target: Space, weight: Any, bias: Any) -> PointwiseLi
     return PointwiseLinear(source, target, *arrays)
 
 
-def _ridge(a: Table, u: Table, basis: Basis) -> Baseline:
-    fit = ridge(basis, u.scaled)
+def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:
+    fit = ridge(basis, u.scaled, groups)
     root = np.where(u.root > 0, u.root, np.inf)
     core = PCARidge(
         a.space,
@@ -231,8 +254,8 @@ def _analysis(a: Table, modes: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p
     return modes / volume**0.5
 
 
-def _nearest(a: Table, u: Table, basis: Basis) -> Baseline:
-    found = nearest(basis, u.scaled, each=a.rows.shape[1] + u.rows.shape[1])
+def _nearest(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:
+    found = nearest(basis, u.scaled, groups, each=a.rows.shape[1] + u.rows.shape[1])
     core = NearestNeighbours(
         a.space,
         u.space,

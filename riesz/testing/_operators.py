@@ -26,6 +26,7 @@ from riesz.domains import (
 from riesz.functions import (
     AbstractSymmetry,
     Function,
+    Pairs,
     Reflection,
     Translation,
     Transposition,
@@ -37,9 +38,12 @@ from riesz.operators import (
     AbstractOperator,
     DeepONet,
     Normalised,
+    Regridded,
+    Residual,
     Symmetrised,
     ZeroDirichlet,
     apply,
+    baselines,
     trainable,
 )
 
@@ -92,6 +96,15 @@ def _made(domain: AbstractDomain, size: int, nodes: "str | None | Nodes") -> Abs
     return nodes(domain, size) if callable(nodes) else Grid(domain, size, nodes)
 
 
+def _baseline(name: str) -> AbstractOperator:
+    """A baseline of a few smooth functions and twice their squares."""
+    inputs = [smooth_input(_BOX, 12, None, shift) for shift in (0.0, 0.7, 1.1, 2.0, 2.9)]
+    a = jnp.stack([f.values for f in inputs])
+    grid = inputs[0].discretization
+    pairs = Pairs(batch(a, grid, _BOX), batch(2 * a**2 + a, grid, _BOX))
+    return baselines(pairs, key=_KEY)[name]
+
+
 OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     "FNO vertex": lambda: OperatorCase(_small(_BOX, _BOX)),
     "FNO left": lambda: OperatorCase(_small(_BOX, _BOX), "left", 1.0),
@@ -115,6 +128,17 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     ),
     "normalised FNO, zero on the boundary": lambda: OperatorCase(
         ZeroDirichlet(Normalised(_small(_BOX, _BOX)))
+    ),
+    "training mean": lambda: OperatorCase(_baseline("training mean"), None, 4.0),
+    "persistence": lambda: OperatorCase(_baseline("persistence"), None, 4.0),
+    "pointwise linear": lambda: OperatorCase(_baseline("pointwise linear"), None, 4.0),
+    "PCA + ridge": lambda: OperatorCase(_baseline("PCA + ridge"), None, 4.0),
+    "nearest neighbours": lambda: OperatorCase(_baseline("nearest neighbours"), None, 4.0),
+    "FNO on top of PCA + ridge": lambda: OperatorCase(
+        Residual(_small(_BOX, _BOX), _baseline("PCA + ridge"), jnp.full(1, 0.1))
+    ),
+    "regridded FNO": lambda: OperatorCase(
+        Regridded(_small(_BOX, _BOX), Grid(_BOX.domain, 16)), None, 4.0
     ),
 }
 

@@ -122,7 +122,9 @@ def test_the_preconditioner_of_full_rank_is_the_inverse(x64):
 
 def test_a_stopped_iteration_raises_or_is_a_status_and_never_overconfident(x64):
     solver, observations = ConjugateGradients(tolerance=1e-9, rank=2, limit=6), everything()[0]
-    with pytest.raises(SolverError, match="did not converge(.|\n)*after [0-9]+ iterations in float64"):
+    with pytest.raises(
+        SolverError, match="did not converge(.|\n)*after [0-9]+ iterations in float64"
+    ):
         PRIOR.condition(observations, solver)
     stopped = _conjugate_gradients._solve(solver, PRIOR.system((observations,)))
     variance = GaussianPosterior(PRIOR, (observations,), solver, stopped).marginal(on=Z).variance
