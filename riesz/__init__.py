@@ -19,22 +19,35 @@ if TYPE_CHECKING:
     from . import problems as problems
     from . import processes as processes
     from . import testing as testing
+    from ._calibrate import AdaptiveBand as AdaptiveBand
+    from ._calibrate import Band as Band
+    from ._calibrate import Banded as Banded
+    from ._calibrate import adapt as adapt
     from ._calibrate import calibrate as calibrate
     from ._data import open_pairs as open_pairs
     from ._data import write_pairs as write_pairs
+    from ._evaluate import Report as Report
     from ._evaluate import evaluate as evaluate
     from ._fit import RelativeLoss as RelativeLoss
     from ._fit import fit as fit
+    from ._fit import recipe as recipe
+    from ._fit import split as split
     from ._io import check_range as check_range
     from ._io import input_range as input_range
     from ._io import load as load
     from ._io import read_card as read_card
     from ._io import save as save
+    from .operators import baselines as baselines
 
 __version__ = "0.1.0"
 
 # Public name -> "module" or "module:attribute". The block above repeats it for type checkers.
 _PUBLIC = {
+    "adapt": "riesz._calibrate:adapt",
+    "AdaptiveBand": "riesz._calibrate:AdaptiveBand",
+    "Band": "riesz._calibrate:Band",
+    "Banded": "riesz._calibrate:Banded",
+    "baselines": "riesz.operators:baselines",
     "calibrate": "riesz._calibrate:calibrate",
     "check_range": "riesz._io:check_range",
     "cli": "riesz.cli",
@@ -53,8 +66,11 @@ _PUBLIC = {
     "problems": "riesz.problems",
     "processes": "riesz.processes",
     "read_card": "riesz._io:read_card",
+    "Report": "riesz._evaluate:Report",
+    "recipe": "riesz._fit:recipe",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
+    "split": "riesz._fit:split",
     "testing": "riesz.testing",
     "write_pairs": "riesz._data:write_pairs",
 }

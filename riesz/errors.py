@@ -79,3 +79,7 @@ class UsageError(RieszError):
 
 class InputRangeWarning(UserWarning):
     """An input leaves the range that the model saw in training, where its errors are unknown."""
+
+
+class DriftWarning(UserWarning):
+    """Scores of a test are not exchangeable with those of the calibration, or change with time."""

@@ -1,24 +1,26 @@
 """Split conformal prediction for functions."""
 
-from math import ceil, floor, prod
+from math import floor, prod
+from typing import Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._calibrate._banded import Banded, input_ranges
+from riesz._calibrate._banded import Banded, rank
+from riesz._calibrate._inputs import InputStatistics
+from riesz._calibrate._latent import grid_below
 from riesz._calibrate._predict import predict
-from riesz.domains import Grid
+from riesz._calibrate._scale import Scale, fit_scale, require_finite
+from riesz._core import Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import chunks, subset
 from riesz.operators import AbstractOperator, Constant
 
 SCALE_FRACTION = 0.25
-PRIOR = 20  # members that the mean over the domain counts for in the scale
-FLOOR = 0.05
 _CHUNK = 32
 
 
@@ -27,29 +29,35 @@ def calibrate(
     held_out: PairsLike | list[PairsLike] | tuple[PairsLike, ...],
     *,
     level: float = 0.9,
+    few: Literal["raise", "maximum"] = "raise",
     key: PRNGKeyArray,
 ) -> Banded:
-    """An operator whose answers come with a band that holds the truth with a guarantee.
+    """An operator whose answers come with a band that holds the target with a guarantee.
 
     If the held-out pairs and a new pair (a, u) are exchangeable (drawn independently from one
-    law, and not used in training), then
+    distribution, and not used in training), then
 
-        level <= P(u lies in the band of a at every point of the grid, in every channel)
+        level <= P(u lies in the band of a at every point, in every channel)
               <= level + 1 / (n + 1),
 
     n being `banded.n`; the upper bound when scores have no ties. Nothing is assumed about the
     operator. The probability is over the calibration data too: given them, coverage varies with
     a standard deviation of about sqrt(level (1 - level) / n). It is an average over inputs, not
-    a promise for each input, and ends where inputs leave the law: see
-    `riesz.check_range`.
+    a promise for each input, and ends where inputs leave the distribution: see
+    `riesz.check_range`, and `riesz.adapt` for sequences that drift.
 
-    Method. A random quarter of the held-out pairs, m of them, gives the scale s(x) at each point
-    and channel: s(x)^2 is the mean square residual there, weighted with m, and its mean over
-    the domain, weighted with 20; s is at least 5 % of its maximum. It gives the band its shape
-    only. Few members know that shape badly, which the mean makes up for: without it their bands
-    are much wider. The guarantee's sharpness comes from the n other members. Each of
-    these has the score sup_x |u(x) - G(a)(x)| / s(x), over channels too; the half-width of the
-    band is s(x) times the ceil((n + 1) level)-th smallest score.
+    Method. A random quarter of the held-out pairs gives the scale s(x) g(a): its shape over the
+    domain and the channels, and how it grows with the size of the prediction (`Scale`). Each of
+    the other n pairs has the score
+
+        sup_{x, c} |u_c(x) - G(a)_c(x)| / (s_c(x) g_c(a)),
+
+    and the half-width of the band is s(x) g(a) times the ceil((n + 1) level)-th smallest score.
+    A score depends on its own pair and on the quarter only, so that the scores of the n pairs and
+    of a new one are exchangeable, and the rank of the new one is uniform: this is the guarantee,
+    whatever the scale. At nodes of a grid where all targets and predictions of the quarter
+    vanish (a boundary condition) the scale is zero, and so is the band; absent points count
+    nowhere.
 
     Sources: Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World* (2005); Lei et
     al., *Distribution-free predictive inference for regression* (2018); for functions and with
@@ -59,66 +67,65 @@ def calibrate(
 
     **Arguments:**
 
-    - `operator`: any operator, with values on the grid of the outputs.
+    - `operator`: any operator, with values on the outputs' own discretization.
     - `held_out`: pairs that were not used in training, in memory or in an open data file, outputs
-      on a `Grid`. Or several sets on different grids, of the same functions in the same order or
-      of entirely other functions: the first gives the scale, each a half-width (by all but a
-      quarter of its pairs), and the band then holds on each of the grids.
+      on a grid, a masked grid or points, which may differ from sample to sample. Or several sets
+      on different grids, of the same functions in the same order or of entirely other functions:
+      the first gives the scale, each a half-width (by all but a quarter of its pairs), and the
+      band then holds on each of the grids.
     - `level`: the wanted coverage, such as 0.9.
+    - `few`: what to do where n scores are too few for the level. `"maximum"` takes the largest
+      score, whose level is n / (n + 1), and `banded.level` is that.
     - `key`: chooses the quarter.
 
-    **Raises:** `DataError` for too few pairs for the level, values that are not finite, or
-    outputs that are not on a grid.
+    **Raises:** `DataError` for too few pairs for the level, or values that are not finite.
 
     ```python
     banded = riesz.calibrate(fitted.operator, held_out, level=0.9, key=key)
-    band = banded(a)            # band.prediction, band.lower, band.upper
+    band = banded(a)            # band.prediction, band.lower, band.upper, band.half_width()
+    print(banded.meaning())
     ```
     """
     sets = list(held_out) if isinstance(held_out, list | tuple) else [held_out]
     for count in map(len, sets or [()]):
-        _require_enough(count, level)
-    first, grids = sets[0], [_grid(pairs) for pairs in sets]
+        level = _reachable(count, level, few)
     # one permutation for sets of one length: functions that gave the scale score on no grid
     cuts = [_cut(len(pairs), key) for pairs in sets]
-    scale = _scale(operator, subset(first, cuts[0][0]))
-    n = min(len(scored) for _, scored in cuts)
-    half_widths: dict[int, float] = {}  # by the number of points
-    band = _band(operator, scale, first, {prod(grids[0].shape): 1.0}, level, n)
-    for grid, pairs, (_, scored) in zip(grids, sets, cuts, strict=True):
-        scores = np.sort(_scores(band, subset(pairs, scored)))
-        quantile = float(scores[rank(len(scores), level) - 1])
-        size = prod(grid.shape)
-        half_widths[size] = max(quantile, half_widths.get(size, 0.0))
-    return _band(operator, scale, first, half_widths, level, n)
+    quarter = subset(sets[0], cuts[0][0])
+    inputs, scattered = InputStatistics.of(sets[0]), _scattered(sets[0])
+    for known in (True, False):
+        scale = fit_scale(operator, quarter, known)
+        scores: dict[int, np.ndarray] = {}  # by the number of points
+        for pairs, (_, scored) in zip(sets, cuts, strict=True):
+            _add(scores, _size(pairs), _scores(operator, scale, subset(pairs, scored)), level)
+        if all(np.isfinite(s[rank(len(s), level) - 1]) for s in scores.values()):
+            break  # otherwise points taken for known are not: without any
+    dtype = scale.field.value.dtype
+    sizes = tuple(sorted(scores))
+    arrays = tuple(Constant(jnp.asarray(scores[size], dtype)) for size in sizes)
+    return Banded(operator, scale, arrays, inputs, sizes, float(level), scattered)
 
 
 def _cut(count: int, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending numbers of the members that give the scale, and of those that give scores."""
+    """Ascending numbers of the samples that give the scale, and of those that give scores."""
     order = np.asarray(jax.random.permutation(key, count))
     cut = scale_count(count)
     return np.sort(order[:cut]), np.sort(order[cut:])
 
 
-def _band(operator, scale, first, half_widths: dict[int, float], level, n) -> Banded:
-    sizes = tuple(sorted(half_widths))
-    quantiles = jnp.asarray([half_widths[size] for size in sizes], scale.dtype)
-    inputs = jnp.asarray(input_ranges(first), scale.dtype)
-    constants = Constant(scale), Constant(quantiles), Constant(inputs)
-    return Banded(operator, *constants, _grid(first), sizes, level, n)
+def _add(scores: dict[int, np.ndarray], size: int, found: np.ndarray, level: float) -> None:
+    """Keep, of two sets on as many points, the one with the wider band."""
+    old = scores.get(size)
+    if old is None or old[rank(len(old), level) - 1] < found[rank(len(found), level) - 1]:
+        scores[size] = found
 
 
-def _grid(pairs: PairsLike) -> Grid:
-    grid = pairs[:1].outputs.discretization
-    if isinstance(grid, Grid):
-        return grid
-    raise DataError(
-        "calibration needs outputs on a grid",
-        where="riesz.calibrate(operator, held_out)",
-        expected="a Grid",
-        found=type(grid).__name__,
-        repair="resample the outputs: jax.vmap(lambda u: u.resample(grid))(outputs)",
-    )
+def _size(pairs: PairsLike) -> int:
+    return prod(pairs[:1].outputs.values.shape[1:-1])
+
+
+def _scattered(pairs: PairsLike) -> bool:
+    return grid_below(pairs[:1].outputs.discretization) is None
 
 
 def scale_count(count: int) -> int:
@@ -126,12 +133,8 @@ def scale_count(count: int) -> int:
     return max(1, round(SCALE_FRACTION * count))
 
 
-def rank(n: int, level: float) -> int:
-    """Which of n sorted scores bounds the next one with probability `level`; the first is 1."""
-    return ceil((n + 1) * level - 1e-9)  # 10 * 0.9 is 9, whatever the rounding
-
-
-def _require_enough(count: int, level: float) -> None:
+def _reachable(count: int, level: float, few: str) -> float:
+    """The level, or the one that this many pairs reach where that is asked for."""
     if not 0 < level < 1:
         raise DataError(
             "the level of a band is a probability between 0 and 1",
@@ -140,65 +143,38 @@ def _require_enough(count: int, level: float) -> None:
             found=level,
             repair="for a coverage of 90 % write level=0.9",
         )
-    if count < 2 or rank(count - scale_count(count), level) > count - scale_count(count):
-        least = floor(level / (1 - level))  # about as many scores; then search upwards
-        while least < 2 or rank(least - scale_count(least), level) > least - scale_count(least):
-            least += 1
-        raise DataError(
-            "too few held-out pairs for a band of this level",
-            where="riesz.calibrate(operator, held_out, level)",
-            expected=f"at least {least} pairs for level {level:g}",
-            found=f"{count} pairs",
-            repair="hold out more pairs, or ask for a lower level",
-        )
+    n = count - scale_count(count)
+    if count >= 2 and rank(n, level) <= n:
+        return level
+    if few == "maximum" and count >= 2:
+        return n / (n + 1)
+    least = floor(level / (1 - level))  # about as many scores; then search upwards
+    while least < 2 or rank(least - scale_count(least), level) > least - scale_count(least):
+        least += 1
+    reached = f": {n} scores reach {n / (n + 1):.1%} at most" if count >= 2 else ""
+    raise DataError(
+        "too few held-out pairs for a band of this level",
+        where="riesz.calibrate(operator, held_out, level)",
+        expected=f"at least {least} pairs for level {level:g}",
+        found=f"{count} pairs{reached}",
+        repair="hold out more pairs, ask for a lower level, or write few='maximum' for the "
+        "largest score and its own level",
+    )
 
 
-def _scale(operator: AbstractOperator, pairs: PairsLike) -> Float[Array, "..."]:
-    total = None
+def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.ndarray:
+    """The sorted scores."""
+    scores, wait = [], Watch("the calibration")
     for part, count in chunks(pairs, _CHUNK):
-        squares = _squares(predict(operator, part), part.outputs, jnp.asarray(count))
-        total = squares if total is None else total + squares
-    assert total is not None
-    _require_finite(total)
-    local, weights = total / len(pairs), _grid(pairs).weights.astype(total.dtype)
-    mean = jnp.tensordot(weights, local, weights.ndim) / weights.sum()
-    scale = jnp.sqrt((len(pairs) * local + PRIOR * mean) / (len(pairs) + PRIOR))
-    top = scale.max(tuple(range(scale.ndim - 1)))
-    return jnp.maximum(scale, jnp.where(top > 0, FLOOR * top, 1))
-
-
-def _scores(banded: Banded, pairs: PairsLike) -> np.ndarray:
-    scores = []
-    scale = banded.scale_on(pairs[:1].outputs.discretization)
-    for part, count in chunks(pairs, _CHUNK):
-        prediction = predict(banded.operator, part)
-        scores.append(np.asarray(_suprema(prediction, part.outputs, scale))[:count])
-    out = np.concatenate(scores)
-    _require_finite(out)
+        prediction = wait(predict(operator, part))
+        require_finite(prediction.values)
+        scores.append(np.asarray(_suprema(scale, prediction, part.outputs))[:count])
+    out = np.sort(np.concatenate(scores))
+    if np.isnan(out).any():
+        require_finite(out)
     return out
 
 
 @eqx.filter_jit
-def _squares(prediction: Function, truth: Function, count: Int[Array, ""]) -> Float[Array, "..."]:
-    squares = (prediction.values - truth.values) ** 2
-    member = jnp.arange(squares.shape[0]).reshape(-1, *(1,) * (squares.ndim - 1))
-    return jnp.sum(squares, 0, where=member < count)
-
-
-@eqx.filter_jit
-def _suprema(
-    prediction: Function, truth: Function, scale: Float[Array, "..."]
-) -> Float[Array, " n"]:
-    ratios = jnp.abs(prediction.values - truth.values) / scale
-    return ratios.max(tuple(range(1, ratios.ndim)))
-
-
-def _require_finite(values: Array | np.ndarray) -> None:
-    if not bool(jnp.isfinite(values).all()):
-        raise DataError(
-            "residuals of the held-out pairs are not finite",
-            where="riesz.calibrate(operator, held_out)",
-            expected="finite outputs and predictions",
-            found="NaN or infinite values",
-            repair="check the data, and that the operator was trained to finite weights",
-        )
+def _suprema(scale: Scale, predictions: Function, targets: Function) -> Float[Array, " n"]:
+    return jax.vmap(scale.score)(predictions, targets)

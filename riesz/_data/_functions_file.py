@@ -1,15 +1,24 @@
 """Functions without partners: inputs to predict on, and predictions."""
 
+from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
 
-from riesz._data._foreign import Nodes, describe_arrays, foreign_samples, require_members
+from riesz._data._coordinates import fields_of
+from riesz._data._dialects import open_source
+from riesz._data._foreign import Nodes, describe_arrays, foreign_samples, require_rows
 from riesz._data._layout import FUNCTIONS, PAIRS, Samples, write_description
 from riesz._data._native import native_samples, require_agreement
-from riesz._data._pairs_file import open_source, read_members, require_fingerprint
+from riesz._data._pairs_file import (
+    Channels,
+    given_of,
+    read_functions,
+    require_fingerprint,
+    scanned,
+)
 from riesz._data._pairs_writer import samples_of, write_npz
-from riesz._data._scan import combine, fingerprint, scan
+from riesz._data._scan import fingerprint
 from riesz._data._source import AbstractSource
 from riesz._data._spec import Location
 from riesz._data._writer import SetWriter
@@ -61,37 +70,44 @@ def load_functions(
     name: str | None = None,
     nodes: Nodes = None,
     domain: AbstractDomain | None = None,
+    lead: int | None = None,
+    channels: Channels | None = None,
+    periodic: bool | Sequence[bool] | None = None,
     space: Space | None = None,
 ) -> Function:
-    """Read a batch of functions, with NumPy values, from an HDF5 or NPZ file.
+    """Read a batch of functions, with NumPy values, from a file that `open_pairs` reads.
 
     **Arguments:**
 
     - `path_spec`: `"FILE"`, or `"FILE::GROUP"` for a group of an HDF5 file. Files that Riesz
       wrote say everything else themselves; of pairs, the inputs are read.
 
-    For an array `(n, *grid)` or `(n, *grid, channels)` of another program:
+    For files of other programs:
 
-    - `name`: the data set; may be left out when there is only one.
-    - `nodes`, `domain`: as for `open_pairs`.
+    - `name`: the array; may be left out when there is only one.
+    - `nodes`, `domain`, `channels`, `periodic`: as for `open_pairs`.
+    - `lead`: as for `open_pairs`: each time of a series is a function.
     - `space`: gives the domain and the channels.
 
     **Raises:** `DataError`, which names the file, the data set and the repair.
     """
     source = open_source(Location(path_spec))
+    options = {"nodes": nodes, "domain": domain, "channels": channels, "periodic": periodic}
+    given = given_of(source, name, space, **options)
     if source.description is not None:
         samples = _native(source, name)
-        require_agreement(source, "functions", samples, None, nodes, domain, space)
+        require_agreement(source, "functions", samples, given)
     else:
-        name = name or _only_array(source)
-        samples = foreign_samples(source, name, nodes, domain, space)
-    length = require_members(source, (samples.name,))
+        given = given._replace(name=name or _only_array(source))
+        sets, _, _ = foreign_samples(source, {"input": given}, lead)
+        samples = sets["input"]
+    stored = require_rows(source, (samples.name,))
     if not source.verified:
-        digest = combine([scan(source, samples.name, samples.shape)])
+        digest, sets, _ = scanned(source, {"input": samples})
+        samples = sets["input"]
         if (source.description or {}).get("format") == FUNCTIONS:
             require_fingerprint(source, digest)
-    members = np.arange(length)
-    return samples.function(read_members(source, samples, members, members))
+    return read_functions(source, samples, np.arange(stored * samples.stored.steps))
 
 
 def _native(source: AbstractSource, name: str | None) -> Samples:
@@ -111,8 +127,9 @@ def _native(source: AbstractSource, name: str | None) -> Samples:
 
 
 def _only_array(source: AbstractSource) -> str:
-    if len(source.arrays) == 1:
-        return next(iter(source.arrays))
+    fields = fields_of(source)
+    if len(fields) == 1:
+        return next(iter(fields))
     raise DataError(
         "it is not clear which data set to read",
         where=str(source.location),

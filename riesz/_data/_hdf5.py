@@ -50,7 +50,7 @@ def open_hdf5(location: Location) -> HDF5Source:
             arrays = {}
             for name in sorted(group):
                 if _is_hard(group, name) and isinstance(member := group[name], h5py.Dataset):
-                    arrays[name] = _info(location, name, member)
+                    arrays[name] = array_info(location, name, member)
             groups = () if arrays else tuple(_groups_with_arrays(file))
     return HDF5Source(location, arrays, groups, description, verified, seen)
 
@@ -95,7 +95,8 @@ def _group(file: h5py.File, location: Location) -> h5py.Group:
     )
 
 
-def _info(location: Location, name: str, dataset: h5py.Dataset) -> ArrayInfo:
+def array_info(location: Location, name: str, dataset: h5py.Dataset) -> ArrayInfo:
+    """What a data set declares, once it is known to lie in this file and to be plausible."""
     shape, dtype = tuple(dataset.shape or ()), dataset.dtype
     if dataset.is_virtual or dataset.external:
         raise DataError(
@@ -135,8 +136,8 @@ def _require_complete(location: Location, group: h5py.Group, length: int, verifi
         raise DataError(
             "the generation of this data was interrupted",
             where=str(location),
-            expected=f"{length} members",
-            found=f"{complete} members",
+            expected=f"{length} samples",
+            found=f"{complete} samples",
             repair="repeat the command that started it: it continues where it stopped",
         )
     raise DataError(

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from riesz._data._foreign import Nodes
+from riesz._data._foreign import Given
 from riesz._data._layout import Samples, read_samples
 from riesz._data._source import AbstractSource, reading
-from riesz.domains import AbstractDiscretization, AbstractDomain, Grid, Space
+from riesz.domains import AbstractDiscretization, Grid, MaskedGrid
 from riesz.errors import DataError, DomainError
 
 
@@ -26,12 +26,12 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
     sets = {}
     with reading(source.location):
         for role, one in record["sets"].items():
+            parts = ("coordinates", "weights", "mask") if one["nodes"] == ["scattered"] else ()
+            parts = ("mask",) if one["masked"] else parts
             arrays = {}
-            if one["nodes"] == ["scattered"]:
-                for part in ("coordinates", "weights", "mask"):
-                    name = f"{one['name']}_{part}"
-                    span = [(0, source.info(name).shape[0])]
-                    arrays[name] = np.concatenate(list(source.blocks(name, span)))
+            for name in (f"{one['name']}_{part}" for part in parts):
+                span = [(0, source.info(name).shape[0])]
+                arrays[name] = np.concatenate(list(source.blocks(name, span)))
             sets[role] = read_samples(one, arrays)
     for samples in sets.values():
         shape = source.info(samples.name).shape
@@ -50,16 +50,15 @@ def require_agreement(
     source: AbstractSource,
     role: str,
     samples: Samples,
-    name: str | None,
-    nodes: Nodes,
-    domain: AbstractDomain | None,
-    space: Space | None,
+    call: Given,
 ) -> None:
     """Refuse arguments of a call that contradict what the file says of itself."""
-    here = samples.discretization
+    here, space = samples.discretization, call.space
+    here = here.base if isinstance(here, MaskedGrid) else here
+    nodes = call.discretization if call.discretization is not None else call.side.nodes
     given: list[tuple[str, Any, Any]] = [
-        ("name", name, samples.name),
-        ("domain", domain, samples.space.domain),
+        ("name", call.name, samples.name),
+        ("domain", call.side.domain, samples.space.domain),
     ]
     if space is not None:
         given.append(("domain", space.domain, samples.space.domain))
@@ -73,7 +72,7 @@ def require_agreement(
             given.append(("nodes", _complete(nodes, here), here.nodes))
     for what, asked, found in given:
         if asked is not None and asked != found:
-            asked, found = (" ".join(x) if what == "nodes" else x for x in (asked, found))
+            asked, found = (" ".join(map(str, x)) if what == "nodes" else x for x in (asked, found))
             raise DataError(
                 f"the call and the file disagree on the {what} of the {role}",
                 where=str(source.location),
@@ -83,7 +82,7 @@ def require_agreement(
             )
 
 
-def _complete(nodes: str | Sequence[str], here: Grid) -> tuple[str, ...]:
+def _complete(nodes: str | Sequence[str], here: Grid) -> tuple[Any, ...]:
     try:
         return Grid(here.domain, here.shape, nodes).nodes
     except DomainError:

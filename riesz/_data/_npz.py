@@ -109,7 +109,7 @@ def _header(member: Any, location: Location, name: str, size: int = 0) -> ArrayI
         raise DataError(
             "an array is stored in Fortran order, column by column",
             where=location.to(name),
-            expected="C order, member by member",
+            expected="C order, sample by sample",
             repair="save it again: numpy.savez(path, name=numpy.ascontiguousarray(array))",
         )
     each = max(1, prod(shape[1:]) * dtype.itemsize)

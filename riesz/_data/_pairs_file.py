@@ -1,44 +1,54 @@
 """Pairs in a file, read when they are asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from riesz._data._axes import Side
+from riesz._data._coordinates import groups_of
+from riesz._data._dialects import open_source
 from riesz._data._foreign import (
+    Given,
     HasSpaces,
     Nodes,
     choose_names,
     foreign_samples,
-    require_members,
+    require_rows,
+    with_holes,
 )
-from riesz._data._hdf5 import open_hdf5
 from riesz._data._layout import PAIRS, Samples
 from riesz._data._native import native_samples, require_agreement
-from riesz._data._npz import open_npz
 from riesz._data._scan import combine, ranges, scan, to_float32
+from riesz._data._settle import Settled
 from riesz._data._source import AbstractSource
-from riesz._data._spec import Location, file_format
+from riesz._data._spec import Location
 from riesz.domains import AbstractDiscretization, AbstractDomain, Space
 from riesz.errors import DataError
-from riesz.functions import Pairs
+from riesz.functions import Function, Pairs
+
+Channels = Literal["first", "last", "none"]
 
 
 @dataclass(frozen=True, repr=False)
 class PairsFile:
-    """Pairs of functions in an HDF5 or NPZ file; made by `open_pairs`.
+    """Pairs of functions in a file; made by `open_pairs`.
 
     `file[i:j]`, `file[[5, 2, 7]]` and `file.all()` read `riesz.functions.Pairs` with NumPy
-    values in 32-bit floats. `fingerprint` is that of `riesz._data.fingerprint(file.all())`;
-    `notes` says what was guessed; `problem` and `seed` are those of the native layout.
+    values in 32-bit floats. `fingerprint` is that of `riesz._data.fingerprint(file.all())`, for
+    pairs of a series that of the whole series;
+    `notes` says what was guessed and `understood()` all that was understood; `problem` and `seed`
+    are those of the native layout.
+
+    `times` are those of the outputs, one per pair, in the unit of `time_label`; `groups` are the
+    numbers of trajectories or geometries, one per pair; both `None` where the file has none.
     """
 
     path: str
     group: str
-    length: int
     fingerprint: str
     problem: str | None
     seed: Any
@@ -46,11 +56,20 @@ class PairsFile:
     inputs: Samples
     outputs: Samples
     source: AbstractSource
+    rows: tuple[np.ndarray, np.ndarray]
+    times: Float[np.ndarray, " n"] | None = None
+    time_label: str = ""
+    groups: np.ndarray | None = None
 
     def __repr__(self) -> str:
         return f"PairsFile({str(self.source.location)!r}, {self.length} pairs: " + (
             f"{self.inputs} -> {self.outputs})"
         )
+
+    @property
+    def length(self) -> int:
+        """The number of pairs."""
+        return len(self.rows[0])
 
     def __len__(self) -> int:
         return self.length
@@ -67,20 +86,21 @@ class PairsFile:
 
     @property
     def input_grid(self) -> AbstractDiscretization:
-        """Where the inputs are sampled: a `Grid` or `Points`."""
+        """Where the inputs are sampled (the first one, where each has its own points or holes)."""
         return self.inputs.discretization
 
     @property
     def output_grid(self) -> AbstractDiscretization:
-        """Where the outputs are sampled: a `Grid` or `Points`."""
+        """Where the outputs are sampled (the first one, where each has its own points or holes)."""
         return self.outputs.discretization
 
     def __getitem__(self, index: Any) -> Pairs:
-        members = self._members(index)
-        wanted, place = np.unique(members, return_inverse=True)
-        both = (read_members(self.source, s, wanted, place) for s in (self.inputs, self.outputs))
-        a, u = both
-        return Pairs(self.inputs.function(a), self.outputs.function(u))
+        pairs = self._numbers(index)
+        inputs, outputs = (
+            read_functions(self.source, samples, rows[pairs])
+            for samples, rows in zip((self.inputs, self.outputs), self.rows, strict=True)
+        )
+        return Pairs(inputs, outputs)
 
     def __iter__(self) -> Iterator[Pairs]:
         return (self[i] for i in range(self.length))
@@ -95,29 +115,44 @@ class PairsFile:
             raise DataError("a chunk needs at least one pair", where="PairsFile.chunks", found=n)
         return (self[start:stop] for start, stop in ranges(self.length, n))
 
-    def _members(self, index: Any) -> np.ndarray:
+    def _numbers(self, index: Any) -> np.ndarray:
         if isinstance(index, slice):
             return np.arange(self.length)[index]
-        members = np.atleast_1d(np.asarray(index))
-        if members.dtype == bool and members.shape == (self.length,):
-            return np.flatnonzero(members)
-        ok = members.dtype.kind in "iu" and members.ndim == 1
-        if not members.size and members.ndim == 1:
-            ok, members = True, members.astype(int)
-        if not ok or (members < -self.length).any() or (members >= self.length).any():
+        numbers = np.atleast_1d(np.asarray(index))
+        if numbers.dtype == bool and numbers.shape == (self.length,):
+            return np.flatnonzero(numbers)
+        ok = numbers.dtype.kind in "iu" and numbers.ndim == 1
+        if not numbers.size and numbers.ndim == 1:
+            ok, numbers = True, numbers.astype(int)
+        if not ok or (numbers < -self.length).any() or (numbers >= self.length).any():
             raise DataError(
-                "these are not members of the data",
+                "these are not pairs of the data",
                 where=f"{self.source.location}[...]",
                 expected=f"a slice, or whole numbers from 0 to {self.length - 1}",
                 found=repr(index)[:80],
                 repair=f"the data has {self.length} pairs; floor and clip the numbers",
             )
-        return np.where(members < 0, members + self.length, members)
+        return np.where(numbers < 0, numbers + self.length, numbers)
 
-
-def open_source(location: Location) -> AbstractSource:
-    """The arrays of a file, whichever its format."""
-    return open_npz(location) if file_format(location) == "npz" else open_hdf5(location)
+    def understood(self) -> list[str]:
+        """Lines that say what the file was taken for, to be read before a training."""
+        lead = int(self.rows[1][0] - self.rows[0][0])
+        later = "the next one" if lead == 1 else f"the one {lead} steps later"
+        lines = [f"{self.length} pairs" + (f": each time and {later}" if lead else "")]
+        if self.inputs.name == self.outputs.name:
+            lines.append(f"field: {self.inputs}")
+        else:
+            lines += [f"input: {self.inputs}", f"output: {self.outputs}"]
+        if self.groups is not None:
+            lines[0] += f", in {len(np.unique(self.groups))} groups (trajectories or geometries)"
+        if self.times is not None:
+            label = f" {self.time_label}" if self.time_label else ""
+            lines.append(f"times of the outputs: {self.times[0]:g} .. {self.times[-1]:g}{label}")
+            steps = np.diff(self.times)
+            steps = steps[steps > 0]  # a trajectory begins anew
+            if len(steps) and steps.max() > 1.2 * steps.min():  # months differ by less
+                lines.append(f"note: the steps in time differ, {steps.min():g} to {steps.max():g}")
+        return [*lines, *(f"taken: {note}" for note in self.notes)]
 
 
 def open_pairs(
@@ -125,60 +160,76 @@ def open_pairs(
     *,
     input: str | None = None,
     output: str | None = None,
+    lead: int | None = None,
     domain: AbstractDomain | Mapping[str, AbstractDomain] | None = None,
+    channels: Channels | Mapping[str, Channels] | None = None,
+    periodic: bool | Sequence[bool] | Mapping[str, bool | Sequence[bool]] | None = None,
     nodes: Nodes | Mapping[str, Nodes] = None,
     problem: HasSpaces | None = None,
 ) -> PairsFile:
-    """Open pairs of functions in an HDF5 or NPZ file.
+    """Open pairs of functions in an HDF5, NPZ, NetCDF or MATLAB file.
+
+    Data that Riesz wrote says everything itself. NetCDF, PDEBench, The Well, and coordinates
+    beside the arrays of other files say most of it; what a file does not say is asked for.
 
     **Arguments:**
 
     - `path_spec`: `"FILE"`, or `"FILE::GROUP"` for a group of an HDF5 file.
-
-    Data that Riesz wrote says everything else itself. For other arrays, of shape
-    `(n, *grid)` or `(n, *grid, channels)` and any real type:
-
-    - `input`, `output`: names of the data sets; names such as a/u, x/y, input/output are
+    - `input`, `output`: names of the arrays; names such as a/u, x/y, input/output are
       understood, and `notes` says what was guessed.
+    - `lead`: pairs each sample of one array with that `lead` steps later in time; 1 where a file
+      holds one variable with an axis of time and nothing else.
+    - `domain`: by default that of the coordinates, or the unit box.
+    - `channels`: `"first"`, `"last"` or `"none"`: which axis counts channels.
+    - `periodic`: whether the axes of the domain are closed.
     - `nodes`: where the samples lie, as for `riesz.domains.Grid`, or a `Grid` or `Points`.
-    - `domain`: the unit box of the arrays' dimension when absent.
     - `problem`: gives both spaces.
 
-    `nodes` and `domain` may be mappings with keys `"input"` and `"output"`.
+    `domain`, `channels`, `periodic` and `nodes` may be mappings with keys `"input"` and
+    `"output"`; `periodic` and `nodes` take one entry for all axes of the domain, or one per axis.
+
+    NaN, or the file's fill value, is a missing value: the functions lie on a
+    `riesz.domains.MaskedGrid`, or on `Points` with a mask.
 
     The whole file is read once, in parts: Riesz' own files to verify their checksum, other
-    files to find values that are not finite.
+    files to find values that are missing or infinite.
 
     **Raises:** `DataError`, which names the file, the data set and the repair.
 
     ```python
     data = open_pairs("darcy.h5::train_16", nodes="left")
     data[:32].inputs.values     # (32, 16, 16, 1)
+    data.understood()           # lines that say what was understood
     ```
     """
     source = open_source(Location(path_spec))
-    notes: tuple[str, ...] = ()
     record = source.description or {}
-    given = {role: _given(role, source, nodes, domain, problem) for role in ("input", "output")}
+    options = {"domain": domain, "channels": channels, "periodic": periodic, "nodes": nodes}
+    names = {"input": input, "output": output}
+    given = {role: _given(role, source, names[role], options, problem) for role in names}
+    settled: dict[str, Settled] = {}
+    notes: tuple[str, ...] = ()
     if source.description is not None:
         both = native_samples(source, PAIRS)
-        for role, name in zip(given, (input, output), strict=True):
-            require_agreement(source, role, both[role], name, *given[role])
-        names = both["input"].name, both["output"].name
+        for role, one in given.items():
+            require_agreement(source, role, both[role], one)
     else:
-        *names, notes = choose_names(source, (input, output))
-        pairs = zip(given, names, strict=True)
-        both = {role: foreign_samples(source, name, *given[role]) for role, name in pairs}
-    length = require_members(source, tuple(names))
+        a, u, lead, notes = choose_names(source, (input, output), lead)
+        given = {r: one._replace(name=n) for (r, one), n in zip(given.items(), (a, u), strict=True)}
+        both, settled, found = foreign_samples(source, given, lead)
+        notes += found
+    stored = require_rows(source, [samples.name for samples in both.values()])
     if source.verified:
         digest = record["fingerprint"]
     else:
-        digest = combine(scan(source, s.name, s.shape) for s in both.values())
+        digest, both, found = scanned(source, both)
+        notes += found
         require_fingerprint(source, digest)
+    rows = _rows(source, both, stored, lead)
+    times, label = _times(settled, rows[1])
     return PairsFile(
         path=source.location.path,
         group=source.location.group,
-        length=length,
         fingerprint=digest,
         problem=record.get("problem"),
         seed=record.get("seed"),
@@ -186,25 +237,146 @@ def open_pairs(
         inputs=both["input"],
         outputs=both["output"],
         source=source,
+        rows=rows,
+        times=times,
+        time_label=label,
+        groups=_groups(source, both["output"], stored, rows[1]),
     )
 
 
+def scanned(
+    source: AbstractSource, sets: dict[str, Samples]
+) -> tuple[str, dict[str, Samples], tuple[str, ...]]:
+    """The fingerprint of sets of samples, and the sets with their missing values as masks."""
+    digests: dict[str, str] = {}
+    done: dict[str, Samples] = {}
+    out, notes = {}, ()
+    for role, samples in sets.items():
+        if samples.name not in done:
+            digests[samples.name], missing = scan(source, samples)
+            if missing is not None and source.description is not None:
+                raise _damaged_values(source, samples.name)
+            done[samples.name], found = with_holes(samples, missing)
+            notes += found
+        out[role] = done[samples.name]
+    return combine(digests[s.name] for s in sets.values()), out, notes
+
+
+def _rows(
+    source: AbstractSource, both: dict[str, Samples], stored: int, lead: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the samples of inputs and outputs that make pairs."""
+    steps = {samples.stored.steps for samples in both.values()}
+    if len(steps) > 1:
+        raise DataError(
+            "one of the two sets has an axis of time and the other has none",
+            where=str(source.location),
+            expected="times in both, or in neither",
+            found=f"{both['input'].name!r} with {both['input'].stored.steps} times per sample, "
+            f"{both['output'].name!r} with {both['output'].stored.steps}",
+            repair="for steps in time name one of them for both with lead=1 (--input NAME --lead "
+            "1); for a map to one time write that time to a file: numpy.savez(path, "
+            "input=a, output=u[:, -1])",
+        )
+    (each,) = steps
+    rows = np.arange(stored * each)
+    if lead is None:
+        return rows, rows
+    along = each if each > 1 else stored
+    if lead >= along:
+        raise DataError(
+            "the lead is longer than the data",
+            where=str(source.location),
+            expected=f"lead < {along}, the number of times",
+            found=f"lead={lead}",
+            repair="give a smaller lead",
+        )
+    first = rows[rows % along < along - lead]
+    return first, first + lead
+
+
+def _times(
+    settled: dict[str, Settled], rows: np.ndarray
+) -> tuple[Float[np.ndarray, " n"] | None, str]:
+    layout = settled.get("output")
+    if layout is None or layout.time is None or layout.time.values is None:
+        return None, ""
+    times = np.asarray(layout.time.values, np.float64)
+    return times[rows % len(times)], layout.time.unit
+
+
+def _groups(
+    source: AbstractSource, samples: Samples, stored: int, rows: np.ndarray
+) -> np.ndarray | None:
+    if samples.stored.steps > 1:
+        return rows // samples.stored.steps
+    found = groups_of(source, stored) if source.description is None else None
+    return None if found is None else found[rows]
+
+
 def _given(
-    role: str, source: AbstractSource, nodes: Any, domain: Any, problem: HasSpaces | None
-) -> tuple[Nodes, AbstractDomain | None, Space | None]:
+    role: str,
+    source: AbstractSource,
+    name: str | None,
+    options: Mapping[str, Any],
+    problem: HasSpaces | None,
+) -> Given:
     """What a call of `open_pairs` says of the inputs, or of the outputs."""
-    region = domain.get(role) if isinstance(domain, Mapping) else domain
-    where = nodes.get(role) if isinstance(nodes, Mapping) else nodes
+    one = {k: v.get(role) if isinstance(v, Mapping) else v for k, v in options.items()}
     space = getattr(problem, f"{role}_space", None)
-    if space is not None and region is not None and region != space.domain:
+    return given_of(source, name, space, **one)
+
+
+def given_of(
+    source: AbstractSource,
+    name: str | None,
+    space: Space | None,
+    *,
+    domain: AbstractDomain | None = None,
+    channels: str | None = None,
+    periodic: bool | Sequence[bool] | None = None,
+    nodes: Nodes = None,
+) -> Given:
+    """What a call says of one set of functions."""
+    if channels not in (None, "first", "last", "none"):
+        raise DataError(
+            "channels says which axis counts channels",
+            where=str(source.location),
+            expected="first (n, channels, *grid), last (n, *grid, channels) or none",
+            found=repr(channels),
+            repair="leave it out where the file has coordinates",
+        )
+    if space is not None and domain is not None and domain != space.domain:
         raise DataError(
             "the domain and the problem disagree",
-            where=f"open_pairs({str(source.location)!r})",
-            expected=f"{space.domain}, of the problem's {role}s",
-            found=f"domain {region}",
+            where=str(source.location),
+            expected=f"{space.domain}, of the problem or the model",
+            found=f"domain {domain}",
             repair="leave domain out; the problem knows it",
         )
-    return where, region, space
+    if domain is not None and periodic is not None:
+        closed = (periodic,) * domain.dim if isinstance(periodic, bool) else tuple(periodic)
+        if closed != domain.periodic:
+            raise DataError(
+                "domain and periodic disagree",
+                where=str(source.location),
+                expected=f"periodic={domain.periodic}, as of {domain}",
+                found=f"periodic={periodic}",
+                repair="a Torus, or a product with one, is a closed domain: leave periodic out",
+            )
+    points = nodes if isinstance(nodes, AbstractDiscretization) else None
+    side = Side(domain, channels, periodic, None if points is not None else nodes)  # pyright: ignore[reportArgumentType]
+    return Given(name, side, points, space)
+
+
+def _damaged_values(source: AbstractSource, name: str) -> DataError:
+    return DataError(
+        "the values of the data file are not those that were written",
+        where=source.location.to(name),
+        expected="finite values",
+        found="NaN",
+        repair="copy the file again, or repeat the command that made it",
+    )
 
 
 def require_fingerprint(source: AbstractSource, digest: str) -> None:
@@ -220,19 +392,25 @@ def require_fingerprint(source: AbstractSource, digest: str) -> None:
         )
 
 
-def read_members(
-    source: AbstractSource, samples: Samples, wanted: np.ndarray, place: np.ndarray
-) -> Float[np.ndarray, "n ..."]:
-    """Values `(n, *grid, channels)` of ascending, different members, put in their places."""
-    out = np.empty((len(wanted), *samples.shape), np.float32)
+def read_functions(
+    source: AbstractSource, samples: Samples, rows: Int[np.ndarray, " n"]
+) -> Function:
+    """A batch of the samples of these numbers, in this order, with missing values as 0."""
+    steps = samples.stored.steps
+    wanted, place = np.unique(rows // steps, return_inverse=True)
+    out = np.empty((len(wanted) * steps, *samples.shape), np.float32)
     chunk = source.info(samples.name).chunk
-    # One read for the members of each stored chunk, which is decoded as a whole anyway.
+    # One read for the samples of each stored chunk, which is decoded as a whole anyway.
     cuts = np.flatnonzero(np.diff(wanted // chunk)) + 1
     parts = [part for part in np.split(wanted, cuts) if len(part)]
     spans = [(int(part[0]), int(part[-1]) + 1) for part in parts]
     done = 0
     for part, block in zip(parts, source.blocks(samples.name, spans), strict=True):
-        rows = to_float32(block[part - part[0]])
-        out[done : done + len(part)] = rows.reshape(-1, *samples.shape)
-        done += len(part)
-    return out if np.array_equal(place, np.arange(len(wanted))) else out[place]
+        values = samples.stored.arrange(to_float32(block[part - part[0]]), samples.shape)
+        out[done : done + len(values)] = values
+        done += len(values)
+    if samples.holes:
+        out[np.isnan(out).any(-1)] = 0
+    place = place * steps + rows % steps
+    values = out if np.array_equal(place, np.arange(len(out))) else out[place]
+    return samples.function(values, rows)

@@ -13,7 +13,7 @@ from riesz._data._npz import DESCRIPTION
 from riesz._data._scan import fingerprint, to_float32
 from riesz._data._spec import Location
 from riesz._data._writer import SetWriter, require_folder, writing
-from riesz.domains import AbstractDiscretization, Points, Space
+from riesz.domains import AbstractDiscretization, MaskedGrid, Points, Space
 from riesz.errors import DataError
 from riesz.functions import Function, Pairs
 
@@ -99,32 +99,31 @@ def write_pairs(
         )
         write_npz(location, text, list(sets.values()), overwrite)
         return
-    spaces = inputs.space, outputs.space, inputs.discretization, outputs.discretization
-    with PairsWriter(
-        location.path,
-        location.group,
-        *spaces,
-        len(pairs),
-        problem=problem,
-        seed=seed,
-        overwrite=overwrite,
-        resume=False,
-    ) as writer:
+    sets = {"input": inputs, "output": outputs}
+    extra = {"problem": problem, "seed": seed, "details": {}}
+    with SetWriter(location, PAIRS, sets, len(pairs), overwrite, False, **extra) as writer:
         if writer.done:
             _require_same(location, pairs)
         else:
-            writer.append_pairs(pairs)
+            values = {"input": pairs.inputs.values, "output": pairs.outputs.values}
+            writer.append({role: np.asarray(v) for role, v in values.items()})
 
 
 def samples_of(functions: Function, name: str) -> Samples:
-    """Where a batch of functions is sampled; scattered points must be those of all members."""
+    """Where a batch of functions is sampled: all on the same points, or each on its own."""
     where = functions.discretization
-    if isinstance(where, Points) and where.coordinates.ndim == 3:
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(where)]
-        if all((leaf == leaf[:1]).all() for leaf in leaves):
-            where = jax.tree.map(lambda leaf: leaf[0], where)
-    samples = Samples(name, functions.space, where)
-    samples.arrays()  # refuses what the layout cannot hold
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(where)]
+    dim = where.domain.dim
+    batched = (
+        (isinstance(where, Points) and where.relative.ndim == 3)
+        or (isinstance(where, MaskedGrid) and where.mask.ndim == dim + 1)
+    )  # fmt: skip
+    each = None
+    if batched:
+        each = None if all((leaf == leaf[:1]).all() for leaf in leaves) else where
+        where = jax.tree.map(lambda leaf: leaf[0], where)
+    samples = Samples(name, functions.space, where, each)
+    samples.arrays()  # raises for what the layout cannot hold
     return samples
 
 
@@ -157,8 +156,8 @@ def write_npz(
                 f"{samples.name} values are not finite and are not written",
                 where=str(location),
                 expected="no NaN, no infinity, nothing beyond 3.4e38",
-                found=f"member {bad[0]}, at index {tuple(bad[1:])}",
-                repair="look at what made this member; write the others without it",
+                found=f"sample {bad[0]}, at index {tuple(bad[1:])}",
+                repair="look at what made this sample; write the others without it",
             )
         arrays[samples.name] = values
         arrays |= samples.arrays()

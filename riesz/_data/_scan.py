@@ -1,28 +1,33 @@
-"""One pass over the values of a data set: its fingerprint, and whether they are finite."""
+"""One pass over the values of a data set: its fingerprint, and which values are missing."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from math import prod
 
 import numpy as np
+from jaxtyping import Bool
 
+from riesz._data._layout import Samples
 from riesz._data._source import BLOCK_BYTES, AbstractSource
 from riesz.errors import DataError
 from riesz.functions import Function, Pairs
 
+# Numbers that programs write where a value is missing, and that no file can be asked about.
+_FILL = (1e20, 1e30, 1e35, 9.969209968386869e36, -1e30, -9999.0, -32768.0, -99999.0, -999.0)
+
 
 class Fingerprint:
-    """SHA-256 of values as little-endian 32-bit floats, and of the shape of a member."""
+    """SHA-256 of values as little-endian 32-bit floats, and of the shape of a sample."""
 
     def __init__(self, shape: tuple[int, ...]):
         self._digest = hashlib.sha256(f"{shape}\n".encode())
 
     def update(self, values: np.ndarray) -> None:
-        """Add some members, of shape `(n, *shape)`, in order."""
+        """Add some samples, of shape `(n, *shape)`, in order."""
         self._digest.update(np.ascontiguousarray(values, "<f4").data)
 
     def hexdigest(self) -> str:
-        """The fingerprint of all members so far."""
+        """The fingerprint of all samples so far."""
         return self._digest.hexdigest()
 
 
@@ -35,7 +40,8 @@ def fingerprint(data: Pairs | Function) -> str:
     """The SHA-256 of pairs, or of a batch of functions, in memory.
 
     It says which data a model has seen: the same values, in the same order, have the same
-    fingerprint in memory, in an HDF5 file and in an NPZ file (`PairsFile.fingerprint`).
+    fingerprint in memory, in an HDF5 file and in an NPZ file (`PairsFile.fingerprint`). Missing
+    values count as 0.
     """
     parts = []
     for functions in (data.inputs, data.outputs) if isinstance(data, Pairs) else (data,):
@@ -52,38 +58,79 @@ def ranges(length: int, rows: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + rows, length)
 
 
-def scan(source: AbstractSource, name: str, shape: tuple[int, ...]) -> str:
-    """The fingerprint of one data set, whose members have `shape` with the channel axis.
+def scan(source: AbstractSource, samples: Samples) -> tuple[str, Bool[np.ndarray, "n ..."] | None]:
+    """The fingerprint of one data set, and where values of its samples are missing (NaN).
 
-    **Raises:** `DataError` when values are not finite: how many, and the first of them.
+    A place where one channel is missing is missing. `None` when nothing is.
+
+    **Raises:** `DataError` for infinite values, for samples without any value, and for numbers
+    that stand for missing values in a file that does not say so.
     """
-    info = source.info(name)
+    name, shape = samples.name, samples.shape
+    info, where = source.info(name), source.location.to(name)
     length = info.shape[0]
-    each = prod(shape) * max(4, info.dtype.itemsize)
+    each = prod(info.shape[1:]) * max(4, info.dtype.itemsize)
     rows = max(1, BLOCK_BYTES // each // info.chunk) * info.chunk
-    digest, bad = Fingerprint(shape), 0
-    first: list[int] = []
+    digest = Fingerprint(shape)
+    masks: list[np.ndarray] = []
     spans = list(ranges(length, rows))
     for (start, _), block in zip(spans, source.blocks(name, spans), strict=True):
-        values = to_float32(block)
-        digest.update(values)
-        finite = np.isfinite(values)
-        if not finite.all():
-            if not bad:
-                index = np.argwhere(~finite)[0].tolist()
-                first = [start + index[0], *index[1:]]
-            bad += int((~finite).sum())
-    if bad:
-        raise DataError(
-            f"data set {name!r} has values that are not finite",
-            where=source.location.to(name),
-            expected="no NaN, no infinity, nothing beyond the range of 32-bit floats (3.4e38)",
-            found=f"{bad:,} of {length * prod(shape):,} values, the first one at index "
-            f"[{', '.join(map(str, first))}]",
-            repair=f"drop the members concerned, starting with member {first[0]}, or rescale; a "
-            "missing value cannot be learned from",
-        )
-    return digest.hexdigest()
+        values = samples.stored.arrange(to_float32(block), shape)
+        first = start * samples.stored.steps
+        _require_no_fill(values, name, where)
+        missing = np.isnan(values)
+        if np.isinf(values).any():
+            raise _infinite(np.argwhere(np.isinf(values)), first, name, where)
+        gone = missing.reshape(len(values), -1).all(1)
+        if gone.any():
+            raise _empty(np.flatnonzero(gone) + first, name, where)
+        holes = np.asarray(missing.any(-1))
+        masks.append(holes)
+        digest.update(np.where(holes[..., None], 0, values) if holes.any() else values)
+    missing = np.concatenate(masks) if any(m.any() for m in masks) else None
+    return digest.hexdigest(), missing
+
+
+def _infinite(found: np.ndarray, first: int, name: str, where: str) -> DataError:
+    index = [first + int(found[0][0]), *map(int, found[0][1:])]
+    return DataError(
+        f"data set {name!r} has infinite values",
+        where=where,
+        expected="numbers within the range of 32-bit floats (3.4e38), NaN where a value is missing",
+        found=f"{len(found):,} or more, the first one in sample {index[0]} at {tuple(index[1:])}",
+        repair=f"drop the samples concerned, starting with sample {index[0]}, or rescale; for "
+        "missing values write NaN",
+    )
+
+
+def _empty(rows: np.ndarray, name: str, where: str) -> DataError:
+    shown = ", ".join(map(str, rows[:5].tolist())) + (", ..." if len(rows) > 5 else "")
+    return DataError(
+        f"samples of {name!r} have no value at all",
+        where=where,
+        expected="at least one value that is not missing in each sample",
+        found=f"only NaN in sample {shown}",
+        repair="drop these samples from the file, in all arrays: numpy.delete(u, rows, axis=0)",
+    )
+
+
+def _require_no_fill(values: np.ndarray, name: str, where: str) -> None:
+    """Raise for a number that is far from all others, occurs again and again, and is well known."""
+    if not values.size:
+        return
+    ends = {float(values.min()), float(values.max())}  # NaN where there is one: then the file says
+    for fill in (f for f in _FILL if float(np.float32(f)) in ends):
+        hit = values == np.float32(fill)
+        rest = values[~hit]
+        if hit.sum() > 1 and rest.size and abs(fill) > 10 * np.abs(rest).max():
+            raise DataError(
+                f"data set {name!r} seems to mark missing values by a number",
+                where=where,
+                expected="NaN where a value is missing, or the attribute _FillValue",
+                found=f"{int(hit.sum()):,} times {fill:g}, and otherwise {rest.min():g} .. "
+                f"{rest.max():g}",
+                repair=f"write NaN there: u = numpy.where(u == {fill:g}, numpy.nan, u)",
+            )
 
 
 def to_float32(values: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from riesz._data._axes import Axis
 from riesz._data._spec import Location, closest, listed
 from riesz.errors import DataError, RieszError
 
@@ -22,7 +23,9 @@ class ArrayInfo(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    chunk: int = 1  # members that are stored, and best read, together
+    chunk: int = 1  # samples that are stored, and best read, together
+    axes: tuple[Axis, ...] = ()  # one for each axis, where a dialect says what they are
+    unit: str = ""
 
 
 Stamp = tuple[int, int, int]

@@ -49,8 +49,19 @@ class Location(eqx.Module):
         return "npz" if suffix == ".npz" else "hdf5"
 
 
-def file_format(location: Location) -> Literal["hdf5", "npz"]:
-    """The format of an existing file, by its first bytes rather than its name."""
+_CONVERT = {
+    b"\x93NUM": "put the arrays into one file: numpy.savez(path, input=numpy.load(FILE), output=u)",
+    b"GRIB": "convert it: xarray.open_dataset(path, engine='cfgrib').to_netcdf('data.nc')",
+    b"": "check that the download or copy is complete; other formats are converted with "
+    "numpy.savez(path, input=..., output=...)",
+}
+
+
+def file_format(location: Location) -> Literal["hdf5", "npz", "netcdf", "matlab"]:
+    """The format of an existing file, by its first bytes rather than its name.
+
+    `netcdf` is that of version 3, `matlab` that up to version 7: later ones are HDF5 files.
+    """
     path = Path(location.path)
     if path.is_dir():
         raise DataError(
@@ -63,8 +74,13 @@ def file_format(location: Location) -> Literal["hdf5", "npz"]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            if file.read(len(ZIP_SIGNATURE)) == ZIP_SIGNATURE:
+            head = file.read(10)
+            if head.startswith(ZIP_SIGNATURE):
                 return "npz"
+            if head.startswith(b"CDF") and head[3:4] in (b"\1", b"\2", b"\5"):
+                return "netcdf"
+            if head == b"MATLAB 5.0":
+                return "matlab"
             start = 0
             while start < size:  # the signature lies at 0 or at a power of two from 512 on
                 file.seek(start)
@@ -83,12 +99,11 @@ def file_format(location: Location) -> Literal["hdf5", "npz"]:
             repair="check the name and the permissions of the file",
         ) from None
     raise DataError(
-        "this is neither an HDF5 nor an NPZ file",
+        "this is neither an HDF5, NPZ, NetCDF nor MATLAB file",
         where=str(location),
-        expected="a file that starts with the signature of HDF5 or of a zip archive",
+        expected="a file that starts with the signature of one of them",
         found=f"{size} bytes, starting with {head!r}" if size else "an empty file",
-        repair="check that the download or copy is complete; other formats are converted with "
-        "numpy.savez(path, input=..., output=...)",
+        repair=_CONVERT.get(head[:4], _CONVERT[b""]),
     )
 
 

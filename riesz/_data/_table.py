@@ -4,11 +4,12 @@ import csv
 import os
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from riesz._data._foreign import describe_arrays
 from riesz._data._pairs_file import open_source
@@ -19,6 +20,7 @@ from riesz.errors import DataError
 _TEXT = (".csv", ".tsv", ".txt", ".dat")
 _POINTS = ("x", "X", "points", "inputs", "input")
 _VALUES = ("y", "Y", "values", "outputs", "output")
+_DATE = re.compile(r"\s*\d{1,4}[-/. ]\w{1,9}[-/. ]\d{1,4}")
 _SHOWN = 5  # rows named in an error
 
 
@@ -26,12 +28,18 @@ class Table(eqx.Module):
     """Points and the values observed at them.
 
     `points` has shape (n, d) or `(n, *space, channels)`, `values` shape (n, c); `names` are those
-    of the columns of a text file, else those of the arrays.
+    of the columns of a text file, else those of the arrays. `notes` say what was understood that
+    could have been meant otherwise.
     """
 
     points: Float[np.ndarray, "n *features"]
     values: Float[np.ndarray, "n c"]
     names: tuple[tuple[str, ...], tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    def rows(self, index: Int[np.ndarray, " r"]) -> "Table":
+        """Some of the points, with their values."""
+        return Table(self.points[index], self.values[index], self.names, self.notes)
 
 
 def read_table(
@@ -43,7 +51,8 @@ def read_table(
 
     - `spec`: a file. Text (`.csv`, `.tsv`, `.txt`, `.dat`): one point a row, separated by commas,
       semicolons, tabs or blanks, with or without names in the first row; between semicolons 1,5
-      is 1.5. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
+      is 1.5. A column of ISO dates, such as 1958-03-29 or 2020-01-01T12:00, is read as days
+      since its first one, without regard to time zones' names. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
     - `points`: names of columns with commas between, or of an array. By default all columns but
       that of the values, or an array x, points or inputs.
     - `values`: likewise; by default the last column, or an array y, values or outputs.
@@ -120,7 +129,7 @@ def _read(source: AbstractSource, name: str) -> Float[np.ndarray, "n ..."]:
 
 
 def _from_text(location: Location, points: str | None, values: str | None) -> Table:
-    names, rows = _numbers(location)
+    names, rows, notes = _numbers(location)
     chosen = _columns(location, names, values) if values else [len(names) - 1]
     others = [i for i in range(len(names)) if i not in chosen]
     inputs = _columns(location, names, points) if points else others
@@ -132,7 +141,8 @@ def _from_text(location: Location, points: str | None, values: str | None) -> Ta
             found=f"{len(names)} columns",
         )
     labels = (tuple(names[i] for i in inputs), tuple(names[i] for i in chosen))
-    return Table(rows[:, inputs], rows[:, chosen], labels)
+    used = tuple(notes[i] for i in [*inputs, *chosen] if i in notes)
+    return Table(rows[:, inputs], rows[:, chosen], labels, used)
 
 
 def _columns(location: Location, names: list[str], wanted: str) -> list[int]:
@@ -150,8 +160,10 @@ def _columns(location: Location, names: list[str], wanted: str) -> list[int]:
     return out
 
 
-def _numbers(location: Location) -> tuple[list[str], Float[np.ndarray, "n columns"]]:
-    """The names of the columns and the numbers of a text file."""
+def _numbers(
+    location: Location,
+) -> tuple[list[str], Float[np.ndarray, "n columns"], dict[int, str]]:
+    """The names of the columns, the numbers of a text file, and notes on some columns."""
     try:
         text = Path(location.path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -169,29 +181,70 @@ def _numbers(location: Location) -> tuple[list[str], Float[np.ndarray, "n column
     if separator == ";":  # then commas between digits are decimal marks
         lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]
     rows = list(csv.reader(lines, delimiter=separator)) if separator else [r.split() for r in lines]
-    names = None if not rows or _is_number(rows[0][0]) else [n.strip() for n in rows.pop(0)]
+    headed = rows and not _is_number(rows[0][0]) and _date(rows[0][0]) is None
+    names = [n.strip() for n in rows.pop(0)] if headed else None
     if not rows:
         raise DataError(
             "the table is empty", where=str(location), expected="one row of numbers a point"
         )
     names = names or [f"column {i + 1}" for i in range(len(rows[0]))]
-    return names, _parsed(location, rows, len(names))
+    origins = {i: d for i, cell in enumerate(rows[0]) if (d := _date(cell)) is not None}
+    notes = {i: f"{names[i]!r} holds dates, read as days since {d}" for i, d in origins.items()}
+    numbers = _parsed(location, rows, len(names), origins)
+    for i in set(range(len(names))) - set(origins):
+        if _looks_like_dates(numbers[:, i]):
+            notes[i] = (
+                f"{names[i]!r} was read as numbers such as {numbers[0, i]:.0f}; if these are "
+                "dates, write them as 1958-03-29"
+            )
+    return names, numbers, notes
 
 
-def _parsed(location: Location, rows: list[list[str]], width: int) -> np.ndarray:
+def _parsed(
+    location: Location, rows: list[list[str]], width: int, origins: dict[int, datetime]
+) -> np.ndarray:
     out = np.empty((len(rows), width))
     for i, row in enumerate(rows):
-        bad = next((cell for cell in row if not _is_number(cell)), None)
-        if len(row) != width or bad is not None:
+        numbers = [_number(cell, origins.get(j)) for j, cell in enumerate(row)]
+        if len(row) != width or None in numbers:
+            bad = row[numbers.index(None)] if None in numbers else ""
+            form = "dates as 1958-03-29 or 2020-01-01T12:00, in one time zone or none"
             raise DataError(
                 f"row {i + 1} of the table cannot be read",
                 where=str(location),
-                expected=f"{width} numbers",
-                found=f"{len(row)} entries" if bad is None else f"the entry {bad[:40]!r}",
-                repair="remove the row or fill it in; missing values are not guessed",
+                expected=f"{width} numbers" + (f", {form}" if origins or _DATE.match(bad) else ""),
+                found=f"the entry {bad[:40]!r}" if None in numbers else f"{len(row)} entries",
+                repair="write dates in the order year-month-day (ISO 8601)"
+                if _DATE.match(bad)
+                else "remove the row or fill it in; missing values are not guessed",
             )
-        out[i] = [float(cell) for cell in row]
+        out[i] = numbers
     return out
+
+
+def _number(cell: str, origin: datetime | None) -> float | None:
+    """A number, or the days since the origin; None where it is neither."""
+    if origin is None:
+        return float(cell) if _is_number(cell) else None
+    date = _date(cell)
+    if date is None or (date.tzinfo is None) != (origin.tzinfo is None):
+        return None
+    return (date - origin).total_seconds() / 86400
+
+
+def _date(cell: str) -> datetime | None:
+    """An ISO date that is no number."""
+    try:
+        return None if _is_number(cell) else datetime.fromisoformat(cell.strip())
+    except ValueError:
+        return None
+
+
+def _looks_like_dates(column: np.ndarray) -> bool:
+    """Whether all numbers are like 19580329."""
+    month, day = column // 100 % 100, column % 100
+    whole = (column == np.round(column)) & (column >= 1e7) & (column < 1e8)
+    return bool((whole & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
 
 
 def _is_number(cell: str) -> bool:

@@ -2,16 +2,16 @@
 
 The values go to `FILE.partial`, an HDF5 file whose data sets are allocated in full before the
 first value is written: from then on only chunks of values, and one number that counts the
-complete members, are overwritten in place, in this order. No structure of the file changes, so
+complete samples, are overwritten in place, in this order. No structure of the file changes, so
 that a process killed at any moment leaves a file that opens, and loses at most what followed
-the last count. When all members are there, the file gets its fingerprint and its seal and is
+the last count. When all samples are there, the file gets its fingerprint and its seal and is
 renamed to `FILE` in one step.
 """
 
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from types import TracebackType
 from typing import Any
@@ -31,7 +31,7 @@ _CHUNK_BYTES = 2**18  # of values stored, checked and read together
 
 
 class SetWriter:
-    """Fills sets of functions of equal length, some members at a time, in one group."""
+    """Fills sets of functions of equal length, some samples at a time, in one group."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SetWriter:
             self.complete = self._resume(self._group(self._file))
 
     def append(self, values: Mapping[str, Shaped[Any, "n ..."]]) -> None:
-        """Add members, `(n, *grid, channels)` for each set; whole chunks go to the file."""
+        """Add samples, `(n, *grid, channels)` for each set; whole chunks go to the file."""
         new = {role: to_float32(np.asarray(values[role])) for role in self.sets}
         count = self.complete + sum(len(next(iter(b.values()))) for b in self._buffer)
         for role, samples in self.sets.items():
@@ -79,16 +79,16 @@ class SetWriter:
             self._write(stop)
 
     def finish(self) -> None:
-        """Seal the file and give it its name. All members must be there."""
+        """Seal the file and give it its name. All samples must be there."""
         if self._file is None:
             return
         if self.complete != self.length:
             raise DataError(
                 "the data is not complete",
                 where=str(self.location),
-                expected=f"{self.length} members",
-                found=f"{self.complete} members",
-                repair="append the remaining members before finish()",
+                expected=f"{self.length} samples",
+                found=f"{self.complete} samples",
+                repair="append the remaining samples before finish()",
             )
         with writing(self.location):
             group = self._group(self._file)
@@ -128,21 +128,26 @@ class SetWriter:
 
     def _create(self) -> None:
         fresh = f"{self.partial}.new"
-        with h5py.File(fresh, "w", userblock_size=USER_BLOCK) as file:
-            group = file.require_group(self.location.group or "/")
-            group.attrs.create("riesz", np.bytes_(self.text))
-            group.attrs.create("complete", 0, dtype="<i8")
-            group.attrs.create("fingerprint", np.bytes_(b" " * 64))
-            for samples in self.sets.values():
-                early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-                early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-                shape = (self.length, *samples.shape)
-                chunks = (self.rows, *samples.shape)
-                group.create_dataset(
-                    samples.name, shape, "<f4", chunks=chunks, fletcher32=True, dcpl=early
-                )
-                for name, array in samples.arrays().items():
-                    group.create_dataset(name, data=array)
+        try:
+            with h5py.File(fresh, "w", userblock_size=USER_BLOCK) as file:
+                group = file.require_group(self.location.group or "/")
+                group.attrs.create("riesz", np.bytes_(self.text))
+                group.attrs.create("complete", 0, dtype="<i8")
+                group.attrs.create("fingerprint", np.bytes_(b" " * 64))
+                for samples in self.sets.values():
+                    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                    shape = (self.length, *samples.shape)
+                    chunks = (self.rows, *samples.shape)
+                    group.create_dataset(
+                        samples.name, shape, "<f4", chunks=chunks, fletcher32=True, dcpl=early
+                    )
+                    for name, array in samples.arrays().items():
+                        group.create_dataset(name, data=array)
+        except Exception:  # what a full disk took of it is given back
+            with suppress(OSError):
+                os.remove(fresh)
+            raise
         os.replace(fresh, self.partial)
 
     def _resume(self, group: Any) -> int:
@@ -189,9 +194,9 @@ class SetWriter:
                 f"these {role} values do not fit the file",
                 where=str(self.location),
                 expected=f"shape ({min(first, self.length - count)}, "
-                f"{', '.join(map(str, samples.shape))}), members from {count} of {self.length}",
+                f"{', '.join(map(str, samples.shape))}), samples from {count} of {self.length}",
                 found=f"shape {values.shape}",
-                repair="append members in order, as many of each set, with a channel axis",
+                repair="append samples in order, as many of each set, with a channel axis",
             )
         if not np.isfinite(values).all():
             bad = np.argwhere(~np.isfinite(values))[0].tolist()
@@ -199,8 +204,8 @@ class SetWriter:
                 f"{role} values are not finite and are not written",
                 where=str(self.location),
                 expected="no NaN, no infinity, nothing beyond 3.4e38",
-                found=f"member {count + bad[0]}, at index {tuple(bad[1:])}",
-                repair="look at what made this member; write the others without it",
+                found=f"sample {count + bad[0]}, at index {tuple(bad[1:])}",
+                repair="look at what made this sample; write the others without it",
             )
 
     def _write(self, stop: int) -> None:

@@ -1,21 +1,25 @@
 """Errors of a batch of predictions, collected chunk by chunk."""
 
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
-from riesz._evaluate._report import ResolutionResult, Spectrum, Speed
-from riesz._evaluate._spectrum import energies
+from riesz._core import Watch
+from riesz._evaluate._report import ChannelResult, HalfWidth, ResolutionResult, Spectrum, Speed
+from riesz._evaluate._scale import ErrorScale
+from riesz._evaluate._spectrum import energies, has_spectrum
 from riesz._evaluate._statistics import Coverage, Statistic
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError, ModelError
 from riesz.functions import Function, Norm, Pairs
+from riesz.functions._norms import norm
 
 _NORMS: tuple[Norm, ...] = ("L2", "H1", "Linf")
 
@@ -28,86 +32,184 @@ class Tally:
         self.resolution = resolution
         self.n = 0
         self.first: Pairs | None = None
-        self.errors: list[dict[str, np.ndarray]] = []
+        self.found: list[dict[str, np.ndarray]] = []
+        self._wait = Watch("the evaluation")
+
+    @property
+    def banded(self) -> Banded | None:
+        """The operator, where it has a band."""
+        return self.operator if isinstance(self.operator, Banded) else None
 
     def add(self, pairs: Pairs, count: int) -> None:
         """Measure the first `count` of the pairs."""
-        banded = self.operator if isinstance(self.operator, Banded) else None
-        inner = self.operator.operator if isinstance(self.operator, Banded) else self.operator
-        found = _measure(banded, predict(inner, pairs), pairs.outputs)
+        banded = self.banded
+        inner = self.operator if banded is None else banded.operator
+        found = self._wait(_measure(banded, predict(inner, pairs), pairs.outputs))
         found = {name: np.asarray(x)[:count] for name, x in found.items()}
-        self._require_usable(found)
+        self._require_finite(found)
         if self.first is None:
             self.first = pairs[:1]
-        self.errors.append(found)
+        self.found.append(found)
         self.n += count
 
-    def _require_usable(self, found: dict[str, np.ndarray]) -> None:
-        for kind in _NORMS:
-            truth, error = found[f"truth {kind}"], found[f"error {kind}"]
-            if not np.isfinite(truth).all() or (truth == 0).any():
-                member = int(np.argmax(~np.isfinite(truth) | (truth == 0)))
-                zero = truth[member] == 0
-                raise DataError(
-                    "the truth vanishes, so that it has no relative error"
-                    if zero
-                    else "the truth is not finite",
-                    where=f"riesz.evaluate: member {self.n + member}",
-                    expected=f"a positive, finite {kind} norm",
-                    found=str(truth[member]),
-                    repair="leave this member out: its index is given above",
-                )
-            if not np.isfinite(error).all():
-                member = int(np.argmax(~np.isfinite(error)))
-                raise ModelError(
-                    "the operator gives values that are not finite",
-                    where=f"riesz.evaluate: member {self.n + member}",
-                    expected="finite values",
-                    found=f"an error of {error[member]} in {kind}",
-                    repair="check that the fit ended well, and the range of this input",
-                )
+    def _require_finite(self, found: dict[str, np.ndarray]) -> None:
+        target = np.isfinite(found["target L2"]).all(1)
+        if not target.all():
+            raise DataError(
+                "the target is not finite",
+                where=f"riesz.evaluate: sample {self.n + int(np.argmin(target))}",
+                expected="finite values at all present points",
+                found="NaN or infinite values",
+                repair="mask the missing values (MaskedGrid), or leave this sample out",
+            )
+        error = np.isfinite(found["error L2"]).all(1)
+        if not error.all():
+            raise ModelError(
+                "the operator gives values that are not finite",
+                where=f"riesz.evaluate: sample {self.n + int(np.argmin(error))}",
+                expected="finite values",
+                found="NaN or infinite values",
+                repair="check that the fit ended well, and the range of this input",
+            )
+
+    def all(self, name: str) -> np.ndarray:
+        """One quantity of all samples, in float64."""
+        return np.concatenate([found[name] for found in self.found]).astype(np.float64)
+
+    def errors(self, scale: ErrorScale) -> np.ndarray:
+        """Root mean square errors in units of the scale, (n, channels)."""
+        return self.all("rms") / scale.units
+
+    def relative(self, kind: Norm) -> np.ndarray:
+        """Relative errors (n, channels); NaN where the target vanishes."""
+        error, target = self.all(f"error {kind}"), self.all(f"target {kind}")
+        return np.where(target > 0, error / np.where(target > 0, target, 1), np.nan)
 
     def mean_l2(self) -> float:
         """The mean relative L2 error."""
-        return float(self._relative("L2").mean())
+        return float(np.nanmean(pooled(self.relative("L2"))))
 
-    def _relative(self, kind: Norm) -> np.ndarray:
-        parts = [found[f"error {kind}"] / found[f"truth {kind}"] for found in self.errors]
-        return np.concatenate(parts)
-
-    def result(self, seconds: float, speed: Speed | None) -> ResolutionResult:
+    def result(self, scale: ErrorScale, seconds: float, speed: Speed | None) -> ResolutionResult:
         """The finished result."""
         assert self.first is not None
-        shape = self.first.outputs.values.shape[1:-1]
-        l2, h1, linf = (Statistic.of(self._relative(kind)) for kind in _NORMS)
-        coverage, spectrum = None, None
-        if isinstance(self.operator, Banded):
-            inside = sum(int(found["inside"].sum()) for found in self.errors)
-            calibrated = prod(shape) in self.operator.sizes
-            coverage = Coverage.of(inside, self.n, self.operator.level, calibrated)
-        if "error spectrum" in self.errors[0]:
-            spectrum = Spectrum(self._mean("error spectrum"), self._mean("truth spectrum"))
-        resolution = shape if self.resolution is None else self.resolution
+        outputs = self.first.outputs
+        shape = outputs.values.shape[1:-1]
+        relative = {kind: self.relative(kind) for kind in _NORMS}
+        spectrum = coverage = None
+        if self.banded is not None:
+            inside = int(self.all("inside").all(1).sum())
+            calibrated = self.banded.calibrated_on(_one(outputs))
+            coverage = Coverage.of(inside, self.n, self.banded.level, calibrated)
+        if "error spectrum" in self.found[0]:
+            square = (self.all("unit") / scale.units)[..., None] ** 2
+            parts = (self.all(f"{name} spectrum") * square for name in ("error", "target"))
+            spectrum = Spectrum(*(tuple(x.sum(1).mean(0).tolist()) for x in parts))
         return ResolutionResult(
-            resolution, shape, self.n, l2, h1, linf, coverage, spectrum, seconds, speed
+            resolution=shape if self.resolution is None else self.resolution,
+            shape=shape,
+            n=self.n,
+            error=Statistic.of(self.errors(scale).mean(1)),
+            relative_l2=Statistic.where_defined(pooled(relative["L2"])),
+            relative_h1=Statistic.where_defined(pooled(relative["H1"])),
+            relative_linf=Statistic.where_defined(pooled(relative["Linf"])),
+            channels=self._channels(scale, relative),
+            coverage=coverage,
+            spectrum=spectrum,
+            seconds_per_function=seconds,
+            speed=speed,
         )
 
-    def _mean(self, name: str) -> tuple[float, ...]:
-        total = np.sum([found[name].sum(0, dtype=np.float64) for found in self.errors], axis=0)
-        return tuple((total / self.n).tolist())
+    def _channels(self, scale: ErrorScale, relative: dict[Norm, np.ndarray]):
+        errors, out = self.errors(scale), []
+        for c, (name, unit, size) in enumerate(
+            zip(scale.names, scale.unit_names, scale.units, strict=True)
+        ):
+            coverage = half = None
+            if self.banded is not None:
+                calibrated = self.banded.calibrated_on(_one(cast(Pairs, self.first).outputs))
+                inside = int(self.all("inside")[:, c].sum())
+                coverage = Coverage.of(inside, self.n, self.banded.level, calibrated)
+                mean = float(self.all("half")[:, c].mean())
+                half = HalfWidth(mean, mean / float(size))
+            out.append(
+                ChannelResult(
+                    name=name,
+                    unit=unit,
+                    scale=float(size),
+                    error=Statistic.of(errors[:, c]),
+                    **{
+                        f"relative_{kind.lower()}": Statistic.where_defined(relative[kind][:, c])
+                        for kind in _NORMS
+                    },
+                    vanishing=int(np.isnan(relative["L2"][:, c]).sum()),
+                    coverage=coverage,
+                    half_width=half,
+                )
+            )
+        return tuple(out)
+
+    def calibration_scores(self) -> np.ndarray | None:
+        """The scores of the calibration on as many points as here; None where there are none."""
+        assert self.first is not None
+        banded, on = self.banded, _one(self.first.outputs)
+        if banded is None or not banded.calibrated_on(on):
+            return None
+        size = prod(on.shape)
+        index = banded.sizes.index(size) if size in banded.sizes else 0
+        return np.asarray(banded.scores[index].value, np.float64)
+
+
+def pooled(errors: np.ndarray) -> np.ndarray:
+    """The mean over the channels that have the error, per sample; NaN where none has."""
+    defined = ~np.isnan(errors)
+    total = np.where(defined, errors, 0).sum(1)
+    return np.where(defined.any(1), total / np.maximum(defined.sum(1), 1), np.nan)
+
+
+def _one(functions: Function) -> AbstractDiscretization:
+    return jax.tree.map(lambda x: x[0], functions).discretization
 
 
 @eqx.filter_jit
-def _measure(banded: Banded | None, prediction: Function, truth: Function) -> dict[str, Array]:
+def _measure(banded: Banded | None, prediction: Function, target: Function) -> dict[str, Array]:
     def one(p: Function, u: Function) -> dict[str, Array]:
-        difference = p - u
+        on = u.discretization
+        values = u.values.astype(p.values.dtype)
+        difference = on.present(p.values - values)
+        weights = on.weights.astype(difference.dtype)
+        volume = weights.sum()
         out = {}
         for kind in _NORMS:
-            out[f"error {kind}"], out[f"truth {kind}"] = difference.norm(kind), u.norm(kind)
-        if isinstance(u.discretization, Grid):
-            out["error spectrum"], out["truth spectrum"] = energies(difference), energies(u)
+            out[f"error {kind}"] = _norms(difference, on, kind)
+            out[f"target {kind}"] = _norms(on.present(values), on, kind)
+        out["rms"] = out["error L2"] / jnp.sqrt(volume)
+        mean = jnp.tensordot(weights, on.present(values), weights.ndim) / volume
+        out["volume"], out["mean"] = volume, mean
+        out["deviation"] = _norms(on.present(values - mean), on, "L2") / jnp.sqrt(volume)
+        if has_spectrum(on):
+            top = jnp.max(jnp.abs(values), tuple(range(values.ndim - 1)))
+            out["unit"] = jnp.where(top > 0, top, 1)
+            out["error spectrum"] = _energies(difference / out["unit"], on)
+            out["target spectrum"] = _energies(values / out["unit"], on)
         if banded is not None:
-            out["inside"] = banded.around(p).contains(u)
+            band = banded.around(p)
+            out["inside"], out["half"] = band.inside(u), band.half_width()
+            out["score"] = banded.scale.score(p, u)
         return out
 
-    return jax.vmap(one)(prediction, truth)
+    return jax.vmap(one)(prediction, target)
+
+
+def _energies(values: Float[Array, "*shape c"], on: AbstractDiscretization) -> Array:
+    """Mean squares by wave number, (channels, shells)."""
+    return jax.vmap(lambda v: energies(Function(v[..., None], on)), in_axes=-1)(values)
+
+
+def _norms(
+    values: Float[Array, "*shape c"], on: AbstractDiscretization, kind: Norm
+) -> Float[Array, " c"]:
+    """The norm of each channel; scaled, since squares of 1e-30 and 1e30 leave float32."""
+    top = jnp.max(jnp.abs(values), tuple(range(values.ndim - 1)))
+    unit = jnp.where(top > 0, top, 1)
+    each = jax.vmap(lambda v: norm(v[..., None], on, kind), in_axes=-1)(values / unit)
+    return each * unit

@@ -13,8 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization, Grid
 from riesz.functions import Function
+
+
+def has_spectrum(discretization: AbstractDiscretization) -> bool:
+    """Whether the modes are defined: on a full grid."""
+    return isinstance(discretization, Grid)
 
 
 def energies(f: Function) -> Float[Array, " shells"]:
@@ -22,7 +27,7 @@ def energies(f: Function) -> Float[Array, " shells"]:
     grid = f.discretization
     assert isinstance(grid, Grid)
     # cosines need equispaced nodes: cell centres, unless both ends are nodes
-    nodes = tuple(k if k in ("uniform", "vertex") else "centre" for k in grid.nodes)
+    nodes = tuple(k if k in ("uniform", "vertex") else "centre" for k in grid.kinds)
     values = f.resample(Grid(grid.domain, grid.shape, nodes)).values
     waves = []
     for axis, (kind, n) in enumerate(zip(nodes, grid.shape, strict=True)):

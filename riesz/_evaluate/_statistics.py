@@ -7,16 +7,16 @@ from scipy.special import betaincinv
 
 RESAMPLES = 2000
 SEED = 0
-_BLOCK = 2**20  # members drawn at once
+_BLOCK = 2**20  # samples drawn at once
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """One error over all members of a test set.
+    """One error over all samples of a test set that have it.
 
     `low` and `high` are a 95 % interval of the mean: percentiles of the means of 2000 bootstrap
-    samples, drawn with seed 0, so that a report is reproducible. With one member they are its
-    value. `worst_index` is the number of the member with the largest error.
+    samples, drawn with seed 0, so that a report is reproducible. With one sample they are its
+    value. `worst_index` is the number of the sample with the largest error.
     """
 
     mean: float
@@ -28,8 +28,9 @@ class Statistic:
 
     @classmethod
     def of(cls, errors: np.ndarray) -> "Statistic":
-        """The statistics of one error a member."""
-        errors = np.asarray(errors, np.float64)
+        """The statistics of one error per sample, NaN for a sample that has none."""
+        every = np.asarray(errors, np.float64)
+        errors = every[~np.isnan(every)]
         draw = np.random.default_rng(SEED)
         count = len(errors)
         rows = max(1, _BLOCK // count)
@@ -37,23 +38,28 @@ class Statistic:
         parts = [errors[draw.integers(count, size=(size, count))].mean(1) for size in sizes]
         means = np.concatenate(parts)
         low, high = np.quantile(means, [0.025, 0.975])
-        worst = int(np.argmax(errors))
+        worst = int(np.nanargmax(every))
         return cls(
             mean=float(errors.mean()),
             median=float(np.median(errors)),
-            worst=float(errors[worst]),
+            worst=float(every[worst]),
             worst_index=worst,
             low=float(low),
             high=float(high),
         )
+
+    @classmethod
+    def where_defined(cls, errors: np.ndarray) -> "Statistic | None":
+        """As `of`; None where no sample has the error."""
+        return None if np.isnan(errors).all() else cls.of(errors)
 
 
 @dataclass(frozen=True)
 class Coverage:
     """The share of functions inside their bands, with its 95 % Clopper-Pearson interval.
 
-    `calibrated` says whether the band was calibrated on grids of this size; elsewhere its level
-    is no promise.
+    `calibrated` says whether the band was calibrated on these points; elsewhere its level is no
+    promise.
     """
 
     share: float

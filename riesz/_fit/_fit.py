@@ -12,16 +12,26 @@ import numpy as np
 import optax
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz._fit._checkpoint import write_atomically
+from riesz._fit._check import (
+    check_fit,
+    check_pairs,
+    check_types,
+    notes,
+    survey,
+)
+from riesz._fit._checkpoint import NAME, write_atomically
 from riesz._fit._fitted import Fitted
-from riesz._fit._losses import RelativeLoss
+from riesz._fit._losses import RelativeLoss, Scale
 from riesz._fit._run import Run
 from riesz._fit._step import adamw, make_trainer
 from riesz.domains import Grid
 from riesz.errors import RunError
 from riesz.functions import AbstractSymmetry, Function, PairsLike
 from riesz.functions._pairs import pieces, split_members, subset
-from riesz.operators import AbstractOperator, normalised
+from riesz.operators import AbstractOperator, Affine, Regridded, normalised, training_scale
+from riesz.operators._residual import starts_as_base
+
+_SLOPES = 64  # training samples from which the typical size of slopes is taken
 
 
 def fit(
@@ -74,26 +84,39 @@ def fit(
     ```
     """
     start = time.monotonic()
+    check_types(operator, data)
     split_key, step_key = jax.random.split(key)
-    if isinstance(validation, PairsLike):
-        training, held = data, validation
-    else:
+    if isinstance(validation, float | int):
         members = split_members(len(data), validation, split_key)
         training, held = (subset(data, part) for part in members)
-    loss = loss or RelativeLoss()
+    else:
+        check_pairs(validation, "riesz.fit(..., validation)")
+        training, held = data, validation
     if steps is None and time_budget is None:
         steps = 1000
     _check_arguments(steps, time_budget, batch_size, len(training), len(held))
-    content = {"training": _content(training), "validation": _content(held)}
     batch_size = min(batch_size, len(training))
+    found, held_found = survey(training, "training"), survey(held, "validation")
+    same = found.same and held_found.same
+    regridded = operator if isinstance(operator, Regridded) else None
+    if regridded is not None:  # the resampling has no parameters: once is enough
+        operator = regridded.inner
+        training, held = regridded.regrid(training), regridded.regrid(held)
     network = normalised(operator, training)
+    check_fit(network, training[:1], same, batch_size)
+    after = training_scale(network) or Affine.of(part.outputs for part in pieces(training))
+    loss = loss or RelativeLoss()
+    if isinstance(loss, RelativeLoss) and loss.scale is None:
+        some = np.unique(np.linspace(0, len(training) - 1, _SLOPES).round().astype(int))
+        loss = RelativeLoss(loss.l2, loss.h1, Scale.of(after, pieces(subset(training, some))))
     kept = tuple(g for g in symmetries if _fits(g, training))
-    trainer = make_trainer(network, loss, optimiser or adamw(weight_decay), learning_rate, kept)
-    run = Run(trainer, steps, time_budget, patience, start)
+    transform = optimiser or adamw(weight_decay)
+    trainer = make_trainer(network, loss, transform, learning_rate, kept, after, same)
+    run = Run(trainer, steps, time_budget, patience, start, cautious=starts_as_base(network))
     if folder is not None:
         identity = _identity(
             network,
-            content,
+            {"training": found.digest, "validation": held_found.digest},
             key,
             steps,
             time_budget,
@@ -104,8 +127,11 @@ def fit(
         _claim(Path(folder) / "fit.json", identity)
         run.attach(Path(folder), checkpoint_every)
     run.go(training, held, batch_size, step_key, progress)
-    best = trainer.assemble(run.best)
-    return Fitted(best, run.status, tuple(run.history), run.step, run.seconds())
+    best = trainer.assemble(run.keep())
+    if regridded is not None:
+        best = Regridded(best, regridded.grid)
+    remarks = notes(after, found, training[:1].output_space.names)
+    return Fitted(best, run.status, tuple(run.history), run.step, run.seconds(), run.kept, remarks)
 
 
 def _fits(symmetry: AbstractSymmetry, pairs: PairsLike) -> bool:
@@ -131,21 +157,6 @@ def _check_arguments(steps, budget, batch_size, training, held) -> None:
         )
 
 
-def _content(pairs: PairsLike) -> str:
-    """The digest of pairs, which must be finite."""
-    content = sha256()
-    for part in pieces(pairs):
-        for leaf in jax.tree.leaves(part):
-            if not np.isfinite(leaf).all():
-                raise RunError(
-                    "the training or validation data hold NaN or infinite values",
-                    where="riesz.fit",
-                    repair="leave these members out; riesz names them when it reads a file",
-                )
-            content.update(np.ascontiguousarray(leaf).tobytes())
-    return content.hexdigest()
-
-
 def _identity(network, content, key, steps, budget, batch_size, settings) -> dict[str, Any]:
     weights = sha256()
     for leaf in jax.tree.leaves(network):
@@ -163,8 +174,8 @@ def _identity(network, content, key, steps, budget, batch_size, settings) -> dic
 
 
 def _claim(path: Path, identity: dict[str, Any]) -> None:
-    """Write what the folder's fit is, or refuse a folder of another one."""
-    if not path.exists():
+    """Write what the folder's fit is, or refuse a folder with a checkpoint of another one."""
+    if not path.exists() or not (path.parent / NAME).exists():
         write_atomically(path, json.dumps(identity, indent=1).encode())
         return
     try:

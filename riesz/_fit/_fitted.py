@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class Record(NamedTuple):
-    """One line of a fit's history."""
+    """One line of a fit's history: the mean training loss since the line before, and errors."""
 
     step: int
     seconds: float
@@ -30,9 +30,14 @@ class Record(NamedTuple):
 class Fitted(eqx.Module):
     """A fitted operator and how it came about.
 
-    `operator` has the weights with the lowest validation error (mean relative L2 on members
-    held out of training); `history` has one record a validation; `steps` and `seconds` count
-    the whole fit, resumed parts included.
+    `operator` has the weights with the lowest validation error; `history` has one record per
+    validation, the first before any step; `kept` is the step whose weights are kept; `steps` and
+    `seconds` count the whole fit, resumed parts included; `notes` name what is unusual in the
+    data, such as channels and samples that are constant.
+
+    The validation error of a sample is the mean over channels of rms(G(a) - u) / s_c, the root
+    mean square over the domain relative to the deviation of the training outputs from their
+    mean. It is averaged over the samples held out of training.
     """
 
     operator: AbstractOperator
@@ -40,8 +45,10 @@ class Fitted(eqx.Module):
     history: tuple[Record, ...] = eqx.field(static=True)
     steps: int = eqx.field(static=True)
     seconds: float = eqx.field(static=True)
+    kept: int = eqx.field(static=True, default=0)
+    notes: tuple[str, ...] = eqx.field(static=True, default=())
 
     @property
     def validation_error(self) -> float:
-        """The lowest validation error, mean relative L2; NaN when none was measured."""
-        return min((r.validation for r in self.history), default=float("nan"))
+        """The validation error of the weights that are kept; NaN when none was measured."""
+        return next((r.validation for r in self.history if r.step == self.kept), float("nan"))

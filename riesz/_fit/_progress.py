@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from riesz._fit._fitted import Record
 
@@ -56,4 +57,5 @@ class Progress:
 
 def say(message: str) -> None:
     """A line on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log on a full disk, a reader that is gone: the work goes on
+        print(message, file=sys.stderr, flush=True)

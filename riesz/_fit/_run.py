@@ -10,14 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from riesz._core import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
+from riesz._fit._losses import surely_less
 from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
+from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks
 
+_WORTH = 0.02  # the least part of its error by which a base must be improved
 _VALIDATED = 512  # members of a compiled validation
 
 
@@ -31,17 +35,23 @@ class Run:
         budget: float | None,
         patience: int | None,
         start: float,
+        cautious: bool = False,
     ):
         self.trainer, self.steps, self.budget, self.patience = trainer, steps, budget, patience
         self.state = trainer.initial
         # best so far are the first weights, copied because the step overwrites its argument
         self.best = jax.tree.map(jnp.copy, trainer.initial.parameters)
+        self.first = jax.tree.map(jnp.copy, self.best) if cautious else None
+        self.first_errors: list[float] = []  # of each validation sample, before the first step
+        self.best_errors: list[float] = []
+        self.kept = 0  # the step of the best weights
         self.history: list[Record] = []
         self.losses: list[Any] = []  # since the last validation
         self.step, self.spent, self.start = 0, 0.0, start
         self.ended, self.interrupted = "", False  # `ended` is the name of a status
         self.folder: Path | None = None
         self.saved, self.every = time.monotonic(), 30.0
+        self.stepping, self.validating = Watch("a step of the fit"), Watch("the validation")
 
     def seconds(self) -> float:
         """Time spent on the fit, earlier parts included."""
@@ -66,17 +76,19 @@ class Run:
             (self.state, self.best), record = found
             self.step, self.spent, self.losses = record["step"], record["seconds"], record["losses"]
             self.history = [Record(*line) for line in record["history"]]
-            self.ended = record["ended"]
+            self.ended, self.kept = record["ended"], record["kept"]
+            self.first_errors, self.best_errors = record["first_errors"], record["best_errors"]
 
     def save(self) -> None:
         """Write a checkpoint, unless the weights are already spoilt."""
         if self.folder is None:
             return
         self.saved = time.monotonic()
-        losses = [float(x) for x in jax.device_get(self.losses)]
+        losses = [float(x) for x in self.stepping(self.losses)]
         if np.isfinite(losses).all():
             record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
-            record |= {"losses": losses, "ended": self.ended}
+            record |= {"losses": losses, "ended": self.ended, "kept": self.kept}
+            record |= {"first_errors": self.first_errors, "best_errors": self.best_errors}
             write_checkpoint(self.folder, (self.state, self.best), record)
 
     def go(
@@ -88,12 +100,16 @@ class Run:
         batches = make_batches(training, batch_size, key, self.step)
         try:
             with DeferredInterrupt(show) as interrupt:
+                if not self.first_errors:
+                    self.first_errors = self.best_errors = self.errors(held)
+                    _require_finite(self.first_errors)
                 while not self.ended and self.fraction() < 1 and not interrupt.asked:
                     step_key = jax.random.fold_in(key, self.step)
                     done = np.float32(self.fraction())
                     self.state, loss = self.trainer.step(self.state, next(batches), step_key, done)
                     self.step += 1
                     self.losses.append(loss)
+                    self.stepping(self.losses[-2:-1])  # at most two steps are under way
                     if self.step % every == 0:
                         self.validate(held)
                     if self.folder and time.monotonic() - self.saved > self.every:
@@ -101,6 +117,9 @@ class Run:
                     bar.update(self.step, self.fraction(), self.history, self.left)
                 self.interrupted = interrupt.asked and not self.ended
                 self.finish(held)
+        except KeyboardInterrupt:
+            settle((self.state, self.losses))
+            raise
         finally:
             bar.close()
         if show:
@@ -121,24 +140,55 @@ class Run:
         """How the fit ended."""
         return Status.interrupted if self.interrupted else Status[self.ended]
 
-    def validate(self, held: PairsLike) -> None:
-        """Record the errors, keep the best weights, and see whether the fit has ended."""
-        loss = float(np.mean(jax.device_get(self.losses)))
-        errors = [
-            np.asarray(self.trainer.validate(self.state.parameters, part))[:count]
+    def errors(self, held: PairsLike) -> list[float]:
+        """The validation error of each sample with the present weights."""
+        parts = [
+            np.asarray(self.validating(self.trainer.validate(self.state.parameters, part)))[:count]
             for part, count in chunks(held, _VALIDATED)
         ]
-        error = float(np.mean(np.concatenate(errors)))
-        self.losses = []
+        return np.concatenate(parts).astype(float).tolist()
+
+    def validate(self, held: PairsLike) -> None:
+        """Record the errors, keep the best weights, and see whether the fit has ended."""
+        losses, self.losses = [float(x) for x in self.stepping(self.losses)], []
+        loss, errors = float(np.mean(losses)), self.errors(held)
+        error = float(np.mean(errors))
+        if not self.history:  # the loss of the first step is that of the first weights
+            self.history.append(Record(0, 0.0, losses[0], float(np.mean(self.first_errors))))
         if not np.isfinite(loss) or not np.isfinite(error):
             self.ended = Status.diverged.name
             return
-        if not self.history or error < min(r.validation for r in self.history):
+        if error < min(r.validation for r in self.history):
             self.best = jax.tree.map(jnp.copy, self.state.parameters)
+            self.best_errors, self.kept = errors, self.step
         self.history.append(Record(self.step, self.seconds(), loss, error))
-        errors = [r.validation for r in self.history]
-        if self.patience and len(errors) - 1 - int(np.argmin(errors)) >= self.patience:
+        found = [r.validation for r in self.history]
+        if self.patience and len(found) - 1 - int(np.argmin(found)) >= self.patience:
             self.ended = Status.stopped_early.name
+
+    def keep(self) -> Any:
+        """The best weights; a cautious fit keeps the first ones unless the best are surely better.
+
+        The mean of the differences of errors over the validation samples must exceed twice its
+        standard error, and 2 % of the first ones, so that with few samples luck does not replace
+        an answer that is good.
+        """
+        if self.first is not None and not surely_less(self.best_errors, self.first_errors, _WORTH):
+            self.kept = 0
+            return self.first
+        return self.best
+
+
+def _require_finite(errors: list[float]) -> None:
+    bad = np.flatnonzero(~np.isfinite(errors))
+    if len(bad):
+        raise RunError(
+            "the operator gives NaN or infinite values before the first step",
+            where=f"riesz.fit: validation sample {bad[0]}",
+            expected="finite values",
+            found=f"{len(bad)} of {len(errors)} samples without a finite error",
+            repair="check the operator on this sample: operator(a, on=u.discretization)",
+        )
 
 
 def make_batches(pairs: PairsLike, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:

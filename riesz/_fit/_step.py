@@ -10,8 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.functions import AbstractSymmetry, Function, Pairs, relative_error, take
-from riesz.operators import AbstractOperator, micro_batch, micro_map, trainable
+from riesz._fit._losses import headline
+from riesz.functions import AbstractSymmetry, Function, Pairs, take
+from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map, trainable
+from riesz.operators._apply import larger
 
 
 class State(NamedTuple):
@@ -52,8 +54,14 @@ def make_trainer(
     optimiser: optax.GradientTransformation,
     learning_rate: float,
     symmetries: tuple[AbstractSymmetry, ...],
+    after: Affine,
+    same: bool,
 ) -> Trainer:
-    """Compile the step and the validation of a fit (on first use, once for each shape)."""
+    """Compile the step and the validation of a fit (on first use, once for each shape).
+
+    The operator is evaluated at the points of the outputs, which are those of the inputs where
+    `same` says so. Validation errors are relative to the deviations of `after`.
+    """
     parameters, static = eqx.partition(operator, trainable(operator))
     parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
 
@@ -62,7 +70,8 @@ def make_trainer(
         network = eqx.combine(parameters, static)
 
         def one(a, u):
-            return loss(network(move(a)), move(u))
+            a, u = move(a), move(u)
+            return loss(network(a, None if same else u.discretization), u)
 
         if len(pairs) == 1:  # a batch axis of one would cost XLA its flat products
             return one(take(pairs.inputs, 0), take(pairs.outputs, 0))
@@ -79,11 +88,11 @@ def make_trainer(
     def validate(parameters, pairs: Pairs):
         network = eqx.combine(parameters, static)
 
-        def one(member):
-            return relative_error(network(member[0]), member[1])
+        def one(pair):
+            a, u = pair
+            return headline(network(a, None if same else u.discretization), u, after)
 
-        members = (pairs.inputs, pairs.outputs)
-        return micro_map(one, members, pairs.inputs.values.shape[1:-1], len(pairs))
+        return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
 
     return Trainer(
         State(parameters, optimiser.init(parameters)),
@@ -93,9 +102,14 @@ def make_trainer(
     )
 
 
+def _points(pairs: Pairs) -> tuple[int, ...]:
+    """The shape of the larger side."""
+    return larger(pairs.inputs.values.shape[1:-1], pairs.outputs.values.shape[1:-1])
+
+
 def _accumulate(mean_loss, parameters, pairs: Pairs, key):
     batch = len(pairs)
-    size = micro_batch(pairs.inputs.values.shape[1:-1], batch, gradient=True)
+    size = micro_batch(_points(pairs), batch, gradient=True)
     gradient = jax.value_and_grad(mean_loss)
     if size == batch:
         return gradient(parameters, pairs, key)

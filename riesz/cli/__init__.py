@@ -16,6 +16,7 @@ from riesz.cli import _sample as _sample
 from riesz.cli import _train as _train
 from riesz.cli._app import app as app
 from riesz.cli._guard import INTERRUPTED, failed
+from riesz.cli._leave import leave, leave_at_second_interrupt
 from riesz.cli._output import say
 from riesz.errors import UsageError
 
@@ -23,7 +24,8 @@ from riesz.errors import UsageError
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _train.process_start = time.monotonic() - time.process_time()
-    sys.exit(run(sys.argv[1:]))
+    leave_at_second_interrupt()
+    leave(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:

@@ -47,7 +47,10 @@ app = typer.Typer(
 # Options that several commands have.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Data = Annotated[
-    str | None, typer.Option("--data", metavar="FILE::GROUP", help="HDF5 or NPZ file with pairs.")
+    str | None,
+    typer.Option(
+        "--data", metavar="FILE::GROUP", help="HDF5, NPZ, NetCDF or MATLAB file with pairs."
+    ),
 ]
 Input = Annotated[
     str | None, typer.Option("--input", metavar="NAME", help="Data set of the inputs.")
@@ -55,13 +58,47 @@ Input = Annotated[
 Output = Annotated[
     str | None, typer.Option("--output", metavar="NAME", help="Data set of the outputs.")
 ]
+Lead = Annotated[
+    int | None,
+    typer.Option(
+        "--lead",
+        metavar="K",
+        help="Pairs of a series: each sample of one data set and that K steps later in time.",
+        min=1,
+    ),
+]
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        "--domain",
+        metavar="RANGES",
+        help="Ends of each axis of space, such as 0:1,0:2. This option and the next three take "
+        "one value for both sides, or 'input=VALUE;output=VALUE'.",
+    ),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        "--channels",
+        metavar="PLACE",
+        help="first, (n, channels, *grid); last, (n, *grid, channels); or none.",
+    ),
+]
+Periodic = Annotated[
+    str | None,
+    typer.Option(
+        "--periodic",
+        metavar="YES|NO",
+        help="Whether the axes of space are closed; for all, or for each, such as yes,no.",
+    ),
+]
 Nodes = Annotated[
     str | None,
     typer.Option(
         "--nodes",
         metavar="KIND",
         help="Where the samples lie: vertex (both ends), left (the far end is not stored), right, "
-        "centre, chebyshev, uniform; one for all axes, or one an axis with commas.",
+        "centre, chebyshev, uniform; for all axes of space, or for each, such as vertex,left.",
     ),
 ]
 

@@ -1,11 +1,15 @@
 """Writing arrays to NPZ or HDF5 files in one step."""
 
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from riesz.errors import UsageError
+
+_OVERHEAD = 2**15  # bytes of a file beside its values
 
 
 def require_free(path: Path, force: bool) -> None:
@@ -38,6 +42,7 @@ def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any])
     import numpy as np
 
     arrays = {name: np.asarray(x) for name, x in arrays.items()}
+    _require_space(path, sum(x.nbytes for x in arrays.values()) + _OVERHEAD)
     draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         if path.suffix.lower() == ".npz":
@@ -51,5 +56,15 @@ def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any])
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
+    except (OSError, RuntimeError) as error:  # HDF5 raises both, without a name
+        if getattr(error, "filename", None) is None:
+            setattr(error, "filename", str(path))  # noqa: B010
+        raise
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _require_space(path: Path, size: int) -> None:
+    """HDF5 cannot close a file that it could not write; so that it is asked beforehand."""
+    if shutil.disk_usage(path.absolute().parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

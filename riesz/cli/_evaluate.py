@@ -5,7 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from riesz.cli._app import AsJson, Data, Input, Nodes, Output, command, count
+from riesz.cli._app import (
+    AsJson,
+    Channels,
+    Data,
+    Domain,
+    Input,
+    Lead,
+    Nodes,
+    Output,
+    Periodic,
+    command,
+    count,
+)
 from riesz.cli._output import Answer, result_table, say
 from riesz.errors import UsageError
 
@@ -20,6 +32,10 @@ def evaluate(
     data: Data = None,
     input: Input = None,
     output: Output = None,
+    lead: Lead = None,
+    domain: Domain = None,
+    channels: Channels = None,
+    periodic: Periodic = None,
     nodes: Nodes = None,
     grid: Annotated[
         list[int] | None,
@@ -40,10 +56,9 @@ def evaluate(
     import jax
 
     import riesz
-    from riesz._data import open_pairs
     from riesz.cli import _recipe as recipe
-    from riesz.cli._models import open_model, training_nodes
-    from riesz.cli._source import split_nodes
+    from riesz.cli._models import open_model
+    from riesz.cli._reading import Reading, known_pairs
 
     model, card = open_model(run)
     if data is not None:
@@ -53,21 +68,19 @@ def evaluate(
                 where=f"riesz evaluate {run} --data {data}",
                 repair="leave --grid or --data out",
             )
-        where = split_nodes(nodes) or training_nodes(card, data)
-        file = open_pairs(data, input=input, output=output, nodes=where, problem=model)
-        for note in file.notes:
-            say(f"note: taken {note}")
+        reading = Reading(input, output, lead, domain, channels, periodic, nodes)
+        file = known_pairs(data, reading, card, model)
+        for line in file.understood():
+            say(line)
         if _is_training_data(card, file.fingerprint):
             say("warning: the model was trained on this data; its errors here are too small")
-        report = riesz.evaluate(model, file, n=samples, card=card or None)
+        report = riesz.evaluate(model, file, n=samples)
     else:
         problem, resolutions = _problem(run, card, grid)
         count = samples or recipe.TEST_MEMBERS
         say(f"solving {count} fresh samples at resolution {max(resolutions)}")
         key = jax.random.key(seed)
-        report = riesz.evaluate(
-            model, problem, resolutions=resolutions, n=count, key=key, card=card or None
-        )
+        report = riesz.evaluate(model, problem, resolutions=resolutions, n=count, key=key)
     value = report.to_json()
     return Answer(value, result_table(value))
 

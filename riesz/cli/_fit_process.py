@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from riesz.cli._app import AsJson, command, count
-from riesz.cli._output import Answer
+from riesz.cli._output import Answer, say
 from riesz.errors import UsageError
 
 _LITTLE = 0.5  # of the spread of the values: an error above it
@@ -40,20 +40,23 @@ def fit_process(
     test: Annotated[
         float, typer.Option(metavar="SHARE", help="Of the points, to measure on.")
     ] = 0.2,
-    restarts: Annotated[int, count("Further starts of the tuning.", min=0)] = 2,
+    restarts: Annotated[
+        int, count("Of the tuning: further optima to climb to on all points.", min=0)
+    ] = 2,
     seed: Annotated[int, count("Of the split and the starts.", min=0, max=2**31 - 1)] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to make.")] = None,
     as_json: AsJson = False,
 ) -> Answer:
     """Fit a Gaussian process to points and values, its hyperparameters by evidence.
 
-    Points and values are standardised; a share of them is set apart, on which the fit is
-    measured. Writes metrics.json, predictions.npz and figures of posterior, samples and test.
+    Points and values are standardised; a random share of them is set apart, on which the fit is
+    measured. Points given as ISO dates are read as days. Computes in float64. Writes metrics.json, predictions.npz and figures of posterior, samples and test.
     """
     import jax
 
     from riesz._data._table import read_table
     from riesz.cli import _process_run as work
+    from riesz.cli._folder import new_folder
     from riesz.cli._process_plots import draw
 
     if kernel not in work.KERNELS or not 0 < test < 1:
@@ -71,12 +74,14 @@ def fit_process(
             repair="choose another with --out, or remove it",
         )
     table = read_table(file, points, values)
+    for note in table.notes:
+        say(note)
     with jax.enable_x64(True):
         run = work.fit_process(table, kernel, network, test, restarts, seed)
-        folder.mkdir(parents=True)
-        figures = draw(folder, run, seed)
-    value = _record(file, kernel, network, seed, run)
-    _write(folder, value, run)
+        value = _record(file, kernel, network, seed, run)
+        with new_folder(folder):
+            figures = draw(folder, run, seed)
+            _write(folder, value, run)
     return Answer(value, describe(folder, value, figures))
 
 
@@ -93,6 +98,7 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "evidence_of": tuned.used,
         "converged": tuned.converged,
         "status": tuned.status,
+        "gradient": tuned.gradient,
         "tuned_kernel": _kernel_text(tuned.process.kernel),
         "noise": float(tuned.noise[0]) * run.scales.values[1].tolist()[0],
         **run.metrics,
@@ -139,9 +145,10 @@ def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
         f"(root mean square), nlpd {value['nlpd']:.3f}",
         f"coverage {value['coverage']:.1%} of intervals of {value['level']:.0%}",
         f"kernel of the standardised points: {value['tuned_kernel']}; noise {value['noise']:.3g}",
+        f"tuning: {value['status']}",
     ]
     if not value["converged"]:
-        lines.append(f"the tuning did not converge: {value['status']}; try --restarts 5")
+        lines[-1] += "; try --restarts 5"
     if max(value["relative_rmse"]) > _LITTLE:
         lines.append("this kernel explains little of the values: compare the evidence of others")
         if value["network"] and "b_std" not in value["tuned_kernel"]:

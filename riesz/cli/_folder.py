@@ -2,21 +2,27 @@
 
 import json
 import shlex
+import shutil
 import sys
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from riesz import __version__
 from riesz.errors import UsageError
 
 RUN, LOCK, FORMAT = "run.json", ".lock", "riesz.run"
+CHECKPOINT, DATA = "fit/checkpoint.safetensors", "data.h5"
 _OWN = {RUN + ".part", LOCK}  # what a run that was killed at its very start may leave
 
 
 class RunFolder:
     """`OUT/run.json`: the settings of one command, its state, and what it needs to go on.
+
+    A run of which nothing is worth keeping, which has no checkpoint and no model, gives way to
+    other settings; data that was sampled for it is used again where it is the same.
 
     **Raises:** `UsageError` for a folder of another run, or one that is no run folder; such
     folders are left untouched.
@@ -26,10 +32,15 @@ class RunFolder:
         self.path = path
         settings = json.loads(json.dumps(settings))
         found = _read(path)
-        if found is not None:
-            _require_same(path, found["settings"], settings)
+        if found is not None and found["settings"] == settings:
             self.record = found
             return
+        if found is not None:
+            if _is_locked(path):
+                raise _at_work(path)
+            if _is_worth_keeping(path):
+                raise _other_settings(path, found["settings"], settings)
+            self._clear(keep_data=_data_settings(found["settings"]) == _data_settings(settings))
         path.mkdir(parents=True, exist_ok=True)
         self.record = {
             "format": FORMAT,
@@ -55,22 +66,81 @@ class RunFolder:
         write_atomically(self.path / RUN, json.dumps(self.record, indent=1).encode())
 
     @contextmanager
-    def locked(self):
-        """Nobody else runs in the folder; the lock ends with the process, however it ends."""
-        with open(self.path / LOCK, "w") as file:
-            try:
-                import fcntl
+    def locked(self) -> Iterator[None]:
+        """Nobody else runs in the folder; the lock ends with the process, however it ends.
 
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except ImportError:  # not a POSIX system
-                pass
-            except BlockingIOError:
-                raise UsageError(
-                    "another process is at work in this run folder",
-                    where=str(self.path),
-                    repair="wait until it ends, or choose another folder with --out",
-                ) from None
-            yield
+        An error before anything is worth keeping takes the folder away again.
+        """
+        with open(self.path / LOCK, "w") as file:
+            if not _lock(file):
+                raise _at_work(self.path)
+            try:
+                yield
+            except Exception:
+                if not _is_worth_keeping(self.path):
+                    self._clear(keep_data=True)
+                raise
+
+    def _clear(self, keep_data: bool) -> None:
+        """Remove what a run without a checkpoint has left, and the folder when it is empty."""
+        shutil.rmtree(self.path / "fit", ignore_errors=True)
+        data = [p for p in self.path.glob(DATA + "*") if not keep_data or p.suffix == ".new"]
+        for path in data:
+            path.unlink(missing_ok=True)
+        if not list(self.path.glob(DATA + "*")):
+            for path in (self.path / RUN, self.path / (RUN + ".part"), self.path / LOCK):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # something else lies there
+                self.path.rmdir()
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take the lock of a file, which ends with the process; whether nobody else has it."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_locked(path: Path) -> bool:
+    if not (path / LOCK).exists():
+        return False
+    with open(path / LOCK) as file:
+        return not _lock(file)
+
+
+def _at_work(path: Path) -> UsageError:
+    return UsageError(
+        "another process is at work in this run folder, which was left untouched",
+        where=str(path),
+        repair="wait until it ends, or choose another folder with --out",
+    )
+
+
+def _is_worth_keeping(path: Path) -> bool:
+    """Whether a run has come as far as a checkpoint."""
+    return any((path / name).exists() for name in (CHECKPOINT, "model.json", "report.md"))
+
+
+def _data_settings(settings: dict[str, Any]) -> list[Any]:
+    """Of the settings of `riesz train`, what decides the pairs that a problem's solver samples."""
+    return [settings.get(name) for name in ("problem", "data", "seed")]
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """A folder is made, and taken away again when what fills it fails or is interrupted."""
+    path.mkdir(parents=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def this_command() -> str:
@@ -108,18 +178,17 @@ def _read(path: Path) -> dict[str, Any] | None:
     )
 
 
-def _require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _other_settings(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> UsageError:
     here, asked = flat(found), flat(wanted)
     names = [name for name in {**asked, **here} if here.get(name) != asked.get(name)]
-    if names:
-        raise UsageError(
-            "the output folder holds a run with other settings, and was left untouched",
-            where=str(path),
-            expected="\n".join(f"{name} = {asked.get(name)}" for name in names[:4]),
-            found="\n".join(f"{name} = {here.get(name)}" for name in names[:4]),
-            repair="choose another folder with --out; or delete this one; or repeat the command "
-            "with the settings of the run to go on with it",
-        )
+    return UsageError(
+        "the output folder holds a run with other settings, and was left untouched",
+        where=str(path),
+        expected="\n".join(f"{name} = {asked.get(name)}" for name in names[:4]),
+        found="\n".join(f"{name} = {here.get(name)}" for name in names[:4]),
+        repair="choose another folder with --out; or delete this one; or repeat the command "
+        "with the settings of the run to go on with it",
+    )
 
 
 def flat(record: Any, prefix: str = "") -> dict[str, Any]:

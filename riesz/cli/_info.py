@@ -1,29 +1,83 @@
 """`riesz info`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riesz.cli._app import AsJson, command
+from riesz.cli._app import (
+    AsJson,
+    Channels,
+    Domain,
+    Input,
+    Lead,
+    Nodes,
+    Output,
+    Periodic,
+    command,
+)
 from riesz.cli._output import Answer, result_table
+from riesz.errors import UsageError
+
+if TYPE_CHECKING:
+    from riesz.cli._reading import Reading
 
 
-@command("info", "riesz info runs/darcy", "riesz info runs/darcy --json")
+@command("info", "riesz info runs/darcy", "riesz info sst_monthly.nc --lead 1")
 def info(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or model folder.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|FILE", help="A run folder, a model folder or a data file."),
+    ],
+    input: Input = None,
+    output: Output = None,
+    lead: Lead = None,
+    domain: Domain = None,
+    channels: Channels = None,
+    periodic: Periodic = None,
+    nodes: Nodes = None,
     as_json: AsJson = False,
 ) -> Answer:
-    """Show the card of a model.
+    """Show the card of a model, or what a data file is taken for.
 
-    What it is, where it comes from, how good it is.
+    Of a model: what it is, where it comes from, how good it is. Of a file: its arrays, and what
+    riesz train would take them for with these options.
     """
     from riesz._io import read_model
     from riesz.cli._models import require_model
+    from riesz.cli._reading import Reading
 
+    reading = Reading(input, output, lead, domain, channels, periodic, nodes)
+    if "::" in str(run) or run.is_file():
+        return _of_data(str(run), reading)
+    if reading.given():
+        raise UsageError(
+            "options of reading are for data files",
+            where=f"riesz info {run}",
+            expected="a data file",
+            found=", ".join(f"--{name}" for name in reading.given()),
+            repair="leave them out, or name the file",
+        )
     require_model(run)
     model = read_model(run)
     return Answer(_value(model), _text(run, model))
+
+
+def _of_data(spec: str, reading: "Reading") -> Answer:
+    from riesz._data import open_pairs
+    from riesz._data._dialects import open_source
+    from riesz._data._spec import Location
+
+    source = open_source(Location(spec))
+    arrays = {k: {"shape": list(v.shape), "type": str(v.dtype)} for k, v in source.arrays.items()}
+    file = open_pairs(spec, **reading.arguments())
+    understood = file.understood()
+    value = {"file": spec, "arrays": arrays, "understood": understood, "pairs": len(file)}
+    width = max(map(len, arrays), default=0)
+    rows = [
+        f"{k:<{width}}  {' x '.join(map(str, v['shape']))}  {v['type']}" for k, v in arrays.items()
+    ]
+    return Answer(value, "\n".join([*rows, "", *understood]))
 
 
 def _value(model: dict[str, Any]) -> dict[str, Any]:

@@ -27,16 +27,3 @@ def require_model(run: Path) -> None:
             expected="a finished run",
             repair="repeat its riesz train command, which goes on where it stopped",
         )
-
-
-def training_nodes(card: dict[str, Any], spec: str, role: str = "nodes") -> Any:
-    """Where the samples of a foreign file lie, when it is not said: as in the training data."""
-    from riesz._data._pairs_file import open_source
-    from riesz._data._spec import Location
-    from riesz.cli._output import say
-
-    known = card.get("data", {}).get(role)
-    if not known or open_source(Location(spec)).description is not None:
-        return None
-    say(f"note: taken --nodes {','.join(known)}, as in the training data")
-    return tuple(known)

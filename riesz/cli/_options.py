@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riesz.cli import _recipe as recipe
+from riesz.cli._reading import Reading
 from riesz.errors import UsageError
 
 
@@ -15,6 +16,10 @@ class Options:
     data: str | None = None
     input: str | None = None
     output: str | None = None
+    lead: int | None = None
+    domain: str | None = None
+    channels: str | None = None
+    periodic: str | None = None
     nodes: str | None = None
     samples: int | None = None
     grid: int | None = None
@@ -47,6 +52,19 @@ class Options:
                     found=getattr(self, name.replace("-", "_")),
                     repair=f"leave --{name} out to take the default",
                 )
+
+    @property
+    def reading(self) -> Reading:
+        """How a data file is read."""
+        return Reading(
+            self.input,
+            self.output,
+            self.lead,
+            self.domain,
+            self.channels,
+            self.periodic,
+            self.nodes,
+        )
 
     @property
     def folder(self) -> Path:

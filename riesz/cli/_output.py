@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 
@@ -16,7 +17,8 @@ class Answer(NamedTuple):
 
 def say(text: str) -> None:
     """A line for people on standard error: progress, notes, warnings."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log on a full disk, a reader that is gone: the work goes on
+        print(text, file=sys.stderr, flush=True)
 
 
 def to_json(value: Any) -> str:
@@ -55,57 +57,13 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-RESULT_HEADERS = ("resolution", "n", "relative L2 (95%)", "H1", "coverage (95%)", "time")
-
-
-def result_rows(report: dict[str, Any]) -> list[list[str]]:
-    """The results of an evaluation, as `Report.to_json` gives them, for a table."""
-    rows = []
-    for r in report["results"]:
-        error, between = r["statistics"]["relative_l2"], r["coverage_interval"]
-        cover = "none: not calibrated"
-        if between:
-            mark = "" if r["calibrated"] else "* "
-            cover = f"{mark}{r['coverage']:.1%} ({between[0]:.1%} to {between[1]:.1%})"
-        rows.append(
-            [
-                " x ".join(map(str, r["shape"])),
-                str(r["n"]),
-                f"{r['relative_l2']:.2%} ({error['low']:.2%} to {error['high']:.2%})",
-                f"{r['relative_h1']:.2%}",
-                cover,
-                f"{1000 * r['seconds_per_function']:.3g} ms",
-            ]
-        )
-    return rows
-
-
 def result_table(report: dict[str, Any]) -> str:
-    """The results of an evaluation as text."""
-    head = f"{report['operator']}, {report['parameters']:,} parameters, against "
-    rows = result_rows(report)
-    lines = [head + report["reference"], table(RESULT_HEADERS, rows, right=True)]
-    return "\n".join([*lines, *promise(report), *speed_lines(report)])
+    """An evaluation, as `Report.to_json` gives it, as text; the first line is the verdict."""
+    from riesz._evaluate import _rows as rows
 
-
-def promise(report: dict[str, Any]) -> list[str]:
-    """What the band promises, and for which results; nothing without a band."""
-    results = [r for r in report["results"] if r["level"]]
-    lines = [f"Coverage promised: {results[0]['level']:.0%}."] if results else []
-    if not all(r["calibrated"] for r in results):
-        lines.append("* The band was not calibrated on this many points: nothing is promised.")
-    return lines
-
-
-def speed_lines(report: dict[str, Any]) -> list[str]:
-    """One line a resolution on the speed against the reference solver."""
-    lines = []
-    for r in report["results"]:
-        speed = r.get("speed")
-        if speed:
-            cells, at = r["resolution"], speed["solver_resolution"]
-            lines.append(
-                f"Speed at {cells}: {speed['ratio']:.2g} times that of the solver at {at}, where "
-                f"the solver is as accurate ({speed['solver_error']:.1%})."
-            )
-    return lines
+    head, found = rows.result_headers(report), rows.result_rows(report)
+    lines = [report["verdict"], "", rows.title(report), table(head, found, right=True)]
+    baselines = rows.baseline_rows(report)
+    if baselines:
+        lines += ["", "On the same samples:", table(rows.BASELINE_HEADERS, baselines)]
+    return "\n".join([*lines, "", *rows.remarks(report)])

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,103 +11,155 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from riesz._calibrate import Banded
+    from riesz._calibrate import Band, Banded
     from riesz._fit import Record
     from riesz.functions import Function, Pairs
 
 # Colours that differ in lightness too, for those who do not see the hues.
 TRUTH, MODEL, BAND, THIRD = "#222222", "#d1495b", "#edae49", "#00798c"
+_ROWS = 3  # channels of the example
+_STRIP = 2.5  # width over height from which panels stand one below the other
 
 
 def example(folder: Path, banded: "Banded", pairs: "Pairs") -> tuple[str, str]:
-    """Input, truth, prediction, error and band of one test pair."""
+    """Input, target, prediction, error and band of one test pair, for up to three channels."""
     import jax
     import jax.numpy as jnp
 
-    from riesz.functions import relative_error, take
+    from riesz.functions import take
 
-    a, truth = jax.tree.map(jnp.asarray, (take(pairs.inputs, 0), take(pairs.outputs, 0)))
-    band = banded(a, truth.discretization)
-    share = float(relative_error(band.prediction, truth))
-    inside = bool(band.contains(truth))
-    error, half = band.prediction - truth, band.width() * 0.5
-    draw = _curves if truth.domain.dim == 1 else _fields
-    figure = draw(a, truth, band.prediction, error, half, banded.level, share)
-    text = f"A test function the model has not seen: relative L2 error {share:.2%}; the truth "
-    text += f"{'lies' if inside else 'does not lie'} in the {banded.level:.0%} band everywhere."
+    a, target = jax.tree.map(jnp.asarray, (take(pairs.inputs, 0), take(pairs.outputs, 0)))
+    band = banded(a, target.discretization)
+    shown = _Example(a, target, band, banded.level, _errors(banded, band.prediction, target))
+    figure = _curves(shown) if target.domain.dim == 1 else _fields(shown)
+    inside = "lies" if bool(band.contains(target)) else "does not lie"
+    errors = ", ".join(f"{name} {shown.errors[c]:.2%}" for c, name in enumerate(target.space.names))
+    text = "A test function the model was not trained on: error relative to the channel's "
+    text += f"deviation {errors}; the target {inside} in the {banded.level:.0%} band everywhere."
     return _save(figure, folder, "prediction.png"), text
 
 
-def _curves(
-    a: "Function",
-    truth: "Function",
-    prediction: "Function",
-    error: "Function",
-    half: "Function",
-    level: float,
-    share: float,
-) -> Figure:
-    figure = Figure(figsize=(13, 3.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    if a.domain.dim == 1:
-        a.plot(left, color=TRUTH)
-    else:
-        a.plot(left)
-    left.set_title("input")
-    x = np.asarray(truth.discretization.coordinates)[:, 0]
+@dataclass(frozen=True)
+class _Example:
+    a: "Function"
+    target: "Function"
+    band: "Band"
+    level: float
+    errors: np.ndarray  # per channel
+
+    @property
+    def channels(self) -> list[int]:
+        """The channels with the largest errors, in their order."""
+        return sorted(np.argsort(-self.errors, kind="stable")[:_ROWS].tolist())
+
+
+def _errors(banded: "Banded", prediction: "Function", target: "Function") -> np.ndarray:
+    """Root mean square errors in deviations of the training data, or of the target without."""
+    from riesz.operators import training_scale
+
+    weights = np.asarray(target.discretization.weights, np.float64)[..., None]
+    axes = tuple(range(weights.ndim - 1))
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        return np.where(weights > 0, x * weights, 0).sum(axes) / weights.sum()
+
+    u, v = (np.asarray(f.values, np.float64) for f in (target, prediction))
+    scale = training_scale(banded.operator)
+    unit = np.sqrt(mean((u - mean(u)) ** 2)) if scale is None else np.asarray(scale.unit)
+    return np.sqrt(mean((u - v) ** 2)) / np.where(unit > 0, unit, 1)
+
+
+def _curves(shown: _Example) -> Figure:
+    rows = len(shown.channels)
+    figure = Figure(figsize=(13, 3.8 * rows), layout="constrained")
+    grid = figure.subplots(rows, 3, squeeze=False)
+    on = shown.target.discretization
+    present = np.asarray(on.weights) > 0
+    x = np.asarray(on.coordinates)[present, 0]
     order = np.argsort(x)
-    x = x[order]
-
-    def first(f: "Function") -> np.ndarray:
-        return np.asarray(f.values)[order, 0]
-
-    u, v, e, h = first(truth), first(prediction), first(error), first(half)
-    middle.fill_between(x, v - h, v + h, color=BAND, alpha=0.45, lw=0, label=f"{level:.0%} band")
-    middle.plot(x, u, color=TRUTH, lw=2, label="truth")
-    middle.plot(x, v, color=MODEL, lw=1.6, ls="--", label="prediction")
-    middle.set_title("truth, prediction and band")
-    right.fill_between(x, -h, h, color=BAND, alpha=0.45, lw=0, label=f"{level:.0%} band")
-    right.plot(x, e, color=MODEL, lw=1.6, label="prediction - truth")
-    right.axhline(0, color=TRUTH, lw=0.8)
-    right.set_title(f"error, relative L2 {share:.2%}")
-    for ax in (middle, right):
-        ax.set_xlabel("x")
-        ax.set_ylabel(_label(truth))
-        ax.legend(frameon=False)
+    for (left, middle, right), c in zip(grid, shown.channels, strict=True):
+        one = shown.a.domain.dim == 1 and shown.a.channels == 1
+        shown.a.plot(left, **({"color": TRUTH} if one else {}))
+        left.set_title("input")
+        band = shown.band
+        u, v, low, high = (
+            np.asarray(f.values)[present][order, c]
+            for f in (shown.target, band.prediction, band.lower, band.upper)
+        )
+        label = f"{shown.level:.0%} band"
+        middle.fill_between(x[order], low, high, color=BAND, alpha=0.45, lw=0, label=label)
+        middle.plot(x[order], u, color=TRUTH, lw=2, label="target")
+        middle.plot(x[order], v, color=MODEL, lw=1.6, ls="--", label="prediction")
+        middle.set_title("target, prediction and band")
+        half = (high - low) / 2
+        right.fill_between(x[order], -half, half, color=BAND, alpha=0.45, lw=0, label=label)
+        right.plot(x[order], v - u, color=MODEL, lw=1.6, label="prediction - target")
+        right.axhline(0, color=TRUTH, lw=0.8)
+        right.set_title(f"error, {shown.errors[c]:.2%} of the deviation")
+        for ax in (middle, right):
+            ax.set_xlabel(_axis(shown.target))
+            ax.set_ylabel(_label(shown.target, c))
+        middle.legend(frameon=False)
+        right.legend(loc="upper right", framealpha=0.8)
     return figure
 
 
-def _fields(
-    a: "Function",
-    truth: "Function",
-    prediction: "Function",
-    error: "Function",
-    half: "Function",
-    level: float,
-    share: float,
-) -> Figure:
-    figure = Figure(figsize=(18, 3.7), layout="constrained")
-    axes = figure.subplots(1, 5)
-    both = np.concatenate([np.ravel(truth.values[..., 0]), np.ravel(prediction.values[..., 0])])
-    scale = {"vmin": float(both.min()), "vmax": float(both.max()), "cmap": "viridis"}
-    a.plot(axes[0], **({"cmap": "cividis"} if a.domain.dim > 1 else {"color": TRUTH}))
-    truth.plot(axes[1], **scale)
-    prediction.plot(axes[2], **scale)
-    abs(error).plot(axes[3], cmap="magma", vmin=0)
-    half.plot(axes[4], cmap="magma", vmin=0)
-    name = _label(truth)
-    titles = (
-        f"input {_label(a)}",
-        f"truth {name}",
-        f"prediction {name}",
-        f"|error|, relative L2 {share:.2%}",
-        f"half-width of the {level:.0%} band",
-    )
-    for ax, title in zip(axes, titles, strict=True):
-        ax.set_title(title, fontsize=12)
-    for ax in axes[2:]:
-        ax.set_ylabel("")
+def _fields(shown: _Example) -> Figure:
+    """Five panels for each channel: in a row, or one below the other for long strips."""
+    count, ratio = len(shown.channels), _ratio(shown.target)
+    if ratio > _STRIP:
+        width = 9.0 if count == 1 else 6.5
+        figure = Figure(
+            figsize=(width * count, 5 * (0.75 * width / ratio + 0.75)), layout="constrained"
+        )
+        axes = figure.subplots(5, count, squeeze=False).T
+    else:
+        figure = Figure(
+            figsize=(18, 3.7 * count * float(np.clip(0.7 / ratio, 1, 2))), layout="constrained"
+        )
+        axes = figure.subplots(count, 5, squeeze=False)
+    band, target = shown.band, shown.target
+    for row, c in zip(axes, shown.channels, strict=True):
+        both = np.concatenate([_present(f, c) for f in (target, band.prediction)])
+        scale = {"vmin": float(both.min()), "vmax": float(both.max()), "cmap": "viridis"}
+        error, half = abs(band.prediction - target), band.width() * 0.5
+        shown.a.plot(
+            row[0], **({"cmap": "cividis"} if shown.a.domain.dim > 1 else {"color": TRUTH})
+        )
+        for ax, f, style in zip(
+            row[1:],
+            (target, band.prediction, error, half),
+            (scale, scale, {"cmap": "magma", "vmin": 0}, {"cmap": "magma", "vmin": 0}),
+            strict=True,
+        ):
+            f.plot(ax, channel=c, **style)
+        titles = (
+            f"input {_label(shown.a)}",
+            f"target {_label(target, c)}",
+            f"prediction {_label(target, c)}",
+            f"|error|, {shown.errors[c]:.2%} of the deviation",
+            f"half-width of the {shown.level:.0%} band",
+        )
+        for ax, title in zip(row, titles, strict=True):
+            ax.set_title(title, fontsize=12)
+            if ratio <= _STRIP and ax not in (row[0], row[1]):
+                ax.set_ylabel("")
+            if ratio > _STRIP and ax is not row[-1]:
+                ax.set_xlabel("")
     return figure
+
+
+def _ratio(f: "Function") -> float:
+    """Width over height of the function's picture."""
+    ax = Figure().subplots()
+    f.plot(ax)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    return abs((right - left) / (high - low))
+
+
+def _present(f: "Function", channel: int) -> np.ndarray:
+    present = np.asarray(f.discretization.weights) > 0
+    return np.asarray(f.values)[present, channel]
 
 
 def loss(folder: Path, history: "Sequence[Record]") -> tuple[str, str]:
@@ -117,7 +170,7 @@ def loss(folder: Path, history: "Sequence[Record]") -> tuple[str, str]:
     marker = "o" if len(history) < 10 else ""
     ax.semilogy(steps, [r.loss for r in history], color=THIRD, marker=marker, label="training loss")
     validation = [r.validation for r in history]
-    label = "validation error, relative L2"
+    label = "validation error"
     ax.semilogy(steps, validation, color=MODEL, marker=marker, label=label)
     best = int(np.argmin(validation))
     ax.plot(steps[best], validation[best], "*", color=TRUTH, ms=11, label="weights that were kept")
@@ -128,8 +181,12 @@ def loss(folder: Path, history: "Sequence[Record]") -> tuple[str, str]:
 
 
 def results(folder: Path, metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """Error against resolution, and error by wave number."""
+    """Baselines, coverage over time, error against resolution, and error by wave number."""
     found = []
+    if metrics["baselines"]:
+        found.append(_baselines(folder, metrics))
+    if metrics["drift"] and len(metrics["drift"]["blocks"]) > 1:
+        found.append(_drift(folder, metrics))
     if len(metrics["results"]) > 1:
         found.append(_resolution(folder, metrics["results"]))
     if all(r["spectrum"] for r in metrics["results"]):
@@ -137,13 +194,60 @@ def results(folder: Path, metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _baselines(folder: Path, metrics: dict[str, Any]) -> tuple[str, str]:
+    rows = [(metrics["operator"], metrics["results"][0]["statistics"]["error"], MODEL)]
+    rows += [(b["name"], b["statistics"]["error"], THIRD) for b in metrics["baselines"]]
+    rows.sort(key=lambda row: -row[1]["mean"])
+    figure = Figure(figsize=(7.5, 1.2 + 0.45 * len(rows)), layout="constrained")
+    ax = figure.subplots()
+    for i, (_, s, colour) in enumerate(rows):
+        reach = [[s["mean"] - s["low"]], [s["high"] - s["mean"]]]
+        ax.barh(i, 100 * s["mean"], color=colour, alpha=0.75, height=0.6)
+        ax.errorbar(100 * s["mean"], i, xerr=100 * np.abs(reach), color=TRUTH, capsize=4)
+    ax.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    ax.set_xlim(left=0)
+    ax.set_xlabel("mean error in percent of the deviation, with 95% interval")
+    ax.set_title("the operator and the baselines, on the same samples")
+    ax.grid(alpha=0.3, axis="x", lw=0.5)
+    return _save(figure, folder, "baselines.png"), metrics["verdict"] + "."
+
+
+def _drift(folder: Path, metrics: dict[str, Any]) -> tuple[str, str]:
+    drift, level = metrics["drift"], metrics["results"][0]["level"]
+    blocks = drift["blocks"]
+    x = [(b["start"] + b["end"]) / 2 for b in blocks]
+    covered = level is not None
+    figure = Figure(figsize=(7.5, 6 if covered else 3.4), layout="constrained")
+    axes = figure.subplots(2 if covered else 1, 1, sharex=True, squeeze=False)[:, 0]
+    axes[0].plot(x, [100 * b["error"] for b in blocks], color=MODEL, marker="o", label="error")
+    axes[0].set_ylabel("percent of the deviation")
+    axes[0].set_ylim(0, 120 * max(b["error"] for b in blocks))
+    axes[0].set_title(f"over {drift['label']}")
+    if covered:
+        share = 100 * np.array([[b["coverage"], b["low"], b["high"]] for b in blocks])
+        reach = np.abs(share[:, 1:].T - share[:, 0])
+        axes[1].errorbar(
+            x, share[:, 0], reach, color=THIRD, marker="o", capsize=4, label="coverage"
+        )
+        axes[1].axhline(100 * level, color=TRUTH, lw=0.8, ls="--", label="nominal level")
+        axes[1].set_ylim(-2, 102)
+        axes[1].set_ylabel("percent")
+    for ax in axes:
+        _finish(ax)
+    axes[-1].set_xlabel(drift["label"])
+    text = "Error and coverage of blocks of the test samples in order of time, with 95% intervals."
+    return _save(figure, folder, "drift.png"), text
+
+
 def _resolution(folder: Path, rows: list[dict[str, Any]]) -> tuple[str, str]:
     figure = Figure(figsize=(6.5, 4), layout="constrained")
     ax = figure.subplots()
     x = np.arange(len(rows))
-    kinds = (("relative_l2", "relative L2", MODEL), ("relative_h1", "relative H1", THIRD))
+    kinds = (("error", "error / deviation", MODEL), ("relative_h1", "relative H1", THIRD))
     for (name, label, colour), shift in zip(kinds, (-0.04, 0.04), strict=True):
         parts = [r["statistics"][name] for r in rows]
+        if None in parts:
+            continue
         mean = np.array([p["mean"] for p in parts])
         reach = np.abs(np.array([[p["low"], p["high"]] for p in parts]).T - mean)
         ax.errorbar(x + shift, 100 * mean, 100 * reach, color=colour, marker="o", capsize=4,
@@ -166,13 +270,13 @@ def _spectrum(folder: Path, row: dict[str, Any]) -> tuple[str, str]:
     k = np.array(spectrum["wave_number"])
     truth, error = np.array(spectrum["truth"]), np.array(spectrum["error"])
     floor = 1e-14 * truth.sum()
-    ax.semilogy(k, np.maximum(truth, floor), color=TRUTH, label="truth")
+    ax.semilogy(k, np.maximum(truth, floor), color=TRUTH, label="target")
     ax.semilogy(k, np.maximum(error, floor), color=MODEL, label="error")
     ax.set_xlabel("wave number, cycles along an axis")
-    ax.set_ylabel("mean square")
+    ax.set_ylabel("mean square, in squares of the deviation")
     ax.set_title(f"error by wave number, {' x '.join(map(str, row['shape']))} points")
     _finish(ax)
-    text = "Which scales the error lives on: where it meets the truth, nothing is resolved."
+    text = "Which scales the error lives on: where it meets the target, nothing is resolved."
     return _save(figure, folder, "spectrum.png"), text
 
 
@@ -181,9 +285,16 @@ def _finish(ax: Axes) -> None:
     ax.legend(frameon=False)
 
 
-def _label(f: "Function") -> str:
-    name, unit = f.space.names[0], f.space.units[0]
+def _label(f: "Function", channel: int = 0) -> str:
+    name, unit = f.space.names[channel], f.space.units[channel]
     return f"{name} [{unit}]" if unit else name
+
+
+def _axis(f: "Function") -> str:
+    """The label of the first axis, as the function's own plot writes it."""
+    ax = Figure().subplots()
+    f.plot(ax)
+    return ax.get_xlabel()
 
 
 def _save(figure: Figure, folder: Path, name: str) -> str:

@@ -1,16 +1,16 @@
 """`riesz predict`."""
 
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riesz.cli._app import AsJson, Nodes, command
+from riesz.cli._app import AsJson, Channels, Domain, Input, Nodes, Periodic, command
 from riesz.cli._output import Answer
 from riesz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from riesz.cli._reading import Reading
     from riesz.domains import Space
     from riesz.functions import Function
 
@@ -24,12 +24,13 @@ def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or model folder.")],
     file: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="NPZ or HDF5 file (FILE::GROUP) with functions."),
+        typer.Argument(metavar="INPUT", help="HDF5 (FILE::GROUP), NPZ, NetCDF or MATLAB file."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="NPZ or HDF5 file to write.")],
-    input: Annotated[
-        str | None, typer.Option("--input", metavar="NAME", help="Data set of the inputs.")
-    ] = None,
+    input: Input = None,
+    domain: Domain = None,
+    channels: Channels = None,
+    periodic: Periodic = None,
     nodes: Nodes = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an output that exists.")] = False,
     as_json: AsJson = False,
@@ -42,20 +43,22 @@ def predict(
     """
     import warnings
 
+    import jax
+
     from riesz._calibrate import Banded
     from riesz._io import check_range
     from riesz.cli._arrays import require_free, write_arrays
-    from riesz.cli._models import open_model, training_nodes
-    from riesz.cli._source import split_nodes
+    from riesz.cli._models import open_model
+    from riesz.cli._reading import Reading
     from riesz.operators import apply
 
     require_free(output, force)
     model, card = open_model(run)
-    where = split_nodes(nodes) or training_nodes(card, file)
-    functions = read_inputs(file, input, where, model.input_space)
+    reading = Reading(input, None, None, domain, channels, periodic, nodes)
+    functions = read_inputs(file, reading, card, model.input_space)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        beyond = check_range(card or model, functions)
+        beyond = check_range(model, functions)
     arrays: dict[str, Any] = {}
     if isinstance(model, Banded):
         band = model.apply(functions)
@@ -78,29 +81,49 @@ def predict(
     }
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
     if isinstance(model, Banded):
-        value["calibrated"] = prod(shape) in model.sizes
-        text += f", with bands that hold the whole function with probability {model.level:.0%}"
-        if not value["calibrated"]:
-            sizes = ", ".join(map(str, model.sizes))
-            text += f" on {sizes} points; here they were not calibrated, and nothing is promised"
+        one = jax.tree.map(lambda x: x[0], u).discretization
+        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
+        value["calibrated"] = model.calibrated_on(one)
+        value["half_width"] = half
+        parts = zip(u.space.names, half, u.space.units, strict=True)
+        widths = ", ".join(f"{name} {h:.3g} {unit}".strip() for name, h, unit in parts)
+        text += f"; mean half-width of the bands: {widths}"
+        if beyond:
+            text += "; inputs are unlike those of the calibration, and nothing is promised"
+        elif value["calibrated"]:
+            text += f"; they hold the whole function with probability {model.level:.0%}"
+            text += f" ({model.meaning()})"
+        else:
+            text += "; they were not calibrated on these points, and nothing is promised"
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
 
 
-def read_inputs(spec: str, name: str | None, nodes: Any, space: "Space") -> "Function":
-    """A batch of functions; an array without a members' axis is one function."""
+def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":
+    """A batch of functions; an array without an axis of samples is one function."""
     from riesz._data import load_functions
-    from riesz._data._pairs_file import open_source
+    from riesz._data._coordinates import axes_of, fields_of
+    from riesz._data._dialects import open_source
     from riesz._data._spec import Location
+    from riesz.cli._output import say
+    from riesz.cli._reading import known_reading
 
     source = open_source(Location(spec))
-    arrays = source.arrays
     foreign = source.description is None
-    if foreign and name is None and len(arrays) > 1:
-        name = next((n for n in ("input", "inputs", "a", "x", "values") if n in arrays), None)
-    chosen = name or (next(iter(arrays)) if len(arrays) == 1 else None)
-    if foreign and chosen in arrays and len(arrays[chosen].shape) == space.domain.dim:
-        return _single(source, chosen, nodes, space)
-    functions = load_functions(spec, name=name, nodes=nodes, space=space if foreign else None)
+    reading, lines = known_reading(reading, card, source)
+    for line in lines:
+        say(f"note: taken {line}")
+    name, fields = reading.input, fields_of(source)
+    if foreign and name is None and len(fields) > 1:
+        name = next((n for n in ("input", "inputs", "a", "x", "values") if n in fields), None)
+    single = name or (next(iter(source.arrays)) if len(source.arrays) == 1 else None)
+    if foreign and single in source.arrays:
+        alone = len(source.arrays[single].shape) == space.domain.dim
+        if alone and not axes_of(source, single, "input"):
+            return _single(source, single, reading.side("input")["nodes"], space)
+    side = reading.side("input")
+    lead = card.get("data", {}).get("lead")
+    side["lead"], side["space"] = (lead, space) if foreign else (None, None)
+    functions = load_functions(spec, name=name, **side)
     if not space.accepts(functions.space):
         raise UsageError(
             "the functions are not of the model's input space",
@@ -115,17 +138,21 @@ def read_inputs(spec: str, name: str | None, nodes: Any, space: "Space") -> "Fun
 def _single(source: Any, name: str, nodes: Any, space: "Space") -> "Function":
     import numpy as np
 
-    from riesz.domains import Grid
+    from riesz.domains import Grid, MaskedGrid
     from riesz.functions import batch
 
     shape = source.arrays[name].shape
     (values,) = source.blocks(name, [(0, shape[0])])
     values = np.asarray(values, np.float32)
-    if not np.isfinite(values).all():
+    missing = np.isnan(values)
+    if np.isinf(values).any() or missing.all():
         raise DataError(
-            f"data set {name!r} holds values that are not finite",
+            f"data set {name!r} holds infinite values, or none at all",
             where=str(source.location),
-            found=f"{int((~np.isfinite(values)).sum())} of {values.size} values",
+            expected="numbers, and NaN where a value is missing",
+            found=f"{int((~np.isfinite(values)).sum())} of {values.size} values are not finite",
             repair="a model cannot say anything about such an input",
         )
-    return batch(values[None, ..., None], Grid(space.domain, shape, nodes), space)
+    grid = Grid(space.domain, shape, nodes)
+    where = MaskedGrid(grid, ~missing) if missing.any() else grid
+    return batch(np.where(missing, 0, values)[None, ..., None], where, space)

@@ -85,6 +85,7 @@ def fit_process(
     table: Table, kernel: str, network: str | None, test: float, restarts: int, seed: int
 ) -> Run:
     """Split, standardise, tune by evidence on the training part, and measure on the other."""
+    _require_varying(table)
     train, held_out = _split(table, test, seed)
     scales = _scales(train)
     key = jax.random.key(seed)
@@ -93,7 +94,7 @@ def fit_process(
     )
     inputs = jnp.asarray(scales.inputs(train.points))
     seen = Values(inputs, jnp.asarray(scales.outputs(train.values)), noise=0.1)
-    tuned = tune(process, seen, key=key, restarts=restarts)
+    tuned = tune(process, seen, key=key, restarts=restarts, progress=True)
     posterior = tuned.process.condition(tuned.observations)
     law = posterior.marginal(on=jnp.asarray(scales.inputs(held_out.points)))
     noise = float(np.asarray(tuned.noise[0]))
@@ -116,7 +117,19 @@ def _split(table: Table, test: float, seed: int) -> tuple[Table, Table]:
         )
     order = np.random.default_rng(seed).permutation(n)
     parts = order[count:], order[:count]
-    return tuple(Table(table.points[i], table.values[i], table.names) for i in parts)  # pyright: ignore[reportReturnType]
+    return tuple(table.rows(i) for i in parts)  # pyright: ignore[reportReturnType]
+
+
+def _require_varying(table: Table) -> None:
+    flat = table.values.std(0) == 0
+    if len(table.values) and flat.any():
+        raise DataError(
+            "a column of values is constant, so that there is nothing to fit",
+            where="riesz fit-process",
+            expected="values that differ between points",
+            found=f"{float(table.values[0, flat.argmax()]):g} at all {len(table.values)} points",
+            repair="name the columns of the values with --values",
+        )
 
 
 def _scales(train: Table) -> Scales:

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riesz.cli._output import RESULT_HEADERS, markdown, promise, result_rows, speed_lines
+from riesz.cli._output import markdown
 
 if TYPE_CHECKING:
     from riesz._calibrate import Banded
@@ -29,23 +29,29 @@ def write_report(
 
 
 def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) -> str:
+    from riesz._evaluate import _rows as rows
+
     metrics, data, training = card["metrics"], card["data"], card["training"]
     split = card["split"]
     title = card["problem"] or Path(data["file"]).name
+    baselines = rows.baseline_rows(metrics)
     lines = [
         f"# {metrics['operator']} for {title}",
+        "",
+        f"**{metrics['verdict']}.**",
         "",
         f"Made by `{card['command']}` on {card['created'][:10]}.",
         "",
         "## How good it is",
         "",
-        markdown(RESULT_HEADERS, result_rows(metrics)),
+        markdown(rows.result_headers(metrics), rows.result_rows(metrics)),
         "",
-        f"Relative errors in L2 and H1 against {metrics['reference']}, with 95% bootstrap "
-        f"intervals of the mean. Coverage: the share of functions that lie inside their band at "
-        f"every point. {' '.join(promise(metrics))} {remark(card)}",
+        *([markdown(rows.BASELINE_HEADERS, baselines), ""] if baselines else []),
+        f"Against {metrics['reference']}, with 95% bootstrap intervals of the mean. Half-width: "
+        "half of the mean width of the band. Coverage: the share of functions that lie inside "
+        f"their band at every point. {remark(card)}",
         "",
-        *(f"- {line}" for line in speed_lines(metrics)),
+        *(f"- {line}" for line in rows.remarks(metrics)),
         "",
         *(f"![{text}]({name})\n\n{text}\n" for name, text in figures),
         "## How it was made",

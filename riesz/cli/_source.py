@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riesz.cli import _recipe as recipe
+from riesz.cli._reading import Reading
 from riesz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from riesz.problems import AbstractProblem
 
 
+DATA_SUFFIXES = (".h5", ".hdf5", ".npz", ".nc", ".mat")
+
+
 @dataclass(frozen=True)
 class Source:
     """A problem, a file of pairs, or both; `resolution` where fresh samples can be drawn."""
@@ -27,6 +31,7 @@ class Source:
     file: "PairsFile | None"
     samples: int
     resolution: int | None
+    reading: Reading = Reading()
 
     @property
     def spaces(self) -> "tuple[Space, Space]":
@@ -47,13 +52,9 @@ class Source:
         """What decides the data, as JSON values."""
         if self.file is None:
             return {"samples": self.samples, "grid": self.resolution}
-        grid = self.file.input_grid
-        nodes = list(getattr(grid, "nodes", ("scattered",)))
-        return {
-            "fingerprint": self.file.fingerprint,
-            "nodes": nodes,
-            "input": self.file.inputs.name,
-        }
+        sets = {"input": self.file.inputs, "output": self.file.outputs}
+        described = {role: samples.describe() for role, samples in sets.items()}
+        return {"fingerprint": self.file.fingerprint, "sets": described, **self.reading.given()}
 
     def pairs(self, path: Path, key: "PRNGKeyArray") -> "tuple[PairsLike, PairsFile]":
         """All pairs; sampled ones stream to `path`, from which an interrupted run goes on.
@@ -78,8 +79,7 @@ def _in_memory(file: "PairsFile") -> "PairsLike":
 def find_source(
     source: str,
     data: str | None,
-    names: tuple[str | None, str | None],
-    nodes: str | None,
+    reading: Reading,
     samples: int | None,
     grid: int | None,
 ) -> Source:
@@ -97,19 +97,16 @@ def find_source(
             repair=f"write riesz train PROBLEM --data {data}, or leave --data out",
         )
     if spec is None:
-        _refuse(
-            "is for data in a file", "--data FILE", input=names[0], output=names[1], nodes=nodes
-        )
+        _refuse("is for data in a file", "--data FILE", **reading.given())
         assert problem is not None
         count = samples or recipe.SAMPLES.get(source, recipe.SAMPLES_ELSE)
         cells = grid or recipe.GRID[problem.input_space.domain.dim]
         return Source(name, problem, None, count, cells)
     _refuse("is for pairs that the solver samples", "no file", samples=samples, grid=grid)
-    given = {"input": names[0], "output": names[1], "nodes": split_nodes(nodes)}
-    file = open_pairs(spec, **given, problem=problem)
+    file = open_pairs(spec, **reading.arguments(), problem=problem)
     if problem is None:
         name, problem = _problem_of(file)
-    return Source(name, problem, file, len(file), _resolution(file, problem))
+    return Source(name, problem, file, len(file), _resolution(file, problem), reading)
 
 
 def is_problem(name: str) -> bool:
@@ -140,14 +137,9 @@ def unknown_problem(name: str, command: str, otherwise: str = "") -> UsageError:
     )
 
 
-def split_nodes(nodes: str | None) -> "str | tuple[str, ...] | None":
-    """`left` for all axes, or `left,uniform` for one an axis."""
-    return tuple(x.strip() for x in nodes.split(",")) if nodes and "," in nodes else nodes
-
-
 def _looks_like_file(text: str) -> bool:
     path = Path(text.partition("::")[0])
-    return "::" in text or path.exists() or path.suffix.lower() in (".h5", ".hdf5", ".npz")
+    return "::" in text or path.exists() or path.suffix.lower() in DATA_SUFFIXES
 
 
 def _refuse(why: str, when: str, **options: Any) -> None:

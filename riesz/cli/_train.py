@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from riesz.cli import _recipe as recipe
-from riesz.cli._app import AsJson, Data, Input, Nodes, Output, command, count
+from riesz.cli._app import (
+    AsJson,
+    Channels,
+    Data,
+    Domain,
+    Input,
+    Lead,
+    Nodes,
+    Output,
+    Periodic,
+    command,
+    count,
+)
 from riesz.cli._output import Answer
 
 # The time at which this process began, where it runs one command; set by `riesz.cli.main`.
@@ -17,6 +29,7 @@ process_start: float | None = None
     "train",
     "riesz train burgers --samples 1000 --grid 128 --out runs/burgers",
     "riesz train darcy --data darcy.h5::train_16 --nodes left --out runs/darcy --time-budget 180",
+    "riesz train sst_monthly.nc --lead 1 --out runs/sst",
 )
 def train(
     source: Annotated[
@@ -25,6 +38,10 @@ def train(
     data: Data = None,
     input: Input = None,
     output: Output = None,
+    lead: Lead = None,
+    domain: Domain = None,
+    channels: Channels = None,
+    periodic: Periodic = None,
     nodes: Nodes = None,
     samples: Annotated[int | None, count("Pairs to sample.", min=1)] = None,
     grid: Annotated[int | None, count("Cells along an axis to sample on.", min=4)] = None,
@@ -79,6 +96,10 @@ def train(
         data=data,
         input=input,
         output=output,
+        lead=lead,
+        domain=domain,
+        channels=channels,
+        periodic=periodic,
         nodes=nodes,
         samples=samples,
         grid=grid,

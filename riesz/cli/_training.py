@@ -31,9 +31,8 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     `started` is the monotonic time from which the time budget counts.
     """
     started = time.monotonic() if started is None else started
-    names = (options.input, options.output)
     source = find_source(
-        options.source, options.data, names, options.nodes, options.samples, options.grid
+        options.source, options.data, options.reading, options.samples, options.grid
     )
     settings = _settings(options, source)
     split = make_split(
@@ -82,8 +81,8 @@ def _run(options: Options, source: Source, split: Split, folder: RunFolder, star
     seed = options.seed
     began = time.monotonic()
     pairs, file = source.pairs(folder.path / "data.h5", jax.random.key(seed))
-    for note in file.notes:
-        say(f"note: taken {note}")
+    for line in file.understood():
+        say(line)
     training, validation, calibration, test = split.take(pairs)
     if source.file is None:
         started += time.monotonic() - began  # sampling is not counted
@@ -171,7 +170,7 @@ def _measure(
 
     if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")
-        return evaluate(banded, test, card=card).to_json(), test[:1]
+        return evaluate(banded, test).to_json(), test[:1]
     resolutions, seed = _resolutions(source), options.seed
     say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
     with warnings.catch_warnings():  # of the law of the training data, tails included
@@ -182,7 +181,6 @@ def _measure(
             resolutions=resolutions,
             n=recipe.TEST_MEMBERS,
             key=_key(seed, 4),
-            card=card,
         )
     refine = recipe.refinement(source.problem)
     example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)

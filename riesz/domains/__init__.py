@@ -5,6 +5,7 @@ of points in it together with quadrature weights; a *space* is a domain with nam
 """
 
 from riesz.domains._axes import AbstractAxis as AbstractAxis
+from riesz.domains._axes import Kind as Kind
 from riesz.domains._axes import Nodes as Nodes
 from riesz.domains._discretization import AbstractDiscretization as AbstractDiscretization
 from riesz.domains._domain import AbstractDomain as AbstractDomain
@@ -15,5 +16,6 @@ from riesz.domains._domain import Torus as Torus
 from riesz.domains._grid import AbstractTensorGrid as AbstractTensorGrid
 from riesz.domains._grid import Grid as Grid
 from riesz.domains._grid import MovedGrid as MovedGrid
+from riesz.domains._masked import MaskedGrid as MaskedGrid
 from riesz.domains._points import Points as Points
 from riesz.domains._space import Space as Space

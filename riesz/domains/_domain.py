@@ -30,16 +30,36 @@ def _bounds(lower: Number | Sequence[Number], upper: Number | Sequence[Number], 
     return low, high
 
 
-class AbstractDomain(eqx.Module):
-    """A product of intervals and circles: ends `lower`, `upper` and a flag `periodic` an axis.
+Texts = str | Sequence[str]
 
-    Domains are static, hashable and compare by what they are, not by how they were built:
-    `Interval(0, 1) == Box(0, 1)`.
+
+def _texts(given: Texts | None, axes: int, what: str, name: str) -> tuple[str, ...]:
+    """One text per axis; empty where none was given."""
+    texts = (given,) if isinstance(given, str) else tuple(given or ("",) * axes)
+    if len(texts) != axes or not all(isinstance(t, str) for t in texts):
+        raise DomainError(
+            f"a domain takes one text for each axis as {what}",
+            where=f"{name}(..., {what}=...)",
+            expected=f"{axes} texts",
+            found=repr(given),
+            repair=f"write {what}={('latitude', 'longitude', 'depth')[:axes]!r}, or leave it out",
+        )
+    return texts
+
+
+class AbstractDomain(eqx.Module):
+    """A product of intervals and circles: ends `lower`, `upper`, a flag `periodic` per axis.
+
+    `names` and `units` of the axes are for people: plots, error texts and files use them. They
+    are empty where none were given. Domains are static, hashable and compare by what they are,
+    not by how they were built or named: `Interval(0, 1) == Box(0, 1)`.
     """
 
     lower: eqx.AbstractVar[tuple[float, ...]]
     upper: eqx.AbstractVar[tuple[float, ...]]
     periodic: eqx.AbstractVar[tuple[bool, ...]]
+    names: eqx.AbstractVar[tuple[str, ...]]
+    units: eqx.AbstractVar[tuple[str, ...]]
 
     @property
     def dim(self) -> int:
@@ -70,21 +90,48 @@ class AbstractDomain(eqx.Module):
 
     def __repr__(self) -> str:
         factors = (
-            f"{'circle' if p else ''}[{a:g}, {b:g}{')' if p else ']'}"
-            for a, b, p in zip(*self._key(), strict=True)
+            f"{name + ' ' if name else ''}{'circle' if p else ''}[{_short(a)}, {_short(b)}"
+            f"{')' if p else ']'}"
+            for name, a, b, p in zip(self.names, *self._key(), strict=True)
         )
         return " x ".join(factors)
 
+    def axis_label(self, axis: int) -> str:
+        """The name of an axis, x, y or z where it has none, and its unit in brackets."""
+        name = self.names[axis] or "xyz"[axis]
+        return f"{name} [{self.units[axis]}]" if self.units[axis] else name
+
+
+def _short(x: float) -> str:
+    """Six digits, or all of a number such as a time in seconds since 1970."""
+    return f"{x:g}" if abs(x) < 1e5 else f"{x:.15g}"
+
 
 class Interval(AbstractDomain):
-    """The closed interval [a, b]."""
+    """The closed interval [a, b].
+
+    ```python
+    Interval(0.0, 24.0, names="time", units="h")
+    ```
+    """
 
     a: float = eqx.field(static=True)
     b: float = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    units: tuple[str, ...] = eqx.field(static=True)
 
-    def __init__(self, a: Number = 0.0, b: Number = 1.0):
+    def __init__(
+        self,
+        a: Number = 0.0,
+        b: Number = 1.0,
+        *,
+        names: Texts | None = None,
+        units: Texts | None = None,
+    ):
         low, high = _bounds(a, b, "Interval")
         self.a, self.b = low[0], high[0]
+        self.names = _texts(names, 1, "names", "Interval")
+        self.units = _texts(units, 1, "units", "Interval")
 
     @property
     def lower(self) -> tuple[float, ...]:
@@ -100,13 +147,29 @@ class Interval(AbstractDomain):
 
 
 class Box(AbstractDomain):
-    """The closed box [lower_1, upper_1] x ... in 1 to 3 dimensions."""
+    """The closed box [lower_1, upper_1] x ... in 1 to 3 dimensions.
+
+    ```python
+    Box((15, 225), (60, 315), names=("latitude", "longitude"), units=("degrees", "degrees"))
+    ```
+    """
 
     lower: tuple[float, ...] = eqx.field(static=True)
     upper: tuple[float, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    units: tuple[str, ...] = eqx.field(static=True)
 
-    def __init__(self, lower: Number | Sequence[Number], upper: Number | Sequence[Number]):
+    def __init__(
+        self,
+        lower: Number | Sequence[Number],
+        upper: Number | Sequence[Number],
+        *,
+        names: Texts | None = None,
+        units: Texts | None = None,
+    ):
         self.lower, self.upper = _bounds(lower, upper, "Box")
+        self.names = _texts(names, len(self.lower), "names", "Box")
+        self.units = _texts(units, len(self.lower), "units", "Box")
 
     @property
     def periodic(self) -> tuple[bool, ...]:
@@ -118,11 +181,20 @@ class Torus(AbstractDomain):
 
     lower: tuple[float, ...] = eqx.field(static=True)
     upper: tuple[float, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
+    units: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(
-        self, lower: Number | Sequence[Number] = 0.0, upper: Number | Sequence[Number] = 1.0
+        self,
+        lower: Number | Sequence[Number] = 0.0,
+        upper: Number | Sequence[Number] = 1.0,
+        *,
+        names: Texts | None = None,
+        units: Texts | None = None,
     ):
         self.lower, self.upper = _bounds(lower, upper, "Torus")
+        self.names = _texts(names, len(self.lower), "names", "Torus")
+        self.units = _texts(units, len(self.lower), "units", "Torus")
 
     @property
     def periodic(self) -> tuple[bool, ...]:
@@ -149,6 +221,14 @@ class Product(AbstractDomain):
     @property
     def periodic(self) -> tuple[bool, ...]:
         return self.first.periodic + self.second.periodic
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.first.names + self.second.names
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        return self.first.units + self.second.units
 
     def __check_init__(self):
         if self.dim > 3:

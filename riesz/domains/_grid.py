@@ -4,8 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial, reduce
 from math import prod
-from operator import index
-from typing import cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,9 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains._axes import NODES, AbstractAxis, Nodes, make_axis
+from riesz.domains._axes import AbstractAxis, Nodes, make_axis
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
+from riesz.domains._nodes import (
+    UNEVEN,
+    axis_coordinates,
+    complete_nodes,
+    fits,
+    measured_from,
+    sizes,
+)
 from riesz.errors import DomainError
 
 _CHUNK_FLOATS = 2**22  # working set of a chunk of scattered evaluations, about 16 MiB
@@ -24,52 +31,72 @@ _CHUNK_FLOATS = 2**22  # working set of a chunk of scattered evaluations, about 
 class AbstractTensorGrid(AbstractDiscretization):
     """A discretization whose points and weights are products of those of its axes.
 
-    `axis_coordinates`, `axis_weights` and `axis_cells` (the length that each node stands for)
-    hold one array of shape (n,) an axis.
+    `axis_coordinates`, `axis_relative` (the same, from the lower end of the axis),
+    `axis_weights` and `axis_cells` (the length that each node stands for) hold one array of
+    shape (n,) per axis.
     """
 
     domain: eqx.AbstractVar[AbstractDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]
     axis_coordinates: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
+    axis_relative: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
     axis_weights: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
     axis_cells: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
+
+    @property
+    def grid(self) -> "AbstractTensorGrid":
+        return self
 
     @property
     def coordinates(self) -> Float[Array, "*shape d"]:
         return jnp.stack(jnp.meshgrid(*self.axis_coordinates, indexing="ij"), axis=-1)
 
     @property
+    def relative(self) -> Float[Array, "*shape d"]:
+        return jnp.stack(jnp.meshgrid(*self.axis_relative, indexing="ij"), axis=-1)
+
+    @property
     def weights(self) -> Float[Array, "*shape"]:
         return reduce(lambda a, b: a[..., None] * b, self.axis_weights)
-
-    @abstractmethod
-    def resample(
-        self, values: Float[Array, "*shape c"], onto: "AbstractTensorGrid"
-    ) -> Float[Array, "..."]:
-        """Values at the points of another tensor grid of the domain, one axis at a time."""
 
     @property
     @abstractmethod
     def unmoved(self) -> "tuple[Grid, Float[Array, ' d'], Float[Array, ' d']]":
-        """A grid, signs and offsets: this grid is its image under x -> sign * x + offset."""
+        """A grid, signs and offsets: this grid is its image under x -> sign * x + offset.
+
+        Here x is measured from the lower end of the domain.
+        """
+
+    def resample(
+        self, values: Float[Array, "*shape c"], onto: AbstractDiscretization
+    ) -> Float[Array, "..."]:
+        """Values at other points: on a tensor grid one axis at a time, else by `interpolate`."""
+        if onto.grid is not None:
+            return resample_axes(self, self.unmoved[0].axes, values, onto.grid)
+        return AbstractDiscretization.resample(self, values, onto)
 
 
 class Grid(AbstractTensorGrid):
-    """A tensor grid with named nodes on every axis.
+    """A tensor grid: the product of the nodes of its axes.
 
     **Arguments:**
 
     - `domain`: an interval, box, torus or product of them.
-    - `shape`: number of nodes of each axis; one number serves all axes.
+    - `shape`: number of nodes of each axis; one number serves all axes. `None` where `nodes`
+      holds the coordinates of every axis.
     - `nodes`: for the axes with ends `"vertex"` (both ends are nodes, the default), `"left"`
       (the far end is not stored), `"right"`, `"centre"` (cell centres) or `"chebyshev"`;
-      one name for all of them, or one an axis. Periodic axes are `"uniform"`.
+      one name for all of them, or one entry per axis. Periodic axes are `"uniform"`. An entry
+      for an axis with ends may be the coordinates of its nodes, strictly increasing and within
+      the axis: functions are cubic splines along such an axis.
 
     **Raises:** `DomainError` for unknown nodes, nodes that do not fit the axis, or too few.
 
     ```python
     Grid(Box((0, 0), (1, 1)), 64, nodes="centre")
     Grid(Interval(0, 1) * Torus(0, 1), (33, 128))     # time x space
+    depths = (5.0, 10.0, 25.0, 50.0, 100.0)
+    Grid(Interval(0, 1) * Interval(0, 100), (33, 5), nodes=("vertex", depths))
     ```
     """
 
@@ -80,34 +107,48 @@ class Grid(AbstractTensorGrid):
     def __init__(
         self,
         domain: AbstractDomain,
-        shape: int | np.integer | Sequence[int] | np.ndarray,
-        nodes: str | Sequence[str] | None = None,
+        shape: int | np.integer | Sequence[int] | np.ndarray | None = None,
+        nodes: str | Sequence[Any] | np.ndarray | None = None,
     ):
         self.domain = domain
-        sizes = np.atleast_1d(np.asarray(shape)).tolist()
-        self.shape = tuple(map(index, sizes * domain.dim if np.ndim(shape) == 0 else sizes))
-        self.nodes = _complete_nodes(domain, nodes)
+        self.nodes = complete_nodes(domain, nodes)
+        self.shape = sizes(domain, shape, self.nodes)
 
     def __check_init__(self):
         ok = len(self.shape) == len(self.nodes) == self.domain.dim
-        if not ok or any(n < NODES[k] for n, k in zip(self.shape, self.nodes, strict=True)):
+        if not ok or not all(map(fits, self.shape, self.nodes)):
             raise DomainError(
                 "a grid needs one size and one kind of nodes for each axis of its domain",
                 where="Grid(domain, shape, nodes)",
                 expected=f"{self.domain.dim} sizes, at least 2 nodes on an axis with ends",
-                found=f"shape={self.shape}, nodes={self.nodes} on {self.domain}",
-                repair="give a single size for all axes, or one an axis",
+                found=f"shape={self.shape}, nodes={self.kinds} on {self.domain}",
+                repair="give a single size for all axes, or one per axis; nodes at given "
+                f"coordinates x are written {UNEVEN}",
             )
 
     @property
+    def stacked(self) -> bool:
+        return False
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of nodes of each axis, `"uneven"` where they are given by coordinates."""
+        return tuple("uneven" if isinstance(k, tuple) else k for k in self.nodes)
+
+    @property
     def axes(self) -> tuple[AbstractAxis, ...]:
-        """The one-dimensional grids whose product this is."""
-        parts = zip(self.nodes, self.domain.lower, self.domain.upper, self.shape, strict=True)
-        return tuple(make_axis(*part) for part in parts)
+        """The one-dimensional grids whose product this is, on [0, length]."""
+        ends = zip(self.nodes, self.domain.lower, self.domain.lengths, self.shape, strict=True)
+        return tuple(make_axis(measured_from(k, low), 0.0, length, n) for k, low, length, n in ends)
+
+    @property
+    def axis_relative(self) -> tuple[Float[Array, " n"], ...]:
+        return tuple(jnp.asarray(axis.coordinates()) for axis in self.axes)
 
     @property
     def axis_coordinates(self) -> tuple[Float[Array, " n"], ...]:
-        return tuple(jnp.asarray(axis.coordinates()) for axis in self.axes)
+        ends = zip(self.domain.lower, self.domain.upper, self.axes, strict=True)
+        return tuple(jnp.asarray(axis_coordinates(axis, low, up)) for low, up, axis in ends)
 
     @property
     def axis_weights(self) -> tuple[Float[Array, " n"], ...]:
@@ -122,20 +163,14 @@ class Grid(AbstractTensorGrid):
         names = {
             "uniform": "Fourier (spectral)",
             "chebyshev": "Chebyshev (spectral)",
+            "uneven": "cubic splines",
         }
-        return " x ".join(names.get(k, "local polynomials of degree 5") for k in self.nodes)
+        return " x ".join(names.get(k, "local polynomials of degree 5") for k in self.kinds)
 
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
     ) -> Float[Array, "p c"]:
-        return _interpolate(self.axes, values, points)
-
-    def resample(
-        self, values: Float[Array, "*shape c"], onto: AbstractTensorGrid
-    ) -> Float[Array, "..."]:
-        dim = self.domain.dim
-        unmoved = jnp.ones(dim, values.dtype), jnp.zeros(dim, values.dtype)
-        return _resample(self, values, onto, *unmoved)
+        return interpolate_axes(self.axes, values, points)
 
     @property
     def unmoved(self) -> "tuple[Grid, Float[Array, ' d'], Float[Array, ' d']]":
@@ -144,19 +179,27 @@ class Grid(AbstractTensorGrid):
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
-        return _differentiate(self.axes[axis], values, axis, order)
+        return differentiate_axis(self.axes[axis], values, axis, order)
 
     def refine(self, factor: int) -> "Grid":
-        """The same kind of grid, `factor` times finer; old nodes stay nodes, except centres."""
+        """The same kind of grid, `factor` times finer; old nodes stay nodes, except centres.
+
+        Steps between nodes given by coordinates are divided into `factor` equal ones.
+        """
+        ends = ("vertex", "chebyshev", "uneven")
         shape = tuple(
-            factor * (n - 1) + 1 if k in ("vertex", "chebyshev") else factor * n
-            for n, k in zip(self.shape, self.nodes, strict=True)
+            factor * (n - 1) + 1 if k in ends else factor * n
+            for n, k in zip(self.shape, self.kinds, strict=True)
         )
-        return Grid(self.domain, shape, self.nodes)
+        nodes = tuple(
+            np.interp(np.arange(n) / factor, np.arange(len(k)), k) if isinstance(k, tuple) else k
+            for n, k in zip(shape, self.nodes, strict=True)
+        )
+        return Grid(self.domain, shape, nodes)
 
 
 class MovedGrid(AbstractTensorGrid):
-    """The image of a grid under x -> sign * x + offset along each axis.
+    """The image of a grid under x -> sign * x + offset along each axis, x from its lower end.
 
     A symmetry of the domain moves the points and leaves the values where they are, so that a
     reflected grid whose far end is not stored is still an exact set of samples. `sign` and
@@ -180,10 +223,19 @@ class MovedGrid(AbstractTensorGrid):
         return self.base.shape
 
     @property
-    def axis_coordinates(self) -> tuple[Float[Array, " n"], ...]:
-        pairs = enumerate(self.base.axis_coordinates)
+    def stacked(self) -> bool:
+        return self.sign.ndim > 1
+
+    @property
+    def axis_relative(self) -> tuple[Float[Array, " n"], ...]:
+        pairs = enumerate(self.base.axis_relative)
         sign, offset = self.sign, self.offset
         return tuple(sign[i].astype(x.dtype) * x + offset[i].astype(x.dtype) for i, x in pairs)
+
+    @property
+    def axis_coordinates(self) -> tuple[Float[Array, " n"], ...]:
+        pairs = zip(self.axis_relative, self.domain.lower, strict=True)
+        return tuple(x + jnp.asarray(low, x.dtype) for x, low in pairs)
 
     @property
     def axis_weights(self) -> tuple[Float[Array, " n"], ...]:
@@ -203,12 +255,6 @@ class MovedGrid(AbstractTensorGrid):
         sign, offset = self.sign.astype(points.dtype), self.offset.astype(points.dtype)
         return self.base.interpolate(values, (points - offset) * sign)
 
-    def resample(
-        self, values: Float[Array, "*shape c"], onto: AbstractTensorGrid
-    ) -> Float[Array, "..."]:
-        sign, offset = self.sign.astype(values.dtype), self.offset.astype(values.dtype)
-        return _resample(self.base, values, onto, sign, -sign * offset)
-
     @property
     def unmoved(self) -> tuple[Grid, Float[Array, " d"], Float[Array, " d"]]:
         return self.base, self.sign, self.offset
@@ -224,29 +270,50 @@ class MovedGrid(AbstractTensorGrid):
 # The functions below are compiled once for each grid, also where they are called outside jit.
 
 
+def resample_axes(
+    grid: AbstractTensorGrid,
+    axes: tuple[AbstractAxis, ...],
+    values: Array,
+    onto: AbstractTensorGrid,
+) -> Array:
+    """Values on `onto` from those on `grid`, interpolated along each of `axes`.
+
+    These have the nodes of the axes of the grid `grid.unmoved`.
+    """
+    _, sign, offset = grid.unmoved
+    # the values belong to x -> sign * (x - offset) on the unmoved grid
+    sign, offset = sign.astype(values.dtype), offset.astype(values.dtype)
+    return _resample(axes, values, onto, sign, -sign * offset)
+
+
 @jax.jit
 def _resample(
-    grid: Grid, values: Array, onto: AbstractTensorGrid, sign: Array, offset: Array
+    axes: tuple[AbstractAxis, ...],
+    values: Array,
+    onto: AbstractTensorGrid,
+    sign: Array,
+    offset: Array,
 ) -> Array:
     """Values at the points sign * x + offset for x in `onto`."""
     other, other_sign, other_offset = onto.unmoved
     other_sign, other_offset = other_sign.astype(sign.dtype), other_offset.astype(sign.dtype)
     offset = sign * other_offset + offset
     sign = sign * other_sign
-    for i, (source, target) in enumerate(zip(grid.axes, other.axes, strict=True)):
+    for i, (source, target) in enumerate(zip(axes, other.axes, strict=True)):
         moved = source.resample(jnp.moveaxis(values, i, 0), target, sign[i], offset[i])
         values = jnp.moveaxis(moved, 0, i)
     return values
 
 
 @partial(jax.jit, static_argnums=(2, 3))
-def _differentiate(along: AbstractAxis, values: Array, axis: int, order: int) -> Array:
+def differentiate_axis(along: AbstractAxis, values: Array, axis: int, order: int) -> Array:
+    """The derivative of values along one axis of their grid."""
     moved = jnp.moveaxis(values, axis, 0)
     return jnp.moveaxis(along.differentiate(moved, order), 0, axis)
 
 
 @jax.jit
-def _interpolate(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -> Array:
+def interpolate_axes(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -> Array:
     """Gather the stencils of the local axes, then contract one axis after the other."""
     width = [axis.basis(points[:1, i])[0].shape[1] for i, axis in enumerate(axes)]
     local = [i for i, axis in enumerate(axes) if width[i] < axis.size]
@@ -268,30 +335,3 @@ def _interpolate(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -
     if points.shape[0] <= chunk:
         return jax.vmap(one)(points)
     return jax.lax.map(one, points, batch_size=chunk)
-
-
-def _complete_nodes(domain: AbstractDomain, nodes: str | Sequence[str] | None) -> tuple[Nodes, ...]:
-    if nodes is None or isinstance(nodes, str):
-        ends = nodes if nodes not in (None, "uniform") else "vertex"
-        wanted = ["uniform" if p else ends for p in domain.periodic]
-        if all(domain.periodic) and nodes not in (None, "uniform", "left"):
-            wanted = [str(nodes)] * domain.dim
-        elif nodes == "uniform" and not all(domain.periodic):
-            wanted = ["uniform"] * domain.dim
-    else:
-        wanted = [
-            "uniform" if p and k == "left" else k
-            for p, k in zip(domain.periodic, nodes, strict=False)
-        ]
-    for periodic, kind in zip(domain.periodic, wanted, strict=False):
-        if kind not in NODES or (kind == "uniform") != periodic:
-            allowed = ["uniform"] if periodic else sorted(set(NODES) - {"uniform"})
-            raise DomainError(
-                f"unknown nodes {kind!r} for {'a periodic' if periodic else 'an'} axis of a grid",
-                where="Grid(domain, shape, nodes)",
-                expected=" or ".join(allowed),
-                found=f"nodes={nodes!r} on {domain}",
-                repair="say where the samples lie: vertex (both ends), left (far end not "
-                "stored), right, centre (cell centres), chebyshev; uniform on a torus",
-            )
-    return cast(tuple[Nodes, ...], tuple(wanted))

@@ -1,21 +1,31 @@
 """Spaces and grids as JSON values, for the files that Riesz writes."""
 
 from functools import reduce
+from math import prod
 from typing import Any
+
+import numpy as np
 
 from riesz.domains._domain import AbstractDomain, Box, Interval, Torus
 from riesz.domains._grid import Grid
+from riesz.domains._masked import MaskedGrid
 from riesz.domains._space import Space
 from riesz.errors import DomainError
 
 
 def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
-    """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry an axis."""
-    return {
+    """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry per axis.
+
+    And, where axes have names or units, `{"axis_names": [...], "axis_units": [...]}`.
+    """
+    record: dict[str, Any] = {
         "lower": list(domain.lower),
         "upper": list(domain.upper),
         "periodic": list(domain.periodic),
     }
+    if any(domain.names + domain.units):
+        record |= {"axis_names": list(domain.names), "axis_units": list(domain.units)}
+    return record
 
 
 def domain_from_json(record: Any) -> AbstractDomain:
@@ -28,12 +38,21 @@ def domain_from_json(record: Any) -> AbstractDomain:
     same = 1 <= len(lower) == len(upper) == len(periodic)
     if not (numbers and same and all(type(x) is bool for x in periodic)):
         raise _damaged("one lower and upper end and one true or false an axis", record)
+    labels: dict[str, Any] = {}
+    if "axis_names" in record:
+        labels["names"], labels["units"] = _entries(record, "axis_names", "axis_units")
+        if not all(isinstance(x, str) for x in (*labels["names"], *labels["units"])):
+            raise _damaged("axis_names and axis_units as lists of texts", record)
     if not any(periodic):
-        return Interval(lower[0], upper[0]) if len(lower) == 1 else Box(lower, upper)
+        if len(lower) == 1:
+            return Interval(lower[0], upper[0], **labels)
+        return Box(lower, upper, **labels)
     if all(periodic):
-        return Torus(lower, upper)
-    ends = zip(lower, upper, periodic, strict=True)
-    axes = [Torus(a, b) if circle else Interval(a, b) for a, b, circle in ends]
+        return Torus(lower, upper, **labels)
+    axes = []
+    for i, (a, b, circle) in enumerate(zip(lower, upper, periodic, strict=True)):
+        label = {k: [v[i]] for k, v in labels.items()}
+        axes.append(Torus(a, b, **label) if circle else Interval(a, b, **label))
     return reduce(lambda a, b: a * b, axes)
 
 
@@ -55,9 +74,12 @@ def space_from_json(record: Any) -> Space:
 
 
 def grid_to_json(grid: Grid) -> dict[str, Any]:
-    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry an axis."""
-    parts = {"shape": list(grid.shape), "nodes": list(grid.nodes)}
-    return {**domain_to_json(grid.domain), **parts}
+    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry per axis.
+
+    Nodes given by coordinates are the list of them.
+    """
+    nodes = [list(k) if isinstance(k, tuple) else k for k in grid.nodes]
+    return {**domain_to_json(grid.domain), "shape": list(grid.shape), "nodes": nodes}
 
 
 def grid_from_json(record: Any) -> Grid:
@@ -66,9 +88,49 @@ def grid_from_json(record: Any) -> Grid:
     **Raises:** `DomainError` for anything else.
     """
     shape, nodes = _entries(record, "shape", "nodes")
-    if not all(type(n) is int for n in shape) or not all(isinstance(k, str) for k in nodes):
-        raise _damaged("shape and nodes as lists of whole numbers and of names", record)
+    if not all(type(n) is int for n in shape) or not all(map(_is_nodes, nodes)):
+        raise _damaged("shape and nodes: whole numbers, and names or lists of numbers", record)
     return Grid(domain_from_json(record), shape, nodes)
+
+
+def _is_nodes(entry: Any) -> bool:
+    numbers = isinstance(entry, list) and all(type(x) in (int, float) for x in entry)
+    return isinstance(entry, str) or numbers
+
+
+def masked_grid_to_json(grid: Grid | MaskedGrid) -> dict[str, Any]:
+    """The entries of the grid and, where it is masked, `{"mask": [...]}`.
+
+    `mask` holds the lengths of the runs of equal entries in C order, beginning with masked ones.
+    """
+    if isinstance(grid, Grid):
+        return grid_to_json(grid)
+    mask = np.asarray(grid.mask).ravel()
+    if not isinstance(grid.base, Grid) or mask.size != prod(grid.shape):
+        raise DomainError(
+            "a single masked grid is written, neither a batch nor a moved one",
+            expected="MaskedGrid(Grid, mask)",
+            found=f"{type(grid.base).__name__}, mask of shape {grid.mask.shape}",
+            repair="write one grid per mask",
+        )
+    changes = np.flatnonzero(np.diff(mask, prepend=False))
+    runs = np.diff(np.concatenate([[0], changes, [mask.size]]))
+    return {**grid_to_json(grid.base), "mask": runs.tolist()}
+
+
+def masked_grid_from_json(record: Any) -> Grid | MaskedGrid:
+    """The grid that `masked_grid_to_json` described.
+
+    **Raises:** `DomainError` for anything else.
+    """
+    grid = grid_from_json(record)
+    if "mask" not in record:
+        return grid
+    (runs,) = _entries(record, "mask")
+    if not all(type(n) is int and n >= 0 for n in runs) or sum(runs) != prod(grid.shape):
+        raise _damaged(f"lengths of runs that sum to {prod(grid.shape)}", record)
+    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return MaskedGrid(grid, mask.reshape(grid.shape))
 
 
 def _entries(record: Any, *names: str) -> list[list[Any]]:

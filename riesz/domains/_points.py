@@ -146,6 +146,13 @@ class Points(AbstractDiscretization):
         self._refuse_duplicates()
         return interpolate(self, values, points)
 
+    def resample(
+        self, values: Float[Array, "n c"], onto: AbstractDiscretization
+    ) -> Float[Array, "..."]:
+        if not isinstance(onto, Points) or traced(onto.relative, onto.remainder):
+            return super().resample(values, onto)
+        return self.interpolate(values, onto.exact())
+
     def differentiate(
         self, values: Float[Array, "n c"], axis: int, order: int
     ) -> Float[Array, "n c"]:

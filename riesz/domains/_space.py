@@ -15,8 +15,8 @@ class Space(eqx.Module):
 
     - `domain`: where the functions live.
     - `channels`: number of components of a value.
-    - `names`: one name a channel; `("u0", "u1", ...)` when absent.
-    - `units`: one unit a channel, free text; `""` (dimensionless) when absent.
+    - `names`: one name per channel; `("u0", "u1", ...)` when absent.
+    - `units`: one unit per channel, free text; `""` (dimensionless) when absent.
 
     ```python
     Space(Box((0, 0), (1, 1)), 2, names=("u", "v"), units=("m/s", "m/s"))
@@ -50,6 +50,15 @@ class Space(eqx.Module):
                 found=f"channels={self.channels}, names={self.names}, units={self.units}",
                 repair="give as many names and units as channels, or leave them out",
             )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each channel, and its unit in brackets."""
+        pairs = zip(self.names, self.units, strict=True)
+        return tuple(f"{name} [{unit}]" if unit else name for name, unit in pairs)
+
+    def __repr__(self) -> str:
+        return f"Space({', '.join(self.labels)} on {self.domain})"
 
     def accepts(self, other: "Space") -> bool:
         """Whether a function of `other` is one of this space: same domain, as many channels."""

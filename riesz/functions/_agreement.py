@@ -1,6 +1,6 @@
 """Whether functions, points and discretizations fit together."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -27,22 +27,114 @@ def require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain
         )
 
 
-def require_inside(domain: AbstractDomain, points: Array) -> None:
-    """Refuse points outside the domain, unless they are traced."""
-    if traced(points):
+def is_batch(f: "Function") -> bool:
+    """Whether the values have an axis before those of the discretization."""
+    return f.values.ndim > f.discretization.dimensions + 1
+
+
+def require_single(f: "Function", call: str, instead: str) -> None:
+    """Raise for a batch of functions where one is needed."""
+    if is_batch(f):
+        raise DomainError(
+            f"this is a batch of {f.values.shape[0]} functions, where one is needed",
+            where=call,
+            expected=f"values at {f.discretization.describe()} in {f.channels} channels",
+            found=f"values of shape {f.values.shape}",
+            repair=f"{instead}; one of them is riesz.functions.take(batch, 0)",
+        )
+
+
+def require_inside(
+    domain: AbstractDomain, relative: Array | np.ndarray, where: str = "Function.at(points)"
+) -> None:
+    """Raise for points outside the domain, measured from its lower end, unless traced."""
+    if traced(relative):
         return
-    x = np.asarray(points)
-    slack = 1e-5 * np.asarray(domain.lengths)
-    low, high = np.asarray(domain.lower) - slack, np.asarray(domain.upper) + slack
-    outside = (((x < low) | (x > high)) & ~np.asarray(domain.periodic)).any(1)
+    x, lengths = np.asarray(relative, float), np.asarray(domain.lengths)
+    slack = 1e-5 * lengths
+    wrong = ((x < -slack) | (x > lengths + slack)) & ~np.asarray(domain.periodic)
+    outside = (wrong | ~np.isfinite(x)).any(1)
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} points lie outside the domain of the function",
-            where="Function.at(points)",
+            where=where,
             expected=f"points of {domain}",
-            found=f"point {int(np.flatnonzero(outside)[0])} at {x[outside][0].tolist()}",
+            found=f"point {int(np.flatnonzero(outside)[0])} at "
+            f"{(x[outside][0] + np.asarray(domain.lower)).tolist()}",
             repair="a function is known on its domain only: drop these points",
         )
+
+
+def shorten(value: Any) -> str:
+    """A value in at most 40 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def require_points(f: "Function", points: Any) -> None:
+    """Raise for anything but an array of points, one per row."""
+    dim, shape, hint = f.domain.dim, None, "write for example f.at([[0.5]])"
+    if isinstance(points, AbstractDiscretization):
+        found, hint = repr(points), "the function on other points is f.resample(points)"
+    elif not isinstance(points, list | tuple | np.ndarray | Array | int | float | np.generic):
+        found = f"{type(points).__name__} {shorten(points)}"
+    else:
+        try:
+            shape = np.shape(points)
+            kind = points.dtype if isinstance(points, Array) else np.asarray(points).dtype
+        except ValueError:
+            shape, kind = None, np.dtype(object)
+        numbers = np.issubdtype(kind, np.floating) or np.issubdtype(kind, np.integer)
+        if numbers and shape is not None and len(shape) == 2 and shape[1] == dim:
+            return
+        found = f"shape {shape}" if numbers else f"{kind} {shorten(points)}"
+        if shape is not None and len(shape) == 1:
+            hint = "points[:, None] makes rows of numbers on a line" if dim == 1 else "[point]"
+            hint = "one point is given as [point]" if shape == (dim,) and dim > 1 else hint
+    raise DomainError(
+        "a function is evaluated at points given one per row",
+        where="Function.at(points)",
+        expected=f"shape (p, {dim})",
+        found=found,
+        repair=hint,
+    )
+
+
+def require_operand(f: "Function", other: Any, call: str) -> None:
+    """Raise for an array that is neither a number, one per channel, nor one per value."""
+    shape = np.shape(other)
+    if shape in ((), (f.channels,), f.values.shape):
+        return
+    raise DomainError(
+        "a function combines with a number, one per channel, or an array of its values",
+        where=call,
+        expected=f"shape () or ({f.channels},) or {f.values.shape}",
+        found=f"shape {shape}",
+        repair="values at the function's points are Function(array[..., None], f.discretization)"
+        if shape == f.values.shape[:-1]
+        else "make a function of it: Function(values, f.discretization)",
+    )
+
+
+def require_finite(values: Array, discretization: AbstractDiscretization) -> None:
+    """Raise for values at present points that are not finite, unless they are traced."""
+    if traced(values, *jax.tree.leaves(discretization)) or np.isfinite(np.asarray(values)).all():
+        return
+    wrong = ~np.isfinite(np.asarray(values)).all(-1)
+    first = np.argwhere(wrong)[0].tolist()
+    if wrong.ndim > discretization.dimensions:
+        place = f"point {first[1:]} of sample {first[0]}"
+    else:
+        x = np.asarray(discretization.coordinates)[tuple(first)].tolist()
+        place = f"point {first}, x = {x}"
+    raise DomainError(
+        f"{int(wrong.sum())} of {wrong.size} points have values that are not finite",
+        where="Function(values, discretization)",
+        expected="finite numbers",
+        found=f"{np.asarray(values)[tuple(first)].tolist()} at {place}",
+        repair="mask missing values out: MaskedGrid(grid, np.isfinite(values).all(-1)), or "
+        "Points(domain, x, mask=...)",
+    )
 
 
 def same_points(a: AbstractDiscretization, b: AbstractDiscretization, unknown: bool) -> bool:
@@ -74,17 +166,9 @@ def require_same(first: "Function", second: "Function", call: str, broadcast: bo
             if same
             else "two functions are sampled differently",
             where=call,
-            expected=f"{describe(a)}, {first.channels} channels",
-            found=f"{describe(b)}, {second.channels} channels",
+            expected=f"{a.describe()}, {first.channels} channels",
+            found=f"{b.describe()}, {second.channels} channels",
             repair="combine functions with as many channels"
             if same
             else "bring one to the other's points: g.resample(f.discretization)",
         )
-
-
-def describe(discretization: AbstractDiscretization) -> str:
-    """A discretization in a few words, such as `16 x 16 vertex vertex points`."""
-    base = getattr(discretization, "base", discretization)
-    nodes = " ".join(getattr(base, "nodes", ("scattered",)))
-    nodes = nodes if base is discretization else f"moved {nodes}"
-    return f"{' x '.join(map(str, discretization.shape))} {nodes} points"

@@ -5,24 +5,68 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Shaped
 
 from riesz.domains import AbstractDiscretization, Points, Space
+from riesz.domains._discretization import traced
 from riesz.errors import DomainError
-from riesz.functions._agreement import describe, require_same_domain
+from riesz.functions._agreement import require_finite, require_same_domain
 from riesz.functions._function import Function
 
 
 def batch(
     values: Shaped[Any, "n ..."], discretization: AbstractDiscretization, space: Space | None = None
 ) -> Function:
-    """A batch of functions on one discretization, from values `(n, *shape, channels)`."""
-    return jax.vmap(lambda v: Function(v, discretization, space))(jnp.asarray(values))
+    """A batch of functions, from values `(n, *shape, channels)`.
+
+    On one discretization, or on several that are stacked along a leading axis.
+    """
+    if np.ndim(values) < 1 or np.shape(values)[0] == 0:
+        raise DomainError(
+            "a batch needs at least one function",
+            where="batch(values, discretization)",
+            expected=f"shape (n, {', '.join(map(str, discretization.shape))}, channels), n >= 1",
+            found=f"shape {np.shape(values)}",
+            repair="leave out empty batches",
+        )
+    values = jnp.asarray(values)
+    if discretization.stacked:
+        made = jax.vmap(lambda v, on: Function(v, on, space))(values, discretization)
+    else:
+        made = jax.vmap(lambda v: Function(v, discretization, space))(values)
+    require_finite(made.values, made.discretization)
+    return made
 
 
 def take(functions: Function, index: Any) -> Function:
-    """Member `index` (or members, for a slice or an array of numbers) of a batch."""
+    """Sample `index` (or samples, for a slice or an array of numbers) of a batch.
+
+    **Raises:** `DomainError` for a number beyond the batch, where the number is known.
+    """
+    size = functions.values.shape[0]
+    if not isinstance(index, slice) and not traced(index):
+        numbers = np.asarray(index)
+        inside = (
+            numbers.shape == (size,)
+            if numbers.dtype == bool
+            else np.issubdtype(numbers.dtype, np.integer)
+            and ((numbers >= -size) & (numbers < size)).all()
+        )
+        if not inside or functions.values.ndim == functions.discretization.dimensions + 1:
+            raise DomainError(
+                "a sample is taken from a batch by its number",
+                where="take(functions, index)",
+                expected=f"a batch, and numbers from {-size} to {size - 1} or {size} booleans",
+                found=f"index {_short(numbers)} of values of shape {functions.values.shape}",
+                repair="count the samples from 0; a slice may reach beyond the end",
+            )
     return jax.tree.map(lambda leaf: leaf[index], functions)
+
+
+def _short(numbers: np.ndarray) -> str:
+    text = str(numbers.tolist())
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def stack(functions: Sequence[Function]) -> Function:
@@ -36,7 +80,7 @@ def stack(functions: Sequence[Function]) -> Function:
             where="stack(functions)",
             expected="a sequence of functions",
             found="an empty one",
-            repair="stack the members that you have",
+            repair="leave out empty batches",
         )
     size = max(f.values.shape[0] for f in functions)
     members = []
@@ -55,8 +99,8 @@ def stack(functions: Sequence[Function]) -> Function:
             raise DomainError(
                 "functions of a batch are sampled alike and have the same channels",
                 where="stack(functions)",
-                expected=f"{describe(first.discretization)}, {first.space.names}",
-                found=f"{describe(f.discretization)}, {f.space.names}",
+                expected=f"{first.discretization.describe()}, {first.space.names}",
+                found=f"{f.discretization.describe()}, {f.space.names}",
                 repair="resample them onto one grid: f.resample(grid)",
             )
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)

@@ -18,10 +18,16 @@ from riesz.domains import (
 from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
+    is_batch,
+    require_finite,
     require_inside,
+    require_operand,
+    require_points,
     require_same,
     require_same_domain,
+    require_single,
     same_points,
+    shorten,
 )
 from riesz.functions._norms import Norm, inner, integral, norm
 
@@ -73,6 +79,14 @@ class Function(eqx.Module):
         if not jnp.issubdtype(values.dtype, jnp.floating):
             values = values.astype(float)
         shape = discretization.shape
+        if discretization.stacked:
+            raise DomainError(
+                "a function is given on one discretization",
+                where="Function(values, discretization)",
+                expected="a Grid, MaskedGrid or Points",
+                found=f"a batch of them, {type(discretization).__name__}",
+                repair="functions at points of every sample are riesz.functions.batch(values, on)",
+            )
         if values.shape[:-1] != shape or (space and values.shape[-1] != space.channels):
             channels = space.channels if space else "channels"
             hint = (
@@ -99,9 +113,17 @@ class Function(eqx.Module):
                 found=str(discretization.domain),
                 repair="make the space with Space(discretization.domain, channels)",
             )
+        if not isinstance(discretization, AbstractTensorGrid):
+            values = discretization.present(values)
+        require_finite(values, discretization)
         self.values = values
         self.discretization = discretization
         self.space = space or Space(discretization.domain, values.shape[-1])
+
+    def __repr__(self) -> str:
+        batch = f"{self.values.shape[0]} functions " if is_batch(self) else "Function "
+        where = f"on {self.discretization.describe()} of {self.domain}"
+        return f"{batch}{', '.join(self.space.labels)} {where}{_ranges(self)}"
 
     @classmethod
     def from_callable(
@@ -151,48 +173,50 @@ class Function(eqx.Module):
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
-        here, lower = self.discretization, np.asarray(self.domain.lower)
-        absolute = points if traced(points) else np.asarray(points, np.float64)
-        points = jnp.asarray(points, self.values.dtype)
-        if points.ndim != 2 or points.shape[1] != self.domain.dim:
-            raise DomainError(
-                "a function is evaluated at points given one a row",
-                where="Function.at(points)",
-                expected=f"shape (p, {self.domain.dim})",
-                found=f"shape {points.shape}",
-                repair="points[:, None] makes rows of numbers on a line",
-            )
-        require_inside(self.domain, points)
-        if isinstance(here, Points):
-            lower = jnp.asarray(lower, points.dtype) if traced(absolute) else lower
-            return here.interpolate(self.values, absolute - lower)
-        return self.discretization.interpolate(self.values, points)
+        require_single(self, "Function.at(points)", "jax.vmap(lambda f: f.at(points))(batch)")
+        dtype, lower = self.values.dtype, self.domain.lower
+        require_points(self, points)
+        # differences from the lower end are taken in float64, where the points are known
+        if traced(points):
+            relative = points.astype(dtype) - jnp.asarray(lower, dtype)
+        else:
+            relative = np.asarray(points, np.float64) - np.asarray(lower)
+            require_inside(self.domain, relative)
+        if not isinstance(self.discretization, Points):  # which need all digits to tell neighbours
+            relative = jnp.asarray(relative, dtype)
+        return self.discretization.interpolate(self.values, relative)
 
-    def resample(self, discretization: AbstractDiscretization) -> "Function":
-        """The same function on other points of the same domain, interpolated as by `at`."""
+    def resample(self, discretization: Any) -> "Function":
+        """The same function on other points of the same domain, interpolated as by `at`.
+
+        **Raises:** `DomainError` for anything but a discretization of the function's domain.
+        """
         here = self.discretization
+        if not isinstance(discretization, AbstractDiscretization):
+            size = isinstance(discretization, int | tuple | list | np.integer)
+            sizes = discretization if size else 64
+            raise DomainError(
+                "a function is resampled onto a discretization",
+                where="Function.resample(discretization)",
+                expected="a Grid, MaskedGrid or Points of the function's domain",
+                found=f"{type(discretization).__name__} {shorten(discretization)}",
+                repair=f"f.resample(Grid(f.domain, {sizes})); values at points are f.at(points)",
+            )
+        require_single(self, "Function.resample", "jax.vmap(lambda f: f.resample(grid))(batch)")
         require_same_domain("Function.resample", self.domain, discretization.domain)
         if same_points(here, discretization, unknown=False):
             return self
-        if isinstance(here, AbstractTensorGrid) and isinstance(discretization, AbstractTensorGrid):
-            values = here.resample(self.values, discretization)
-        else:
-            flat = discretization.coordinates.reshape(-1, self.domain.dim)
-            flat = flat.astype(self.values.dtype)
-            if isinstance(here, Points):
-                known = isinstance(discretization, Points) and not traced(flat)
-                lower = jnp.asarray(self.domain.lower, flat.dtype)
-                flat = discretization.exact() if known else flat - lower
-            values = here.interpolate(self.values, flat)
-            values = values.reshape(*discretization.shape, self.channels)
+        values = here.resample(self.values, discretization)
         return Function(values, discretization, self.space)
 
     def integral(self) -> Float[Array, " c"]:
         """The integral of each channel over the domain."""
+        require_single(self, "Function.integral()", "jax.vmap(Function.integral)(batch)")
         return integral(self.values, self.discretization)
 
     def inner(self, other: "Function") -> Float[Array, ""]:
         """The L2 inner product, summed over channels."""
+        require_single(self, "Function.inner(other)", "jax.vmap(Function.inner)(batch, others)")
         require_same(self, other, "Function.inner(other)", broadcast=False)
         return inner(self.values, other.values, self.discretization)
 
@@ -204,6 +228,7 @@ class Function(eqx.Module):
         points of positive weight. A norm has no gradient at the zero function; there the
         derivative of L2, H1 and H-1 is taken as zero.
         """
+        require_single(self, "Function.norm(kind)", "jax.vmap(Function.norm)(batch)")
         return norm(self.values, self.discretization, kind)
 
     def derivative(self, axis: int = 0, order: int = 1) -> "Function":
@@ -216,9 +241,12 @@ class Function(eqx.Module):
                 found=f"axis={axis}, order={order}",
                 repair="higher derivatives are derivatives of derivatives",
             )
+        require_single(self, "Function.derivative", "jax.vmap(Function.derivative)(batch)")
         values = self.discretization.differentiate(self.values, axis, order)
         power = "" if order == 1 else "^2"
-        space = self._renamed(f"d{power}{{}}/dx{axis}{power}", f"[x{axis}]{power}")
+        name = self.domain.names[axis] or f"x{axis}"
+        unit = self.domain.units[axis] or f"[{name}]"
+        space = self._renamed(f"d{power}{{}}/d{name}{power}", f"{unit}{power}")
         return Function(values, self.discretization, space)
 
     def gradient(self) -> "Function":
@@ -237,13 +265,14 @@ class Function(eqx.Module):
 
     def laplacian(self) -> "Function":
         """The sum of the second derivatives of every channel."""
+        require_single(self, "Function.laplacian()", "jax.vmap(Function.laplacian)(batch)")
         differentiate = self.discretization.differentiate
         parts = [differentiate(self.values, i, 2) for i in range(self.domain.dim)]
         space = self._renamed("laplacian {}", "[x]^2")
         return Function(sum(parts[1:], parts[0]), self.discretization, space)
 
     def _renamed(self, name: str, per: str) -> Space:
-        """The space of a derivative: [x] stands for the unit of x, which domains do not hold."""
+        """The space of a derivative: [x] stands for the unit of x, where the domain has none."""
         names = [name.format(n) for n in self.space.names]
         units = [f"{u}/{per}" if u else "" for u in self.space.units]
         return Space(self.domain, self.channels, names, units)
@@ -262,6 +291,7 @@ class Function(eqx.Module):
         """
         from riesz.functions._plot import plot
 
+        require_single(self, "Function.plot()", "for each of them riesz.functions.take(batch, i)")
         return plot(self, ax, **kwargs)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -271,15 +301,21 @@ class Function(eqx.Module):
         for other in inputs:
             if isinstance(other, Function):
                 require_same(self, other, f"np.{ufunc.__name__}(Function)")
+            else:
+                require_operand(self, other, f"np.{ufunc.__name__}(Function)")
         return Function(apply(*map(_raw, inputs)), self.discretization)
 
     def _binary(
         self, other: Any, op: Callable[[Any, Any], Array], name: str, keep: bool = True
     ) -> "Function":
+        call = f"Function {name} {'Function' if isinstance(other, Function) else 'array'}"
+        require_single(self, call, f"jax.vmap(lambda f, g: f {name} g)(batch, others)")
         if isinstance(other, Function):
-            require_same(self, other, f"Function {name} Function")
+            require_same(self, other, call)
         elif not isinstance(other, int | float | np.ndarray | np.generic | Array):
             return NotImplemented
+        else:
+            require_operand(self, other, call)
         values = op(self.values, _raw(other))
         keep = keep and values.shape[-1] == self.channels
         return Function(values, self.discretization, self.space if keep else None)
@@ -321,6 +357,27 @@ class Function(eqx.Module):
 
     def __abs__(self):
         return Function(jnp.abs(self.values), self.discretization, self.space)
+
+
+def unchecked(
+    values: Float[Array, "..."], discretization: AbstractDiscretization, space: Space
+) -> Function:
+    """A function whose values may not be finite: the result of a solver, with a status."""
+    empty = Function(jnp.zeros_like(values), discretization, space)
+    return eqx.tree_at(lambda f: f.values, empty, values)
+
+
+def _ranges(f: Function) -> str:
+    """Smallest and largest value of each channel at points that are present."""
+    if traced(f.values, f.discretization.weights):
+        return f", {f.values.dtype} traced"
+    values = np.asarray(f.values).reshape(-1, f.channels)
+    keep = np.broadcast_to(np.asarray(f.discretization.weights) > 0, f.values.shape[:-1]).ravel()
+    if not keep.any():
+        return ""
+    parts = [f"{v[keep].min():.4g} to {v[keep].max():.4g}" for v in values.T]
+    named = [f"{n} {p}" for n, p in zip(f.space.names, parts, strict=True)]
+    return f", values {', '.join(named if f.channels > 1 else parts)}"
 
 
 def _raw(operand: Any) -> Any:

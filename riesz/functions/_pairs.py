@@ -12,6 +12,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz.domains import Space
 from riesz.errors import DataError
+from riesz.functions._agreement import is_batch
 from riesz.functions._batch import take
 from riesz.functions._function import Function
 
@@ -30,14 +31,30 @@ class Pairs(eqx.Module):
     inputs: Function
     outputs: Function
 
-    def __check_init__(self):
-        n, m = self.inputs.values.shape[0], self.outputs.values.shape[0]
+    def __init__(self, inputs: Any, outputs: Any):
+        for side, name in ((inputs, "inputs"), (outputs, "outputs")):
+            if not isinstance(side, Function) or not is_batch(side):
+                raise DataError(
+                    "pairs are made of two batches of functions",
+                    where="Pairs(inputs, outputs)",
+                    expected="batches: Functions whose values are (n, *shape, channels)",
+                    found=f"{name}: {_kind(side)}",
+                    repair="write Pairs(batch(a, grid), batch(u, grid)) with riesz.functions.batch "
+                    "and the Grid or Points of the samples",
+                )
+        n, m = inputs.values.shape[0], outputs.values.shape[0]
         if n != m:
             raise DataError(
                 "pairs need one output for each input",
+                where="Pairs(inputs, outputs)",
                 found=f"{n} inputs, {m} outputs",
-                repair="drop the members without a partner",
+                repair="drop the samples without a partner",
             )
+        self.inputs, self.outputs = inputs, outputs
+
+    def __repr__(self) -> str:
+        sides = (f"{_side(f)}" for f in (self.inputs, self.outputs))
+        return f"{len(self)} pairs: {' -> '.join(sides)}"
 
     def __len__(self) -> int:
         return self.inputs.values.shape[0]
@@ -63,6 +80,18 @@ class Pairs(eqx.Module):
         """The pairs without, and with, a random `fraction` of them (at least one)."""
         rest, held = split_members(len(self), fraction, key)
         return self[rest], self[held]
+
+
+def _side(f: Function) -> str:
+    return f"{', '.join(f.space.labels)} on {f.discretization.describe()} of {f.domain}"
+
+
+def _kind(side: Any) -> str:
+    """What was given in place of a batch."""
+    if isinstance(side, Function):
+        return f"one function, values of shape {side.values.shape}"
+    shape = getattr(side, "shape", None)
+    return f"{type(side).__name__}{'' if shape is None else f' of shape {shape}'}"
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import Grid, MovedGrid
+from riesz.domains import Grid, MaskedGrid, MovedGrid
 from riesz.errors import DomainError
 from riesz.functions._function import Function
 
@@ -56,8 +56,8 @@ class Reflection(AbstractSymmetry):
         return jax.random.bernoulli(key).astype(float)
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
-        ends = f.domain.lower[self.axis] + f.domain.upper[self.axis]
-        moved = _move(f, self.axis, 1 - 2 * element, ends * element)
+        length = f.domain.lengths[self.axis]
+        moved = _move(f, self.axis, 1 - 2 * element, length * element)
         return _scale(moved, 1 - (1 - self.sign) * element)
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:
@@ -103,14 +103,13 @@ class Transposition(AbstractSymmetry):
         return jax.random.bernoulli(key).astype(float)
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
-        grid = f.discretization
-        base = grid.base if isinstance(grid, MovedGrid) else grid
-        if not isinstance(base, Grid) or not self.fits(base):
+        grid = f.discretization.grid
+        if grid is None or not self.fits(grid.unmoved[0]):
             raise DomainError(
                 "axes can be exchanged only on a grid that is the same along both",
                 where="Transposition.apply(f, element)",
                 expected="the same ends, nodes and size along both axes",
-                found=f"shape {grid.shape} on {f.domain}",
+                found=f"{f.discretization.describe()} of {f.domain}",
                 repair="resample onto a square grid with one kind of nodes",
             )
         swap = element > 0.5
@@ -121,6 +120,10 @@ class Transposition(AbstractSymmetry):
             sign = jnp.where(swap, grid.sign[order], grid.sign)
             offset = jnp.where(swap, grid.offset[order], grid.offset)
             grid = MovedGrid(grid.base, sign, offset)
+        if isinstance(f.discretization, MaskedGrid):
+            mask = f.discretization.mask
+            mask = jnp.where(swap, jnp.swapaxes(mask, self.first, self.second), mask)
+            return Function(values, MaskedGrid(grid, mask), f.space)
         return Function(values, grid, f.space)
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:
@@ -137,7 +140,7 @@ class Transposition(AbstractSymmetry):
 
 
 def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
-    grid = f.discretization
+    grid = f.discretization.grid
     if isinstance(grid, Grid):
         dim = grid.domain.dim
         grid = MovedGrid(grid, jnp.ones(dim, f.values.dtype), jnp.zeros(dim, f.values.dtype))
@@ -145,15 +148,18 @@ def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
         raise DomainError(
             "symmetries act on functions given on grids",
             where="apply(f, element)",
-            expected="a Grid or MovedGrid",
-            found=type(grid).__name__,
+            expected="a Grid, MovedGrid or MaskedGrid",
+            found=type(f.discretization).__name__,
             repair="resample onto a Grid",
         )
     dtype = grid.sign.dtype
     sign, offset = sign.astype(dtype), offset.astype(dtype)
     new_sign = grid.sign.at[axis].multiply(sign)
     new_offset = grid.offset.at[axis].set(sign * grid.offset[axis] + offset)
-    return Function(f.values, MovedGrid(grid.base, new_sign, new_offset), f.space)
+    moved = MovedGrid(grid.base, new_sign, new_offset)
+    if isinstance(f.discretization, MaskedGrid):
+        return Function(f.values, MaskedGrid(moved, f.discretization.mask), f.space)
+    return Function(f.values, moved, f.space)
 
 
 def _scale(f: Function, factor: Array) -> Function:

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.kernels._inputs import Scalar, hyperparameter, pair, points, require_positive
+from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, pair, points, require_positive
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 
 
@@ -14,7 +14,7 @@ class Constant(AbstractKernel):
     **Raises** `DataError` when the variance is not positive.
     """
 
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")
@@ -37,7 +37,7 @@ class White(AbstractKernel):
     **Raises** `DataError` when the variance is not positive.
     """
 
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 from riesz.errors import DataError
 from riesz.kernels._features import inner_products
 from riesz.kernels._inputs import (
+    VARIANCE,
     PerInput,
     Scalar,
     hyperparameter,
@@ -31,7 +32,7 @@ class Linear(AbstractKernel):
     **Raises** `DataError` when one of them is not positive.
     """
 
-    variance: PerInput = eqx.field(converter=hyperparameter, default=1.0)
+    variance: PerInput = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")
@@ -59,7 +60,7 @@ class Polynomial(AbstractKernel):
     """
 
     degree: int = eqx.field(static=True)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
     offset: Scalar = eqx.field(converter=hyperparameter, default=1.0)
 
     def __check_init__(self):

@@ -79,7 +79,8 @@ def _orthogonal_normals(key: PRNGKeyArray, count: int, dim: int) -> Float[Array,
     """Standard normal vectors, orthogonal within each `dim` of them."""
     directions, lengths = jax.random.split(key)
     blocks = -(-count // dim)
-    q, r = jnp.linalg.qr(jax.random.normal(directions, (blocks, dim, dim)))
+    # one block after another: batched factorisations of LAPACK can block XLA's threads on CPUs
+    q, r = jax.lax.map(jnp.linalg.qr, jax.random.normal(directions, (blocks, dim, dim)))
     # with these signs q has the uniform law on orthogonal matrices (Mezzadri 2007)
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None]
     norms = jnp.linalg.norm(jax.random.normal(lengths, (blocks, dim, dim)), axis=2)

@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.kernels._inputs import Scalar, hyperparameter, require_positive
+from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
+from riesz.kernels._text import written
 
 Inputs = Float[Array, "n *features"]
 Others = Float[Array, "m ..."]
@@ -18,8 +19,9 @@ class AbstractKernel(eqx.Module):
 
     A kernel is a pytree, and **its hyperparameters are its inexact leaves**: the gradient with
     respect to a kernel is that with respect to them, by `jax.grad`, or by `equinox.filter_grad`
-    where a kernel has other leaves too, such as keys. They are positive; one that is zero or
-    infinite switches its part off and stays so when hyperparameters are fitted.
+    where a kernel has other leaves too, such as keys. They are positive, those of functions that
+    a kernel holds excepted; one that is zero or infinite switches its part off and stays so when
+    hyperparameters are fitted.
 
     Inputs have shape `(n, *features)`: n points of R^d have shape (n, d), n images
     (n, height, width, channels). Kernels add and multiply, with each other and with positive
@@ -38,6 +40,14 @@ class AbstractKernel(eqx.Module):
     @abstractmethod
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
         """The variances k(x_i, x_i)."""
+
+    def inputs_of(self, part: str, x: Inputs) -> Float[Array, "n ..."]:
+        """The inputs that the kernel in the field `part` is called with: x itself by default."""
+        del part
+        return x
+
+    def __repr__(self) -> str:
+        return written(self)
 
     def __add__(self, other: "AbstractKernel") -> "AbstractKernel":
         return Sum(self, other) if isinstance(other, AbstractKernel) else NotImplemented
@@ -81,7 +91,7 @@ class Scaled(AbstractKernel):
     """variance k(x, y)."""
 
     kernel: AbstractKernel
-    variance: Scalar = eqx.field(converter=hyperparameter)
+    variance: Scalar = eqx.field(converter=hyperparameter, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.kernels._bessel import scaled_bessel
-from riesz.kernels._inputs import PerInput, Scalar, hyperparameter, require_positive
+from riesz.kernels._inputs import (
+    LENGTH,
+    VARIANCE,
+    PerInput,
+    Scalar,
+    hyperparameter,
+    require_positive,
+)
 from riesz.kernels._stationary import AbstractStationary, isotropic
 
 
@@ -42,8 +49,8 @@ class Matern(AbstractStationary):
     """
 
     smoothness: float = eqx.field(static=True)
-    length_scale: PerInput
-    variance: Scalar
+    length_scale: PerInput = eqx.field(metadata=LENGTH)
+    variance: Scalar = eqx.field(metadata=VARIANCE)
 
     def __init__(self, smoothness: float, length_scale: Any, variance: Any = 1.0):
         self.smoothness = float(smoothness)

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 from riesz.errors import DataError
 from riesz.kernels._distances import fold_columns
 from riesz.kernels._inputs import (
+    FREE,
+    VARIANCE,
     PerInput,
     Scalar,
     as_pytree,
@@ -46,8 +48,10 @@ class Gibbs(AbstractKernel):
     Source: Gibbs 1997; Rasmussen and Williams 2006, equation (4.32).
     """
 
-    length_scale: Callable[[Float[Array, " d"]], PerInput] = eqx.field(converter=as_pytree)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    length_scale: Callable[[Float[Array, " d"]], PerInput] = eqx.field(
+        converter=as_pytree, metadata=FREE
+    )
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")
@@ -97,7 +101,7 @@ class Brownian(AbstractKernel):
     **Raises** `DataError` when it is not positive.
     """
 
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "variance")

@@ -6,6 +6,8 @@ from jaxtyping import Array, Float
 
 from riesz.kernels._distances import fold_columns
 from riesz.kernels._inputs import (
+    LENGTH,
+    VARIANCE,
     PerInput,
     Scalar,
     hyperparameter,
@@ -37,9 +39,9 @@ class Periodic(AbstractKernel):
     Source: MacKay 1998; Rasmussen and Williams 2006, equation (4.31).
     """
 
-    period: PerInput = eqx.field(converter=hyperparameter)
+    period: PerInput = eqx.field(converter=hyperparameter, metadata=LENGTH)
     length_scale: PerInput = eqx.field(converter=hyperparameter, default=1.0)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "length_scale", infinite=True)

@@ -11,8 +11,9 @@ _LINE_SECONDS = 10.0
 class Progress:
     """Shows the part done on standard error once that takes a while. A context manager."""
 
-    def __init__(self, show: bool, name: str, total: int):
+    def __init__(self, show: bool, name: str, total: int, unit: str = "tiles"):
         self._show, self._name, self._total, self._done = show, name, total, 0
+        self._unit, self._note = unit, ""
         self._start = self._last_line = time.monotonic()
         self._bar = self._task = None
 
@@ -26,6 +27,14 @@ class Progress:
     def advance(self) -> None:
         """One more part is done."""
         self._done += 1
+        self._update()
+
+    def tell(self, note: str) -> None:
+        """Something to show beside the part that is done."""
+        self._note = "  " + note
+        self._update()
+
+    def _update(self) -> None:
         now = time.monotonic()
         if not self._show or now - self._start < _PATIENCE:
             return
@@ -33,9 +42,9 @@ class Progress:
             self._draw()
         elif now - self._last_line >= _LINE_SECONDS:
             self._last_line = now
-            left = (now - self._start) * (self._total / self._done - 1)
-            text = f"{self._name}  {self._done} of {self._total} tiles  {left:.0f} s left"
-            print(text, file=sys.stderr, flush=True)
+            left = (now - self._start) * (self._total / max(1, self._done) - 1)
+            text = f"{self._name}  {self._done} of {self._total} {self._unit}"
+            print(f"{text}{self._note}  {left:.0f} s left", file=sys.stderr, flush=True)
 
     def _draw(self) -> None:
         if self._bar is None:
@@ -43,9 +52,14 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn(self._name), BarColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn(self._name),
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+            )
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task("", total=self._total)
             self._bar.start()
         if self._task is not None:
-            self._bar.update(self._task, completed=self._done)
+            self._bar.update(self._task, completed=self._done, description=self._note)

@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.kernels._bessel import gamma_mixture
-from riesz.kernels._inputs import PerInput, Scalar, hyperparameter, require_positive
+from riesz.kernels._inputs import (
+    LENGTH,
+    VARIANCE,
+    PerInput,
+    Scalar,
+    hyperparameter,
+    require_positive,
+)
 from riesz.kernels._stationary import AbstractStationary, isotropic
 
 
@@ -32,8 +39,8 @@ class SquaredExponential(AbstractStationary):
     Source: Rasmussen and Williams 2006, equations (4.9) and (4.11).
     """
 
-    length_scale: PerInput = eqx.field(converter=hyperparameter)
-    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0)
+    length_scale: PerInput = eqx.field(converter=hyperparameter, metadata=LENGTH)
+    variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 
     def __check_init__(self):
         require_positive(self, "length_scale", infinite=True)
@@ -69,9 +76,9 @@ class RationalQuadratic(AbstractStationary):
     Source: Rasmussen and Williams 2006, equations (4.19) and (4.20).
     """
 
-    length_scale: PerInput
+    length_scale: PerInput = eqx.field(metadata=LENGTH)
     alpha: Scalar
-    variance: Scalar
+    variance: Scalar = eqx.field(metadata=VARIANCE)
 
     def __init__(self, length_scale: Any, alpha: Any = 1.0, variance: Any = 1.0):
         self.length_scale = hyperparameter(length_scale)

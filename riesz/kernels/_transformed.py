@@ -9,7 +9,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.errors import DataError
-from riesz.kernels._inputs import PerInput, as_pytree, hyperparameter, require_positive
+from riesz.kernels._inputs import (
+    FREE,
+    LENGTH,
+    PerInput,
+    as_pytree,
+    hyperparameter,
+    require_positive,
+)
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 
 
@@ -36,6 +43,10 @@ class Columns(AbstractKernel):
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
         return self.kernel.diagonal(self._take(x))
+
+    def inputs_of(self, part: str, x: Inputs) -> Float[Array, "n ..."]:
+        del part
+        return self._take(x)
 
     def _take(self, x: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         width = x.shape[-1] if x.ndim > 1 else 0
@@ -79,6 +90,9 @@ class Tensor(AbstractKernel):
         first, second = self._parts(x)
         return self.left.diagonal(first) * self.right.diagonal(second)
 
+    def inputs_of(self, part: str, x: Inputs) -> Float[Array, "n ..."]:
+        return self._parts(x)[part == "right"]
+
     def _parts(self, x: Float[Array, "n ..."]) -> tuple[Array, Array]:
         if x.ndim < 2 or not 0 < self.split < x.shape[-1]:
             raise DataError(
@@ -112,7 +126,7 @@ class Stretched(AbstractKernel):
     """
 
     kernel: AbstractKernel
-    scale: PerInput = eqx.field(converter=hyperparameter)
+    scale: PerInput = eqx.field(converter=hyperparameter, metadata=LENGTH)
 
     def __check_init__(self):
         require_positive(self, "scale", infinite=True)
@@ -122,6 +136,10 @@ class Stretched(AbstractKernel):
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
         return self.kernel.diagonal(self._shrink(x))
+
+    def inputs_of(self, part: str, x: Inputs) -> Float[Array, "n ..."]:
+        del part
+        return self._shrink(x)
 
     def _shrink(self, x: Float[Array, "n ..."]) -> Float[Array, "n ..."]:
         scale = jnp.asarray(self.scale, x.dtype)
@@ -142,8 +160,7 @@ class Warped(AbstractKernel):
 
     - `kernel`: of the images.
     - `function`: a map of one input. The arrays of an `equinox.Module` are leaves of the
-      kernel, as those of a network in deep kernel learning; they need not be positive, so fit
-      them by their gradient, not by their logarithms.
+      kernel, as those of a network in deep kernel learning; they need not be positive.
 
     ```python
     circle = lambda x: jnp.stack([jnp.cos(x[0]), jnp.sin(x[0])])
@@ -152,11 +169,15 @@ class Warped(AbstractKernel):
     """
 
     kernel: AbstractKernel
-    function: Callable[[Any], Any] = eqx.field(converter=as_pytree)
+    function: Callable[[Any], Any] = eqx.field(converter=as_pytree, metadata=FREE)
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         image = jax.vmap(self.function)
         return self.kernel(image(x), None if y is None else image(y))
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
-        return self.kernel.diagonal(jax.vmap(self.function)(x))
+        return self.kernel.diagonal(self.inputs_of("kernel", x))
+
+    def inputs_of(self, part: str, x: Inputs) -> Float[Array, "n ..."]:
+        del part
+        return jax.vmap(self.function)(x)

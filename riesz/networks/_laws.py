@@ -5,6 +5,7 @@ from abc import abstractmethod
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import sequential_vmap
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import ModelError
@@ -35,7 +36,13 @@ class Orthogonal(AbstractLaw):
 
     def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
         size = max(rows, columns)
-        thin = jax.random.orthogonal(key, size, m=min(rows, columns))
+
+        @sequential_vmap
+        def draw(key: PRNGKeyArray) -> Array:
+            # batched factorisations of LAPACK can block XLA's threads on CPUs
+            return jax.random.orthogonal(key, size, m=min(rows, columns))
+
+        thin = draw(key)
         return size**0.5 * (thin if rows >= columns else thin.T)
 
 

@@ -9,8 +9,10 @@ import equinox as eqx
 import jax
 
 from riesz.domains import AbstractDiscretization
+from riesz.errors import DomainError
 from riesz.functions import Function
-from riesz.operators._operator import AbstractOperator
+from riesz.functions._agreement import is_batch
+from riesz.operators._operator import AbstractOperator, require_input
 
 # Values of one layer that are worked on at once. A step with gradients keeps several of each layer.
 _STEP_FLOATS = 2**17
@@ -34,7 +36,10 @@ def micro_batch(shape: tuple[int, ...], batch: int, *, gradient: bool) -> int:
 def apply(
     operator: AbstractOperator, functions: Function, on: AbstractDiscretization | None = None
 ) -> Function:
-    """The operator applied to every member of a batch of functions.
+    """The operator applied to every sample of a batch of functions.
+
+    `on` is one discretization of the output domain for all samples, or a batch of them, such as
+    `outputs.discretization` of pairs that are sampled at points of their own.
 
     One compiled program for each shape; equal to `jax.vmap(operator)(functions)` up to rounding,
     with bounded memory and, on a CPU, faster.
@@ -43,13 +48,32 @@ def apply(
     u = riesz.operators.apply(fitted.operator, pairs.inputs)
     ```
     """
+    if not is_batch(functions):
+        require_input(operator, functions, on)
+        raise DomainError(
+            "apply maps an operator over a batch of functions",
+            where="apply(operator, functions)",
+            expected="a batch: values of shape (n, *shape, channels)",
+            found=f"one function, values of shape {functions.values.shape}",
+            repair="write operator(function) for one",
+        )
     return _apply(operator, functions, on)
 
 
 @eqx.filter_jit
 def _apply(operator, functions, on):
-    batch = functions.values.shape[0]
-    return micro_map(partial(operator, on=on), functions, functions.values.shape[1:-1], batch)
+    batch, shape = functions.values.shape[0], functions.values.shape[1:-1]
+    if on is not None and on.stacked:
+        shape = larger(shape, on.relative.shape[1:-1])
+        return micro_map(lambda pair: operator(*pair), (functions, on), shape, batch)
+    if on is not None:
+        shape = larger(shape, on.shape)
+    return micro_map(partial(operator, on=on), functions, shape, batch)
+
+
+def larger(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of more points."""
+    return max(first, second, key=prod)
 
 
 def micro_map(f: Callable[[Any], Any], members: Any, shape: tuple[int, ...], batch: int) -> Any:

@@ -5,11 +5,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
+from riesz.functions._agreement import require_inside
 from riesz.operators._layers import Constant, Perceptron, coordinate_features, feature_count
 from riesz.operators._operator import AbstractOperator, require_input
 
@@ -24,7 +26,8 @@ class DeepONet(AbstractOperator):
     **Arguments:**
 
     - `input_space`, `output_space`: on any two domains.
-    - `sensors`: positions, shape (m, d), or a number of nodes an axis of a uniform grid.
+    - `sensors`: positions, shape (m, d), or a number of nodes per axis of a uniform grid. They
+      are kept relative to the lower end of the domain.
     - `width`, `depth`: hidden channels and hidden layers of branch and trunk.
     - `basis`: number of terms k for each output channel.
 
@@ -62,9 +65,9 @@ class DeepONet(AbstractOperator):
         self.basis, self.width, self.depth = basis, width, depth
         dim = input_space.domain.dim
         if isinstance(sensors, int):
-            grid = Grid(input_space.domain, sensors)
-            sensors = grid.coordinates.reshape(-1, dim)
-        positions = jnp.asarray(sensors, float)
+            positions = np.asarray(Grid(input_space.domain, sensors).relative).reshape(-1, dim)
+        else:
+            positions = np.asarray(sensors, np.float64) - np.asarray(input_space.domain.lower)
         if positions.ndim != 2 or positions.shape[1] != dim or min(width, depth, basis) < 1:
             raise ModelError(
                 "a DeepONet needs sensors of shape (m, d) and positive sizes",
@@ -72,7 +75,8 @@ class DeepONet(AbstractOperator):
                 expected=f"sensors of shape (m, {dim})",
                 found=f"sensors {positions.shape}, width={width}, depth={depth}, basis={basis}",
             )
-        self.sensors = Constant(positions)
+        require_inside(input_space.domain, positions, "DeepONet(sensors=...)")
+        self.sensors = Constant(jnp.asarray(positions, float))
         channels = output_space.channels
         k1, k2 = jax.random.split(key)
         inputs = positions.shape[0] * input_space.channels
@@ -104,17 +108,18 @@ class DeepONet(AbstractOperator):
         return eqx.tree_at(lambda o: o.trunk, plain, trunk)
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
-        require_input(self, a)
+        require_input(self, a, on)
         if on is None:
             same = a.domain == self.output_space.domain
             on = a.discretization if same else Grid(self.output_space.domain, 64)
         channels = self.output_space.channels
-        readings = a.at(self.sensors.value.astype(a.values.dtype)).reshape(-1)
+        sensors = self.sensors.value.astype(a.values.dtype)
+        readings = a.discretization.interpolate(a.values, sensors).reshape(-1)
         coefficients = self.branch(readings).reshape(self.basis, channels)
         if isinstance(self.trunk, PODTrunk):
             modes, mean = self.trunk(on)
         else:
-            features = coordinate_features(on.domain, on.coordinates).astype(readings.dtype)
+            features = coordinate_features(on).astype(readings.dtype)
             trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias

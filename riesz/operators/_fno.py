@@ -6,9 +6,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, AbstractTensorGrid, Space
+from riesz.domains import AbstractDiscretization, AbstractTensorGrid, MaskedGrid, Space
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
 from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
@@ -39,9 +39,13 @@ class FourierLayer(eqx.Module):
         self.mix = Perceptron((width, hidden, width), gain=0.5, key=k3)
 
     def __call__(
-        self, v: Float[Array, "*n c"], transforms: tuple[AxisTransform, ...]
+        self,
+        v: Float[Array, "*n c"],
+        transforms: tuple[AxisTransform, ...],
+        present: Bool[Array, "*n"] | None = None,
     ) -> Float[Array, "*n c"]:
-        integral = spectral_operator(v, self.spectrum, transforms)
+        known = v if present is None else jnp.where(present[..., None], v, 0)
+        integral = spectral_operator(known, self.spectrum, transforms)
         return v + self.mix(jax.nn.gelu(integral + self.local(v)))
 
 
@@ -50,7 +54,8 @@ class FNO(AbstractOperator):
 
     u = Q(v_L), v_{l+1} = v_l + M_l(gelu(K_l v_l + W_l v_l + b_l)), v_0 = P(a, x), with pointwise
     P, Q and M_l. K_l integrates against a kernel with `modes` Fourier modes an axis by the cells
-    of the grid the function comes on, so that it acts on any nodes and at any resolution. Along
+    of the grid the function comes on, so that it acts on any nodes and at any resolution. On a
+    `MaskedGrid` these are integrals over the present part of the domain. Along
     an axis with ends the kernel's period is (1 + `padding`) times the axis, which separates the
     two ends; nothing padded is stored.
 
@@ -120,34 +125,38 @@ class FNO(AbstractOperator):
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
-        require_input(self, a)
-        grid = a.discretization
-        if not isinstance(grid, AbstractTensorGrid):
+        require_input(self, a, on)
+        grid = a.discretization.grid
+        if grid is None:
             raise DomainError(
                 "an FNO needs a function on a grid",
                 where="FNO(a)",
-                found=f"a function on {type(grid).__name__}",
+                expected="a function on a Grid or MaskedGrid",
+                found=f"a function on {type(a.discretization).__name__}",
                 repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
             )
-        values = a.values
+        values, present = a.values, None
+        if isinstance(a.discretization, MaskedGrid):
+            # in holes the input is continued, so that the output is known there, too
+            values = a.discretization.filled(values)
+            present = a.discretization.mask.T
         if self.coordinates:
-            features = coordinate_features(a.domain, grid.coordinates).astype(values.dtype)
+            features = coordinate_features(grid).astype(values.dtype)
             values = jnp.concatenate([values, features], -1)
         transforms = self._transforms(grid)
         v = self.lift(reverse_axes(values))
         for layer in self.layers:
-            v = layer(v, transforms)
-        u = reverse_axes(self.project(v))
-        out = Function(u, grid, self.output_space)
-        return out if on is None else out.resample(on)
+            v = layer(v, transforms, present)
+        out = Function(reverse_axes(self.project(v)), grid, self.output_space)
+        return out.resample(a.discretization if on is None else on)
 
     def _transforms(self, grid: AbstractTensorGrid) -> tuple[AxisTransform, ...]:
         domain = self.input_space.domain
         stretch = [1.0 if p else 1.0 + self.padding for p in domain.periodic]
         periods = [s * length for s, length in zip(stretch, domain.lengths, strict=True)]
-        # wave numbers from half a wave a node upwards are not seen by the grid
+        # modes from half a wave per node upwards are not resolved by the grid
         cutoffs = [(n * s - 1) / 2 for n, s in zip(grid.shape, stretch, strict=True)]
-        axes = zip(grid.axis_coordinates, grid.axis_cells, strict=True)
+        axes = zip(grid.axis_relative, grid.axis_cells, strict=True)
         return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
 
     def describe(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDomain
+from riesz.domains import AbstractDiscretization, AbstractDomain
 
 
 class Constant(eqx.Module):
@@ -17,12 +17,13 @@ class Constant(eqx.Module):
 
 
 def trainable(operator: eqx.Module) -> eqx.Module:
-    """A prefix tree for `eqx.partition`: True for parameters, False for constants."""
+    """A prefix tree for `eqx.partition`: True for parameters, False for constants and points."""
+    fixed = (Constant, AbstractDiscretization)
 
     def select(leaf):
-        return not isinstance(leaf, Constant) and eqx.is_inexact_array(leaf)
+        return not isinstance(leaf, fixed) and eqx.is_inexact_array(leaf)
 
-    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, Constant))
+    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, fixed))
 
 
 class Pointwise(eqx.Module):
@@ -58,13 +59,11 @@ class Perceptron(eqx.Module):
         return self.layers[-1](x)
 
 
-def coordinate_features(
-    domain: AbstractDomain, coordinates: Float[Array, "*n d"]
-) -> Float[Array, "*n f"]:
+def coordinate_features(on: AbstractDiscretization) -> Float[Array, "*shape f"]:
     """Coordinates scaled to [-1, 1]; cosine and sine of the angle along periodic axes."""
     features = []
-    for axis, periodic in enumerate(domain.periodic):
-        turns = (coordinates[..., axis] - domain.lower[axis]) / domain.lengths[axis]
+    for axis, periodic in enumerate(on.domain.periodic):
+        turns = on.relative[..., axis] / on.domain.lengths[axis]
         if periodic:
             features += [jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns)]
         else:

@@ -8,14 +8,16 @@ import equinox as eqx
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DomainError
 from riesz.functions import Function
+from riesz.functions._agreement import require_single, shorten
 
 
 class AbstractOperator(eqx.Module):
     """A learnable map from functions to functions.
 
     An operator holds parameters and spaces, never a resolution. `operator(a)` returns a
-    function on the discretization of `a`; `operator(a, on)` one on another discretization of
-    the output domain. There is no batch axis: use `jax.vmap`.
+    function on the discretization of `a`; `operator(a, on)` one on any other discretization of
+    the output domain (a grid, one with holes, scattered points, also traced ones). There is no
+    batch axis: use `jax.vmap`.
     """
 
     input_space: eqx.AbstractVar[Space]
@@ -33,15 +35,42 @@ class AbstractOperator(eqx.Module):
         """
 
 
-def require_input(operator: AbstractOperator, a: Function) -> None:
-    """Refuse a function that is not of the operator's input space."""
-    if not operator.input_space.accepts(a.space):
-        space = operator.input_space
+def require_input(operator: AbstractOperator, a: Any, on: Any = None) -> None:
+    """Raise for anything but one function of the operator's input space, and points `on`."""
+    name, space = type(operator).__name__, operator.input_space
+    if not isinstance(a, Function):
+        shape = getattr(a, "shape", None)
+        raise DomainError(
+            "an operator is applied to a function",
+            where=f"{name}(a)",
+            expected=f"a Function with {space.channels} channels on {space.domain}",
+            found=type(a).__name__ if shape is None else f"{type(a).__name__} of shape {shape}",
+            repair="make a function of the values: Function(values, Grid(domain, shape)), where "
+            "values have shape (*shape, channels)",
+        )
+    require_single(
+        a, f"{name}(a)", "jax.vmap(operator)(batch) or riesz.operators.apply(operator, batch)"
+    )
+    if not space.accepts(a.space):
         raise DomainError(
             "the function is not of the operator's input space",
-            where=f"{type(operator).__name__}(a)",
+            where=f"{name}(a)",
             expected=f"{space.channels} channels on {space.domain}",
             found=f"{a.channels} channels on {a.domain}",
-            repair="use functions like those the operator was trained on; "
-            "for a batch write jax.vmap(operator)(batch)",
+            repair="use functions like those the operator was trained on",
+        )
+    if on is None:
+        return
+    target = operator.output_space.domain
+    if not isinstance(on, AbstractDiscretization) or on.domain != target or on.stacked:
+        several = isinstance(on, AbstractDiscretization) and on.stacked
+        raise DomainError(
+            "the output is evaluated on one discretization of the output domain",
+            where=f"{name}(a, on)",
+            expected=f"a Grid, MaskedGrid or Points of {target}",
+            found=repr(on) if isinstance(on, AbstractDiscretization) else shorten(on),
+            repair="points of every sample: jax.vmap(operator)(batch, on), or "
+            "riesz.operators.apply(operator, batch, on)"
+            if several
+            else "write operator(a, Grid(operator.output_space.domain, 64))",
         )

@@ -5,18 +5,38 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from riesz.domains import Grid, Space
 from riesz.errors import ModelError
+from riesz.operators._baselines import (
+    NearestNeighbours,
+    PCARidge,
+    Persistence,
+    PointwiseLinear,
+    TrainingMean,
+)
 from riesz.operators._deeponet import DeepONet, PODTrunk
 from riesz.operators._fno import FNO
 from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._regridded import Regridded
+from riesz.operators._residual import Residual
 from riesz.operators._symmetrised import Symmetrised
 from riesz.operators._wrappers import Normalised, ZeroDirichlet
 
-WRAPPERS = {"Normalised": Normalised, "ZeroDirichlet": ZeroDirichlet, "Symmetrised": Symmetrised}
+WRAPPERS = {
+    "Normalised": Normalised,
+    "ZeroDirichlet": ZeroDirichlet,
+    "Symmetrised": Symmetrised,
+    "Residual": Residual,
+    "Regridded": Regridded,
+}
 OPERATORS: dict[str, type[AbstractOperator]] = {"FNO": FNO, "DeepONet": DeepONet}
+BASELINES = {
+    kind.__name__: kind
+    for kind in (TrainingMean, Persistence, PointwiseLinear, PCARidge, NearestNeighbours)
+}
 
 
 def build(description: dict[str, Any], input_space: Space, output_space: Space) -> AbstractOperator:
@@ -26,7 +46,7 @@ def build(description: dict[str, Any], input_space: Space, output_space: Space) 
     """
     arguments = dict(description)
     name = arguments.pop("operator", None)
-    known = {**WRAPPERS, **OPERATORS}
+    known = {**WRAPPERS, **OPERATORS, **BASELINES}
     if name not in known:
         raise ModelError(
             "unknown operator in a model description",
@@ -37,7 +57,11 @@ def build(description: dict[str, Any], input_space: Space, output_space: Space) 
     try:
         if name in WRAPPERS:
             inner = build(arguments.pop("inner"), input_space, output_space)
+            if "base" in arguments:
+                arguments["base"] = build(arguments["base"], input_space, output_space)
             return WRAPPERS[name](inner, **arguments)
+        if name in BASELINES:
+            return BASELINES[name].build(arguments, input_space, output_space)
         return _BUILDERS.get(name, _plain)(known[name], arguments, input_space, output_space)
     except (TypeError, KeyError, AttributeError) as error:
         raise ModelError(
@@ -53,7 +77,8 @@ def _plain(kind, arguments, input_space, output_space):
 
 def _deeponet(kind, arguments, input_space, output_space):
     pod, count = arguments.pop("pod"), arguments.pop("sensors")
-    sensors = jnp.zeros((count, input_space.domain.dim))
+    lower = np.asarray(input_space.domain.lower)
+    sensors = np.broadcast_to(lower, (count, len(lower)))
     operator = _plain(kind, {**arguments, "sensors": sensors}, input_space, output_space)
     if pod is None:
         return operator

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import DomainError, ModelError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
-from riesz.operators._operator import AbstractOperator
+from riesz.operators._operator import AbstractOperator, require_input
 from riesz.operators._wrappers import AbstractWrapper
 
 _SYMMETRIES = {"Reflection": Reflection, "Transposition": Transposition}
@@ -50,12 +50,14 @@ class Symmetrised(AbstractWrapper):
             )
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
-        grid = a.discretization
+        require_input(self, a, on)
+        grid = a.discretization.grid
         if not isinstance(grid, Grid):
             raise DomainError(
                 "symmetries act on functions given on grids",
                 where="Symmetrised(a)",
-                found=f"a function on {type(grid).__name__}",
+                expected="a function on a Grid or MaskedGrid",
+                found=f"a function on {type(a.discretization).__name__}",
                 repair="resample it first, a.resample(Grid(a.domain, 64))",
             )
         group = [g for g in self.symmetries if g.fits(grid)]
@@ -65,14 +67,14 @@ class Symmetrised(AbstractWrapper):
             moved = a
             for g, e in zip(group, element, strict=True):
                 moved = g.apply(moved, e)
-            u = self.inner(moved)
+            u = self.inner(moved, moved.discretization.grid)  # in holes, too
             for g, e in reversed(list(zip(group, element, strict=True))):
                 u = g.undo(u, e)
             return u.values
 
         values = jax.lax.map(conjugate, elements).mean(0)
         out = Function(values, grid, self.output_space)
-        return out if on is None else out.resample(on)
+        return out.resample(a.discretization if on is None else on)
 
     def describe(self) -> dict[str, Any]:
         symmetries = [

@@ -1,10 +1,8 @@
 """Operators around operators: normalisation and exact boundary values."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -12,8 +10,8 @@ from riesz.domains import AbstractDiscretization, AbstractDomain, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import pieces
-from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._statistics import Affine
 
 
 class AbstractWrapper(AbstractOperator):
@@ -30,51 +28,12 @@ class AbstractWrapper(AbstractOperator):
         return self.inner.output_space
 
 
-class Affine(eqx.Module):
-    """Mean and standard deviation of each channel, as integrals over the domain and the data."""
-
-    mean: Constant
-    deviation: Constant
-
-    @classmethod
-    def identity(cls, channels: int) -> "Affine":
-        """Mean 0, deviation 1."""
-        return cls(Constant(jnp.zeros(channels)), Constant(jnp.ones(channels)))
-
-    @classmethod
-    def of(cls, batches: Iterable[Function]) -> "Affine":
-        """The statistics of all functions of some batches."""
-        count, mean, square = 0, 0.0, 0.0  # merged as in Chan, Golub and LeVeque 1983
-        for functions in batches:
-            size = functions.values.shape[0]
-            here, spread = _moments(functions)
-            total = count + size
-            square = square + spread * size + (here - mean) ** 2 * (count * size / total)
-            mean, count = mean + (here - mean) * (size / total), total
-        variance = jnp.asarray(square) / count
-        return cls(
-            Constant(jnp.asarray(mean)), Constant(jnp.where(variance > 0, jnp.sqrt(variance), 1))
-        )
-
-    def forward(self, f: Function) -> Function:
-        """(f - mean) / deviation."""
-        return (f - self.mean.value) / self.deviation.value
-
-    def inverse(self, f: Function) -> Function:
-        """F * deviation + mean."""
-        return f * self.deviation.value + self.mean.value
-
-
-@jax.jit
-def _moments(functions: Function) -> tuple[Float[Array, " c"], Float[Array, " c"]]:
-    volume = functions.domain.volume
-    mean = jax.vmap(lambda f: f.integral())(functions).mean(0) / volume
-    spread = jax.vmap(lambda f: ((f - mean) * (f - mean)).integral() / volume)(functions)
-    return mean, spread.mean(0)
-
-
 class Normalised(AbstractWrapper):
-    """An operator between normalised channels; the statistics belong to the model."""
+    """s_u G((a - m_a) / s_a) + m_u: an operator between normalised channels.
+
+    `before` and `after` hold means m and deviations s of each channel of the training inputs and
+    outputs; they belong to the model. An output channel that was constant in training stays so.
+    """
 
     inner: AbstractOperator
     before: Affine
@@ -89,6 +48,11 @@ class Normalised(AbstractWrapper):
         else:
             self.before = Affine.of(part.inputs for part in pieces(pairs))
             self.after = Affine.of(part.outputs for part in pieces(pairs))
+
+    @classmethod
+    def between(cls, inner: AbstractOperator, before: Affine, after: Affine) -> "Normalised":
+        """The operator between channels of these statistics."""
+        return eqx.tree_at(lambda o: (o.before, o.after), cls(inner), (before, after))
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         return self.after.inverse(self.inner(self.before.forward(a), on))
@@ -119,19 +83,22 @@ class ZeroDirichlet(AbstractWrapper):
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         u = self.inner(a, on)
-        factor = envelope(u.domain, u.discretization.coordinates).astype(u.values.dtype)
+        factor = envelope(u.domain, u.discretization.relative).astype(u.values.dtype)
         return Function(u.values * factor[..., None], u.discretization, u.space)
 
     def describe(self) -> dict[str, Any]:
         return {"operator": "ZeroDirichlet", "inner": self.inner.describe()}
 
 
-def envelope(domain: AbstractDomain, coordinates: Float[Array, "*n d"]) -> Float[Array, "*n"]:
-    """The product of sin(pi s) over the axes with ends; exactly 0 at both ends."""
-    factor = jnp.ones_like(coordinates[..., 0])
+def envelope(domain: AbstractDomain, relative: Float[Array, "*n d"]) -> Float[Array, "*n"]:
+    """The product of sin(pi s) over the axes with ends; exactly 0 at both ends.
+
+    `relative` are coordinates measured from `domain.lower`.
+    """
+    factor = jnp.ones_like(relative[..., 0])
     for axis, periodic in enumerate(domain.periodic):
         if not periodic:
-            s = (coordinates[..., axis] - domain.lower[axis]) / domain.lengths[axis]
+            s = relative[..., axis] / domain.lengths[axis]
             # sin of the distance to the nearer end, which is exactly 0 at both
             factor = factor * jnp.sin(jnp.pi * jnp.minimum(s, 1 - s))
     return factor
@@ -144,3 +111,12 @@ def normalised(operator: AbstractOperator, pairs: PairsLike) -> AbstractOperator
     if isinstance(operator, ZeroDirichlet):
         return ZeroDirichlet(normalised(operator.inner, pairs))
     return Normalised(operator, pairs)
+
+
+def training_scale(operator: Any) -> Affine | None:
+    """Means and deviations of the training outputs that a model holds, where it holds any."""
+    while operator is not None:
+        if isinstance(operator, Normalised):
+            return operator.after
+        operator = getattr(operator, "inner", None)
+    return None

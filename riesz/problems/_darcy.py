@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.domains import AbstractDomain, Box, Grid, Space
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
+from riesz.functions._function import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
 from riesz.problems._finite_volumes import FiniteVolumes
@@ -115,7 +116,7 @@ class Darcy(AbstractProblem):
             default if self.tolerance is None else self.tolerance,
             self.max_iterations,
         )
-        u = Function(volumes.extend(inner)[..., None], grid, self.output_space)
+        u = unchecked(volumes.extend(inner)[..., None], grid, self.output_space)
         return Solution(u, converged & valid, iterations)
 
     def residual(self, a: Function, u: Function) -> Function:

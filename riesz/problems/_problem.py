@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz._data import PairsFile
 from riesz.domains import Grid, Space
+from riesz.domains._axes import NODES
 from riesz.domains._discretization import traced
 from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
@@ -167,10 +168,10 @@ def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
     """The grid of an input; refuses one of another space or on nodes the solver cannot use."""
     grid, space = a.discretization, problem.input_space
     ours = space.accepts(a.space)
-    if ours and isinstance(grid, Grid) and (not nodes or set(grid.nodes) <= set(nodes)):
+    if ours and isinstance(grid, Grid) and set(grid.kinds) <= set(nodes or NODES):
         return grid
-    found = " ".join(grid.nodes) if isinstance(grid, Grid) else type(grid).__name__
-    wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid"
+    found = " ".join(grid.kinds) if isinstance(grid, Grid) else type(grid).__name__
+    wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid with named nodes"
     raise DomainError(
         "the reference solver cannot use this input",
         where=f"{type(problem).__name__}.solution",

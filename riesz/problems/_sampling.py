@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, UInt32
 
+from riesz._core import Watch
 from riesz._data import PairsFile, PairsWriter, open_pairs
 from riesz._data._spec import Location
 from riesz.domains import Grid
@@ -86,10 +87,11 @@ def _batches(
     start: int,
     report: Callable[[int], None],
 ) -> Iterator[Pairs]:
+    wait = Watch("the reference solver")
     for first in range(start, n, batch):
         # Members past n are solved and dropped, so that every batch is the same program.
         members = jnp.arange(first, first + batch, dtype=jnp.uint32)
-        a, solution = jax.device_get(_solve_batch(problem, grid, refine, key, members))
+        a, solution = jax.device_get(wait(_solve_batch(problem, grid, refine, key, members)))
         pairs = Pairs(a, solution.function)[: n - first]
         _require_solved(problem, grid, pairs, solution.converged[: n - first], first)
         report(min(first + batch, n))

@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
 from riesz.errors import DataError, ModelError
 from riesz.functions import Function
@@ -19,7 +19,7 @@ from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Values
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import InducingPoints
 
 Observations = AbstractObservation | Sequence[Any]
@@ -100,7 +100,7 @@ class DeepKernelMachine(AbstractProcess):
         return GaussianProcess(self.network.kernel().nngp, channels=_channels(self.network))
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
         return self.prior.sample(n, on=on, key=key)
 
@@ -160,7 +160,7 @@ class DeepKernelPosterior(AbstractProcess):
     steps: Int[Array, ""]
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
         return self.posterior.sample(n, on=on, key=key)
 

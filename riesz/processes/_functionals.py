@@ -81,6 +81,7 @@ def in_blocks(f: ArrayFunction, size: int) -> ArrayFunction:
         padding = jnp.broadcast_to(x[:1], (-count % size, *x.shape[1:]))
         parts = jnp.concatenate([x, padding]).reshape(-1, size, *x.shape[1:])
         join = lambda out: out.reshape(-1, *out.shape[2:])[:count]  # noqa: E731
-        return jax.tree.map(join, jax.lax.map(f, parts))
+        # gradients compute each block again instead of keeping all of them
+        return jax.tree.map(join, jax.lax.map(jax.checkpoint(f), parts))
 
     return blocked

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float
 
 from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import AbstractSolution, AbstractSolver
 from riesz.processes._system import BLOCK_FLOATS
 
@@ -39,6 +39,15 @@ class GaussianPosterior(AbstractProcess):
         """Whether the solver succeeded: outside compiled code it raises where it did not."""
         return self.solution.converged
 
+    def __repr__(self) -> str:
+        count = sum(map(len, self.observations))
+        good = self.converged
+        status = "" if is_traced(good) else ", converged" if bool(good) else ", not converged"
+        return (
+            f"GaussianPosterior given {count} observations, by {self.solver!r}{status}\n"
+            f"prior: {self.prior!r}"
+        )
+
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> "GaussianPosterior":
@@ -52,8 +61,9 @@ class GaussianPosterior(AbstractProcess):
         mean, variance, covariance = self._joint(x) if joint else (*self._pointwise(x), None)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
-    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
+    def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
+        require_key(key, "GaussianPosterior.sample(n, on=..., key=...)")
         mean, _, covariance = self._joint(inputs_of(on, self.solution.weights.dtype))
         return fields_on(draw_normal(mean, _root(covariance), n, key), on)
 

@@ -1,20 +1,20 @@
 """Gaussian processes, and conditioning on linear functionals of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
-from riesz.errors import DataError
+from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import as_traced
+from riesz.kernels._inputs import FREE, as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace_posterior import (
     LaplacePosterior,
@@ -23,12 +23,16 @@ from riesz.processes._laplace_posterior import (
 )
 from riesz.processes._marginals import Fields, Normal
 from riesz.processes._observations import AbstractObservation, Derivatives
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._smoothness import require_derivative
 from riesz.processes._solvers import AbstractSolver, Cholesky
 from riesz.processes._system import System
 
 Observations = AbstractObservation | Sequence[Any]
+if TYPE_CHECKING:
+    Kernel = AbstractKernel
+else:
+    Kernel = Any  # checked by GaussianProcess, which says what to do
 Mean = float | Float[Array, ""] | Callable[[Inputs], Float[Array, "n c"]]
 
 
@@ -53,11 +57,11 @@ class GaussianProcess(AbstractProcess):
     """
 
     kernel: AbstractKernel
-    mean: Mean
+    mean: Mean = eqx.field(metadata=FREE)
     channels: int = eqx.field(static=True)
 
-    def __init__(self, kernel: AbstractKernel, mean: Mean = 0.0, channels: int = 1):
-        self.kernel = kernel
+    def __init__(self, kernel: Kernel, mean: Mean = 0.0, channels: int = 1):
+        self.kernel = _as_kernel(kernel)
         self.mean = mean if callable(mean) else jnp.asarray(mean, float)
         self.channels = channels
 
@@ -76,8 +80,9 @@ class GaussianProcess(AbstractProcess):
             )
         return values
 
-    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
+    def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
+        require_key(key, "GaussianProcess.sample(n, on=..., key=...)")
         x = inputs_of(on)
         mean, root = _rooted(as_traced(self, x.dtype), x)
         return fields_on(draw_normal(mean, root, n, key), on)
@@ -144,6 +149,28 @@ class GaussianProcess(AbstractProcess):
             if isinstance(o, Derivatives) and not is_traced(self, o):
                 require_derivative(self.kernel, o)
         return System(self, observations)
+
+
+def _as_kernel(kernel: Any) -> AbstractKernel:
+    if isinstance(kernel, AbstractKernel):
+        return kernel
+    is_class = isinstance(kernel, type)
+    name = kernel.__name__ if is_class else type(kernel).__name__
+    pair = all(hasattr(kernel, part) for part in ("nngp", "ntk"))
+    if is_class:
+        repair = f"pass {name}(...), such as Matern(2.5, length_scale=0.3)"
+    elif pair or hasattr(kernel, "kernel"):
+        start = "kernel" if pair else "network.kernel()"
+        repair = f"pass {start}.nngp, the covariance of a wide network"
+    else:
+        repair = "pass an object of riesz.kernels, such as Matern(2.5, length_scale=0.3)"
+    raise ModelError(
+        "the covariance of a Gaussian process is a kernel",
+        where="GaussianProcess(kernel, mean, channels)",
+        expected="an AbstractKernel",
+        found=f"the class {name}" if is_class else f"{name}",
+        repair=repair,
+    )
 
 
 def as_labels(observations: Any) -> tuple[Labels, ...]:

@@ -51,7 +51,9 @@ class Curvature(eqx.Module):
     def between(self, left: Float[Array, "c n p"]) -> Float[Array, "c n p"]:
         """Of (sum E_c)^-1 = M^-T M^-1: the images M^-1 left."""
         total: Any = self.total
-        return jax.vmap(lambda part: jsl.solve_triangular(total, part, lower=True))(left)
+        columns = jnp.moveaxis(left, 0, 1).reshape(left.shape[1], -1)
+        images = jsl.solve_triangular(total, columns, lower=True)
+        return jnp.moveaxis(images.reshape(left.shape[1], left.shape[0], -1), 1, 0)
 
 
 def likelihood(latent: Latent, labels: Int[Array, " n"]) -> Likelihood:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float
 
 from riesz.errors import DataError, SolverError
 from riesz.kernels._inputs import as_traced
@@ -14,11 +14,11 @@ from riesz.kernels._normal_points import normal_points
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace import Curvature, approximate_posterior
 from riesz.processes._marginals import Field, Fields, Normal
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._system import BLOCK_FLOATS
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ class LaplacePosterior(AbstractProcess):
             covariance = covariance[:, 0, :, 0]
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
-    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
+    def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """Independent draws of the latent functions: O((points channels)^3) work."""
+        require_key(key, "LaplacePosterior.sample(n, on=..., key=...)")
         x = inputs_of(on, self.weights.dtype)
         mean, covariance = _joint(self, as_traced(self.prior, x.dtype), x)
         draws = draw_normal(mean.reshape(-1, 1), _root(covariance), n, key)

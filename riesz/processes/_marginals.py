@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 from riesz.functions import Function
+from riesz.processes._compiled import is_traced
 
 if TYPE_CHECKING:
     Field = Any  # which of the two is known by `on`
@@ -38,6 +40,19 @@ class AbstractMarginal(eqx.Module):
 
         **Raises:** `ModelError` when it was not asked for by `marginal(on=..., joint=True)`.
         """
+
+    def __repr__(self) -> str:
+        if is_traced(self):
+            return eqx.tree_pformat(self)
+        mean, deviation = (
+            np.asarray(f.values if isinstance(f, Function) else f)
+            for f in (self.mean, self.standard_deviation)
+        )
+        spans = [f"{v.min():.4g} to {v.max():.4g}" for v in (mean, deviation)]
+        points, channels = mean.size // mean.shape[-1], mean.shape[-1]
+        where = f"{points} point{'s' * (points > 1)} of {channels} channel{'s' * (channels > 1)}"
+        name = type(self).__name__
+        return f"{name} at {where}: mean {spans[0]}, standard deviation {spans[1]}"
 
     @property
     def standard_deviation(self) -> Field:

@@ -58,7 +58,7 @@ class AxisModes(eqx.Module):
 
     def fourier_size(self, axis: AbstractAxis) -> int:
         """Nodes of `axis` in a period; 0 where they are not equispaced."""
-        if axis.nodes == "chebyshev":
+        if axis.nodes == "chebyshev" or isinstance(axis.nodes, tuple):
             return 0
         cells = axis.size - 1 if axis.nodes == "vertex" else axis.size
         return cells if self.boundary == "periodic" else 2 * cells
@@ -77,14 +77,14 @@ class AxisModes(eqx.Module):
     def synthesise(
         self, coefficients: Float[Array, "modes *rest"], axis: AbstractAxis
     ) -> Float[Array, "n *rest"]:
-        """The sum of coefficient times mode at the nodes of `axis`."""
+        """The sum of coefficient times mode at the nodes of `axis`, on [0, length]."""
         size = self.fourier_size(axis)
         if 2 * self.waves >= size:
-            nodes = jnp.asarray(axis.coordinates(), coefficients.dtype)
+            nodes = jnp.asarray(self.lower + axis.coordinates(), coefficients.dtype)
             return jnp.einsum("nm,m...->n...", self.basis(nodes), coefficients)
         constant, cosines, sines = self._split(coefficients)
         spectrum = jax.lax.complex(cosines, -sines) * (size / 2**0.5)
-        start = (axis.coordinates()[0] - self.lower) / self.period
+        start = axis.coordinates()[0] / self.period
         phase = np.exp(2j * np.pi * start * np.arange(1, self.waves + 1))
         phase = jnp.asarray(phase, spectrum.dtype).reshape(-1, *(1,) * (spectrum.ndim - 1))
         spectrum = jnp.concatenate([constant.astype(spectrum.dtype) * size, spectrum * phase])

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from riesz.errors import DataError
+from riesz.kernels._text import written
 from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
 from riesz.processes._inputs import as_floats, observed, require_finite
@@ -38,6 +39,9 @@ class AbstractObservation(AbstractFunctionals):
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        return written(self)
 
 
 class Values(AbstractObservation):

@@ -2,29 +2,38 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 from jaxtyping import PRNGKeyArray, Shaped
 
 from riesz.domains import AbstractDiscretization
+from riesz.kernels._text import written
 from riesz.processes._marginals import AbstractMarginal, Fields
 
-# Where a process is looked at: a discretization of a domain, or an array of inputs, one a row.
-On = AbstractDiscretization | Shaped[Any, "points *features"]
+# Where a process is evaluated: a discretization of a domain, or an array of inputs, one per row.
+# What else may be given is checked by `inputs_of` and `require_key`, which say what to do.
+if TYPE_CHECKING:
+    On = AbstractDiscretization | Shaped[Any, "points *features"]
+    RandomKey = PRNGKeyArray
+else:
+    On = RandomKey = Any
 
 
 class AbstractProcess(eqx.Module):
-    """A distribution over functions, known by its laws at finitely many points.
+    """A distribution over functions, known by its distributions at finitely many points.
 
-    `on` says where it is looked at. On a discretization of a domain, samples, means and
+    `on` says where it is evaluated. On a discretization of a domain, samples, means and
     standard deviations are `Function`s; on an array of inputs `(points, *features)`, as a
     kernel takes them, they are arrays `(points, channels)`. A process is a pytree; its methods
     run under jit and vmap, and it passes `riesz.testing.check_process`.
     """
 
+    def __repr__(self) -> str:
+        return written(self)
+
     @abstractmethod
-    def sample(self, n: int, *, on: On, key: PRNGKeyArray) -> Fields:
+    def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """`n` independent functions: a batch of them, or an array with a leading axis."""
 
     @abstractmethod

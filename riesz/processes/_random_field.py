@@ -16,11 +16,11 @@ from riesz.kernels import AbstractFeatures, AbstractKernel, AbstractSpectrum, Fe
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess
-from riesz.processes._inputs import field_on, inputs_of
+from riesz.processes._inputs import field_on, inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._modal_sums import at_points, normals, require_numbered, synthesise
 from riesz.processes._modes import WAVES, AxisModes, Boundary, axis_modes
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 
 
 class RandomField(AbstractProcess):
@@ -69,9 +69,10 @@ class RandomField(AbstractProcess):
         return Function(self._values(on, key), on, self.space)
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
         """Independent draws: `draw` with each of `jax.random.split(key, n)`."""
+        require_key(key, "RandomField.sample(n, on=..., key=...)")
         return _sample(self, jax.random.split(key, n), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
@@ -95,7 +96,7 @@ class RandomField(AbstractProcess):
         """The covariance of values at any points: that of the modes kept on scattered points."""
         return FeatureKernel(_ModeFeatures(self, self._modes(None)))
 
-    def _values(self, on: On, key: PRNGKeyArray) -> Float[Array, "..."]:
+    def _values(self, on: On, key: RandomKey) -> Float[Array, "..."]:
         modes = self._modes(on)
         channels = jnp.arange(self.space.channels)
         keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(channels)

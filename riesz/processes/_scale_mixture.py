@@ -11,10 +11,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.functions import Function
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._inputs import fields_on, inputs_of
+from riesz.processes._inputs import fields_on, inputs_of, require_key
 from riesz.processes._marginals import Normal, map_field
 from riesz.processes._observations import AbstractObservation
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 
 _NODES = 4001  # of the quadrature over the logarithm of the scale
 _STEP = 0.02
@@ -77,8 +77,9 @@ class ScaleMixture(AbstractProcess):
         return Normal(law.mean, variance, covariance)
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
+        require_key(key, "ScaleMixture.sample(n, on=..., key=...)")
         first, second = jax.random.split(key)
         chosen = jax.random.choice(first, self.nodes, (n,), p=self.weights)
         return rescaled(self.process, chosen, on, second)

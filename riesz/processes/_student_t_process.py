@@ -5,16 +5,17 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from riesz.errors import DataError
 from riesz.functions import Function
 from riesz.kernels import AbstractKernel
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._inputs import require_key
 from riesz.processes._marginals import StudentT, map_field
 from riesz.processes._observations import AbstractObservation
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._scale_mixture import rescaled, seen
 
 Scalar = float | Float[Array, ""]
@@ -79,8 +80,9 @@ class StudentTProcess(AbstractProcess):
         return StudentT(2 * shape, law.mean, spread, covariance)
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
+        require_key(key, "StudentTProcess.sample(n, on=..., key=...)")
         first, second = jax.random.split(key)
         shape, scale = self._updated()
         return rescaled(self.process, scale / jax.random.gamma(first, shape, (n,)), on, second)

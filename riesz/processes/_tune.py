@@ -1,6 +1,6 @@
 """Hyperparameters by the evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,25 +10,36 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.errors import DataError, SolverError
-from riesz.kernels import AbstractKernel
+from riesz.errors import DataError, ModelError, SolverError
+from riesz.kernels._progress import Progress
+from riesz.kernels._text import written
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence
-from riesz.processes._leaves import Logarithms
-from riesz.processes._process import AbstractProcess
+from riesz.processes._hyperparameters import POSITIVE, Hyperparameters, hyperparameters
+from riesz.processes._inputs import require_key
+from riesz.processes._process import AbstractProcess, RandomKey
 from riesz.processes._solvers import AbstractSolver, InducingPoints
+from riesz.processes._starts import choose_rows, draw_starts
 from riesz.processes._system import cast
 
 _MOST = 2000  # observations whose exact evidence is maximised
+_SCREENED = 512  # observations whose evidence ranks the starts
+_STARTS = 64  # that are screened
+_CLIMBS = 2  # on the screened observations, for each on all of them
 _REACH = 15.0  # of a logarithm, from its start: a factor of three million
+_HOPELESS = 0.05  # nats per observation below the best: not climbed on all of them
+_SAME = 0.1  # nats: evidence of one optimum
+_FLAT = 0.1  # nats per unit of a logarithm: the gradient at an optimum
 
 
 class Tuned(NamedTuple):
     """What `tune` found.
 
-    `process` and `observations` hold the tuned kernel and noise: condition one on the other.
-    `evidence` is the log evidence of the `used` observations, `history` holds
-    its values, one array of iterations for each start. `converged` and `status` are of the best.
+    `process` and `observations` hold the tuned numbers: condition one on the other. `evidence` is
+    the log evidence of the `used` observations and `gradient` its largest slope in the logarithm
+    of a number; `history` holds its values, one array of iterations for each climb on the `used`
+    observations. `converged` says whether the gradient vanishes, and `status` how many of the
+    starts that were followed reached this optimum.
     """
 
     process: Any
@@ -37,6 +48,7 @@ class Tuned(NamedTuple):
     used: int
     converged: bool
     status: str
+    gradient: float
     history: tuple[Float[np.ndarray, " iterations"], ...]
 
     @property
@@ -44,111 +56,190 @@ class Tuned(NamedTuple):
         """The noise of each observation, None for one that has none."""
         return tuple(getattr(o, "noise", None) for o in self.observations)
 
+    def __repr__(self) -> str:
+        name, noises = type(self.process).__name__, [n for n in self.noise if n is not None]
+        kernel = getattr(self.process, "kernel", self.process)
+        single = ", ".join(f"{float(n):.6g}" for n in noises if n.ndim == 0)
+        return (
+            f"{name} with log evidence {self.evidence:.6g} of {self.used} observations\n"
+            f"{self.status}\nkernel: {written(kernel)}" + (f"\nnoise: {single}" if single else "")
+        )
+
+
+class _Run(NamedTuple):
+    """The end of one climb, and the evidence after each iteration."""
+
+    vector: np.ndarray
+    evidence: float
+    gradient: float
+    stopped: str
+    history: np.ndarray
+
 
 def tune(
     process: AbstractProcess,
     observations: Any | Sequence[Any],
     *,
-    key: PRNGKeyArray,
+    key: RandomKey,
     solver: AbstractSolver | None = None,
-    restarts: int = 1,
+    restarts: int = 2,
+    fixed: Callable[..., Any] | None = None,
+    progress: bool = False,
 ) -> Tuned:
-    """Maximise the evidence over the hyperparameters of the kernel and the noise.
+    """Maximise the evidence over the hyperparameters of the kernel, the mean and the noise.
 
-    The logarithms of all positive inexact leaves of the kernels in the process are free, and
-    those of each noise given as one positive number; zeros, infinities and noise given point by
-    point stay. L-BFGS-B with gradients by JAX starts at the given values, and then `restarts`
-    times at random ones about them; each number stays within a factor of three million of its
-    start. Computes in float64 under `jax.enable_x64(True)`, in float32 otherwise, where the
-    last digits of the evidence are lost.
+    Free are the positive inexact leaves of the kernels in the process and each noise given as
+    one positive number, by their logarithms, and as they are the arrays of functions that a
+    kernel holds and of the mean, if that is a module, and a mean that is a number. Numbers that
+    are zero or infinite and noise given point by point stay.
+
+    The evidence has several maxima. With `restarts` it is screened on at most 512 observations
+    at 64 starts: length scales between the median gap of the inputs and their range, several
+    amplitudes and noises. L-BFGS-B with gradients by JAX climbs from the best of them and from
+    the given values, first there, then from at most `restarts` + 1 of the ends on all. With
+    `restarts=0` it climbs from the given values only. Computes in float64 under
+    `jax.enable_x64(True)`, in float32 otherwise, where the last digits of the evidence are lost.
 
     **Arguments:**
 
     - `process`: with a kernel and `log_evidence`, such as `GaussianProcess`.
     - `observations`: one or several.
-    - `key`: for the restarts, and for the part of the observations that is used: of more than
+    - `key`: for the starts, and for the part of the observations that is used: of more than
       2000 the exact evidence is that of a random 2000. With a `solver` `InducingPoints` its
       bound on the evidence of all is maximised instead.
     - `solver`: of the evidence; exact when absent.
+    - `fixed`: a function of `(process, observations)` that returns the numbers which stay.
+    - `progress`: after two seconds show a bar on a terminal, elsewhere a line each ten seconds.
 
-    **Raises:** `DataError` when nothing is free; `SolverError` when the evidence is finite at no
-    start. That an optimum was not reached is told by `converged` and `status`.
+    **Raises:** `ModelError` for a process without evidence, `DataError` when nothing is free;
+    `SolverError` when the evidence is finite at no start. That an optimum was not reached is
+    told by `converged` and `status`.
 
     ```python
-    tuned = tune(GaussianProcess(Matern(2.5, 0.3)), Values(x, y, noise=0.1), key=key)
+    prior = GaussianProcess(Matern(2.5, 0.3) * Periodic(1.0))
+    year = lambda prior, values: prior.kernel.right.period
+    tuned = tune(prior, Values(x, y, noise=0.1), key=key, fixed=year)
     posterior = tuned.process.condition(tuned.observations)
     ```
 
     Source: Rasmussen and Williams 2006, section 5.4.1.
     """
+    require_key(key, "tune(process, observations, key=...)")
+    _require_evidence(process)
+    single = not isinstance(observations, Sequence)
     listed = as_labels(observations) or as_sequence(observations)
-    listed = [cast(o, jnp.result_type(float)) for o in listed]
-    split, choose = jax.random.split(key)
-    part = listed if isinstance(solver, InducingPoints) else _subset(listed, choose)
-    model = _Model(process, tuple(part), solver)
-    start = model.free.get()
+    listed = tuple(cast(o, jnp.result_type(float)) for o in listed)
+    free = hyperparameters(process, listed, fixed, single)
+    start = free.get()
     if not start.size:
         raise DataError(
             "nothing is free to be tuned",
             where="tune(process, observations)",
             expected="a kernel with positive hyperparameters, or noise given as one number",
             found=f"{type(process).__name__} without any",
+            repair="zeros and infinities stay: start from positive numbers, or name fewer `fixed`",
         )
-    shifts = np.asarray(jax.random.normal(split, (restarts, start.size)), float)
-    runs = [_climb(model, start + shift) for shift in [0 * start, *shifts]]
-    best, _ = max(runs, key=lambda run: -run[0].fun)
-    if not np.isfinite(best.fun):
+    split, choose, rows = jax.random.split(key, 3)
+    used = listed if isinstance(solver, InducingPoints) else _subset(listed, _MOST, choose)
+    whole = _Model(free, used, solver)
+    followed = [_Run(start, np.nan, np.nan, "", np.zeros(0))]
+    most = _STARTS + 1 + (_CLIMBS + 1) * (restarts + 1) if restarts else 1
+    with Progress(progress, "tune", most, "steps") as shown:
+        if restarts:
+            small = _subset(used, _SCREENED, rows, clustered=True)
+            part = whole if small is used else _Model(free, small, solver)
+            starts = np.concatenate([start[None], draw_starts(whole.free_used(), _STARTS, split)])
+            followed = _follow(part, starts, _CLIMBS * (restarts + 1), shown)
+            runs = followed if part is whole else []
+            promising = _distinct(followed, sum(map(len, small)))[: restarts + 1]
+        else:
+            runs, promising = [], followed
+        if not runs:
+            runs = [_climb(whole, run.vector, shown) for run in promising]
+    best = max(runs, key=lambda run: run.evidence)
+    if not np.isfinite(best.evidence):
         raise SolverError(
             "the evidence is not finite at any start",
             where="tune(process, observations)",
             expected="a positive definite covariance of the observations at the given values",
-            found=f"none in {restarts + 1} starts, in {jnp.result_type(float)}",
+            found=f"none in {_STARTS + 1 if restarts else 1} starts, in {jnp.result_type(float)}",
             repair="start from larger noise, or compute in float64 (jax.enable_x64)",
         )
-    vector = jnp.asarray(best.x, float)
-    tuned = _Model(process, tuple(listed), solver).at(vector)
-    used = sum(map(len, part))
-    history = tuple(evidences for _, evidences in runs)
-    return Tuned(*tuned, -float(best.fun), used, bool(best.success), str(best.message), history)
+    count = sum(map(len, used))
+    converged, status = _status(best, followed, count)
+    tuned, seen = free.put(jnp.asarray(best.vector, float))
+    history = tuple(run.history for run in runs)
+    return Tuned(tuned, seen, best.evidence, count, converged, status, best.gradient, history)
+
+
+def _status(best: _Run, followed: list[_Run], count: int) -> tuple[bool, str]:
+    """Whether the gradient vanishes, and in words what is known of the optimum."""
+    flat = _FLAT + count * float(jnp.finfo(float).eps) ** 0.5  # of float32: 0.03 at 100
+    converged = best.gradient <= flat
+    slope = f"largest gradient {best.gradient:.2g}"
+    first = f"converged, {slope}" if converged else f"not converged, {slope}: {best.stopped}"
+    if len(followed) == 1:
+        return converged, first + "; one start, other maxima are unknown (restarts=2)"
+    top = max(run.evidence for run in followed)
+    same = sum(run.evidence > top - _SAME for run in followed)
+    second = f"{same} of {len(followed)} starts reached the best optimum"
+    return converged, f"{first}; {second}" + ("" if same > 1 else ": more restarts may find others")
 
 
 class _Model(eqx.Module):
-    """Process and observations as a function of the logarithms of what is free."""
+    """The evidence of some of the observations as a function of what is free."""
 
-    process: Any
-    observations: tuple[Any, ...]
+    free: Hyperparameters
+    used: tuple[Any, ...]
     solver: AbstractSolver | None
-    free: Logarithms
 
-    def __init__(self, process: Any, observations: tuple[Any, ...], solver: Any):
-        self.process, self.observations, self.solver = process, observations, solver
-        noises = [getattr(o, "noise", None) for o in observations]
-        single = [n if n is not None and n.ndim == 0 else None for n in noises]
-        self.free = Logarithms((_kernels(process), single))
+    def free_used(self) -> Hyperparameters:
+        """What is free, with the observations that are used."""
+        return Hyperparameters((self.free.tree[0], self.used), self.free.kinds)
 
-    def at(self, vector: Float[Array, " p"]) -> tuple[Any, tuple[Any, ...]]:
-        kernels, noises = self.free.put(vector)
-        leaves, tree = jax.tree.flatten(self.process, is_leaf=_is_kernel)
-        rest = iter(kernels)
-        process = tree.unflatten([next(rest) if _is_kernel(leaf) else leaf for leaf in leaves])
-        pairs = zip(self.observations, noises, strict=True)
-        return process, tuple(o if n is None else _with_noise(o, n) for o, n in pairs)
+    def evidence(self, vector: Float[Array, " p"]) -> Float[Array, ""]:
+        process, observations = self.free_used().put(vector)
+        extra = () if self.solver is None else (self.solver,)
+        return process.log_evidence(observations, *extra)
 
 
 @compiled
 def _evidence(model: _Model, vector: Float[Array, " p"]) -> tuple[Array, Array]:
     """The log evidence and its gradient."""
-
-    def value(vector: Array) -> Array:
-        process, observations = model.at(vector)
-        extra = () if model.solver is None else (model.solver,)
-        return process.log_evidence(observations, *extra)
-
-    return jax.value_and_grad(value)(vector)
+    return jax.value_and_grad(model.evidence)(vector)
 
 
-def _climb(model: _Model, start: np.ndarray) -> tuple[Any, np.ndarray]:
-    """One run of L-BFGS-B on minus the evidence, and the evidence after each iteration."""
+@compiled
+def _value(model: _Model, vector: Float[Array, " p"]) -> Float[Array, ""]:
+    return model.evidence(vector)
+
+
+def _follow(model: _Model, starts: np.ndarray, count: int, shown: Progress) -> list[_Run]:
+    """Climbs from the given start and the best of the others, by evidence."""
+    values = []
+    for start in starts:
+        value = float(_value(model, jnp.asarray(start, float)))
+        values.append(value if np.isfinite(value) else -np.inf)
+        shown.advance()
+    order = np.argsort(-np.asarray(values[1:]), kind="stable")[: count - 1] + 1
+    chosen = [0, *(i for i in order if np.isfinite(values[i]))]
+    runs = [_climb(model, starts[i], shown) for i in chosen]
+    return sorted(runs, key=lambda run: -run.evidence)
+
+
+def _distinct(runs: list[_Run], count: int) -> list[_Run]:
+    """Different optima, from the best down to those that are hopeless."""
+    out: list[_Run] = []
+    for run in runs:
+        if run.evidence < runs[0].evidence - _HOPELESS * count:
+            break
+        if all(other.evidence - run.evidence > _SAME for other in out):
+            out.append(run)
+    return out
+
+
+def _climb(model: _Model, start: np.ndarray, shown: Progress) -> _Run:
+    """One run of L-BFGS-B on minus the evidence."""
     worst, history = np.inf, []
 
     def objective(vector: np.ndarray) -> tuple[float, np.ndarray]:
@@ -162,43 +253,56 @@ def _climb(model: _Model, start: np.ndarray) -> tuple[Any, np.ndarray]:
 
     def note(intermediate_result: Any) -> None:
         history.append(-intermediate_result.fun)
+        shown.tell(f"log evidence {history[-1]:.6g}")
 
     first, _ = objective(start)
     if not np.isfinite(first):
-        failed = scipy.optimize.OptimizeResult(fun=np.inf, x=start, success=False, message="")
-        return failed, np.zeros(0)
+        return _Run(start, -np.inf, np.inf, "the evidence is not finite", np.zeros(0))
+    kinds, slices = model.free.kinds, model.free.slices()
+    reach = np.full(start.size, np.inf)
+    for leaf, where in slices.items():
+        reach[where] = _REACH if kinds[leaf] == POSITIVE else np.inf
     found = scipy.optimize.minimize(
         objective,
         start,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(s - _REACH, s + _REACH) for s in start],
+        bounds=np.stack([start - reach, start + reach], 1),
         callback=note,
     )
-    return found, np.array([-first, *history])
+    shown.advance()
+    slope = np.asarray(_evidence(model, jnp.asarray(found.x, float))[1], float)
+    slope = float(np.abs(slope).max())
+    return _Run(found.x, -float(found.fun), slope, str(found.message), np.array([-first, *history]))
 
 
-def _subset(observations: list[Any], key: PRNGKeyArray) -> list[Any]:
-    """A random part of all observations, when there are many."""
+def _subset(
+    observations: tuple[Any, ...], most: int, key: PRNGKeyArray, clustered: bool = False
+) -> tuple[Any, ...]:
+    """A part of all observations, when there are more: at random, or half of it in clusters."""
     counts = [len(o) for o in observations]
-    if sum(counts) <= _MOST:
+    if sum(counts) <= most:
         return observations
-    chosen = np.asarray(jax.random.permutation(key, sum(counts)))[:_MOST]
+    chosen = np.asarray(jax.random.permutation(key, sum(counts)))[:most]
+    if clustered and all(len(getattr(o, "points", ())) == len(o) for o in observations):
+        chosen = choose_rows([np.asarray(o.points) for o in observations], most, key)
     ends = np.cumsum([0, *counts])
     parts = []
     for o, first, last in zip(observations, ends[:-1], ends[1:], strict=True):
         rows = np.sort(chosen[(chosen >= first) & (chosen < last)] - first)
         parts.append(o.rows(jnp.asarray(rows)))
-    return parts
+    return tuple(parts)
 
 
-def _is_kernel(node: Any) -> bool:
-    return isinstance(node, AbstractKernel)
-
-
-def _kernels(process: Any) -> list[AbstractKernel]:
-    return [k for k in jax.tree.leaves(process, is_leaf=_is_kernel) if _is_kernel(k)]
-
-
-def _with_noise(observation: Any, noise: Array) -> Any:
-    return eqx.tree_at(lambda o: o.noise, observation, noise)
+def _require_evidence(process: Any) -> None:
+    inner = getattr(process, "process", process)
+    if not hasattr(process, "log_evidence") or not hasattr(inner, "log_evidence"):
+        raise ModelError(
+            "the process has no evidence whose maximum could be sought",
+            where="tune(process, observations)",
+            expected="a process with log_evidence that was not conditioned, such as "
+            "GaussianProcess, StudentTProcess or ScaleMixture",
+            found=type(process).__name__,
+            repair="tune GaussianProcess(kernel) before it is conditioned; a deep kernel machine "
+            "learns in condition(observations)",
+        )

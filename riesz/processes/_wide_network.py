@@ -6,7 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function
@@ -15,10 +15,10 @@ from riesz.networks import AbstractNetwork
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._inputs import field_on, fields_on, inputs_of
+from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import Values
-from riesz.processes._process import AbstractProcess, On
+from riesz.processes._process import AbstractProcess, On, RandomKey
 
 
 class WideNetwork(AbstractProcess):
@@ -48,7 +48,7 @@ class WideNetwork(AbstractProcess):
     channels: int = eqx.field(static=True, default=1)
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
         """Independent networks with random weights."""
         return self._prior().sample(n, on=on, key=key)
@@ -122,9 +122,10 @@ class TrainedNetwork(AbstractProcess):
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
     def sample(
-        self, n: int, *, on: On, key: PRNGKeyArray
+        self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
         """Independently initialised and trained networks."""
+        require_key(key, "TrainedNetwork.sample(n, on=..., key=...)")
         x = inputs_of(on, self.data.values.dtype)
         mean, _, covariance = _law(as_traced(self, x.dtype), x, True)
         return fields_on(draw_normal(mean, square_root(covariance), n, key), on)

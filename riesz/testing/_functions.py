@@ -11,7 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from riesz.domains import AbstractDiscretization, Box, Grid, Interval, MovedGrid, Points, Torus
+from riesz.domains import (
+    AbstractDiscretization,
+    Box,
+    Grid,
+    Interval,
+    MaskedGrid,
+    MovedGrid,
+    Points,
+    Torus,
+)
 from riesz.functions import Function, Norm
 
 _KINDS: tuple[Norm, ...] = ("L1", "L2", "Linf", "H1")
@@ -58,18 +67,22 @@ def _present(f: Function) -> np.ndarray:
 
 
 def _volume(f: Function) -> None:
-    """The weights are not negative and sum to the volume."""
+    """The weights are not negative and sum to the volume, or to that of the present part."""
     weights = np.asarray(f.discretization.weights)
     assert weights.shape == f.discretization.shape, "one weight a point"
     mask = getattr(f.discretization, "mask", np.ones(weights.shape, bool))
     assert (weights[np.asarray(mask)] > 0).all(), "weights are positive"
     assert (weights[~np.asarray(mask)] == 0).all(), "padding has weight zero"
-    _close(weights.sum() / f.domain.volume, 1.0)
+    whole = f.discretization.grid
+    part = 1.0 if whole is None else np.asarray(whole.weights)[mask].sum() / f.domain.volume
+    _close(weights.sum() / f.domain.volume, part)
 
 
 def _integrals(f: Function) -> None:
     """Constants and coordinates of axes with ends have the right integrals."""
     grid, domain = f.discretization, f.domain
+    if grid.grid is not None:
+        grid = grid.grid  # the whole of a masked grid
     constant = Function.from_callable(lambda *x: 2.0, grid)
     _close(constant.integral() / domain.volume, 2.0)
     for i, length in enumerate(domain.lengths):
@@ -80,7 +93,7 @@ def _integrals(f: Function) -> None:
 
 def _interpolates(f: Function) -> None:
     """`at` the points gives the values."""
-    points = f.discretization.coordinates.reshape(-1, f.domain.dim)
+    points = f.discretization.relative.reshape(-1, f.domain.dim)
     values = f.values.reshape(-1, f.channels)
     keep = _present(f).reshape(-1)
     _close(f.at(points)[keep], values[keep], 10.0)
@@ -183,7 +196,14 @@ def _scattered(domain, count: int, mask: bool = False) -> Points:
     return Points(domain, points).pad(count + 7) if mask else Points(domain, points)
 
 
+def _disc(grid: Grid) -> MaskedGrid:
+    """The grid without the nodes near the middle of its domain."""
+    unit = np.asarray(grid.relative) / np.asarray(grid.domain.lengths)
+    return MaskedGrid(grid, ((unit - 0.5) ** 2).sum(-1) > 0.04)
+
+
 _SQUARE = Box((0.0, -1.0), (1.0, 1.0))
+_UNEVEN = (-1.0, -0.9, -0.75, -0.5, -0.2, 0.2, 0.6, 0.9, 1.3, 1.6, 1.8, 1.9, 2.0)
 
 DISCRETIZATIONS: dict[str, Callable[[], AbstractDiscretization]] = {
     "vertex": lambda: Grid(Interval(-1.0, 2.0), 33),
@@ -200,6 +220,11 @@ DISCRETIZATIONS: dict[str, Callable[[], AbstractDiscretization]] = {
     "moved": lambda: MovedGrid(
         Grid(_SQUARE, 16, "left"), jnp.asarray([-1.0, 1.0]), jnp.asarray([1.0, 0.0])
     ),
+    "uneven": lambda: Grid(Interval(-1.0, 2.0), nodes=_UNEVEN),
+    "uneven x circle": lambda: Grid(
+        Interval(-1.1, 2.0) * Torus(0.0, 1.0), (13, 8), (_UNEVEN, "uniform")
+    ),
+    "masked": lambda: _disc(Grid(Interval(0.0, 2.0) * Torus(0.0, 1.0), (21, 16))),
     "points on a line": lambda: _scattered(Interval(0.0, 1.0), 40),
     "points": lambda: _scattered(_SQUARE, 60),
     "points, padded": lambda: _scattered(_SQUARE, 60, mask=True),

@@ -55,6 +55,11 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
+def repository():
+    return pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     return pathlib.Path(tmp_path_factory.mktemp("cli"))
 

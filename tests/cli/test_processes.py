@@ -20,7 +20,7 @@ def curve(tmp_path):
     x = rng.uniform(0, 6, 40)
     y = 100 + 10 * np.sin(x) + rng.normal(size=40)
     path = tmp_path / "curve.csv"
-    np.savetxt(path, np.c_[x, y], delimiter=",", header="time,height", comments="")
+    np.savetxt(path, np.c_[x, 0 * x, y], delimiter=",", header="time,flat,height", comments="")
     return path, x, y
 
 
@@ -29,6 +29,8 @@ def test_a_process_is_fitted_and_says_how_good_it_is(curve, tmp_path, value):
     record = value(
         "fit-process",
         curve[0],
+        "--points",
+        "time",
         "--kernel",
         "ntk",
         "--network",
@@ -77,6 +79,7 @@ def eval_scales(text):
         (["--kernel", "ntk", "--network", "Dense(3) >> Rleu()"], "did you mean Relu?"),
         (["--values", "weight"], "there is no column 'weight'"),
         (["--test", "0.01"], "too few points"),
+        (["--values", "flat"], "is constant, so that there is nothing to fit"),
     ],
 )
 def test_wrong_calls_say_the_repair(curve, tmp_path, call, arguments, text):
@@ -134,9 +137,27 @@ def test_columns_are_chosen_by_name(tmp_path):
     np.testing.assert_array_equal(table.values, [[1, 2], [4, 5]])
 
 
+def test_dates_are_days_and_it_is_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(",co2\n1958-03-29,316.1\n1958-04-05,317.3\n1958-04-05T12:00,317\n")
+    table = read_table(path)
+    np.testing.assert_array_equal(table.points, [[0], [7], [7.5]])
+    assert table.notes == ("'' holds dates, read as days since 1958-03-29 00:00:00",)
+    assert table.rows(np.array([2])).values == [[317]]
+    path.write_text("2020-01-01T12:00Z,1\n2020-01-01T13:30+01:00,2\n")  # without names
+    np.testing.assert_allclose(read_table(path).points, [[0], [0.5 / 24]])
+    path.write_text("day,y\n19580329,1\n19580405,2\n")
+    table = read_table(path)
+    np.testing.assert_array_equal(table.points, [[19580329], [19580405]])
+    assert "if these are dates, write them as 1958-03-29" in table.notes[0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("d,y\n29/03/1958,1\n", r"(?s)row 1.*'29/03/1958'.*year-month-day \(ISO 8601\)"),
+        ("d,y\n1958-03-29,1\n1958-04,2\n", r"(?s)row 2.*2 numbers, dates as.*'1958-04'"),
+        ("d,y\n1958-03-29,1\n1958-04-05T00:00Z,2\n", r"(?s)row 2.*one time zone or none"),
         ("", "the table is empty"),
         ("a,b\n", "the table is empty"),
         ("1,2\n3\n", r"(?s)row 2 of the table.*expected: 2 numbers.*found:    1 entries"),
@@ -169,6 +190,7 @@ def test_missing_and_unfitting_arrays_are_refused(tmp_path):
 def test_a_kernel_that_explains_little_says_what_to_try(tmp_path, error, text, said):
     value = {
         **dict.fromkeys(("log_evidence", "nlpd", "coverage", "level", "noise"), 0.5),
+        "status": "converged",
         **{"kernel": "ntk", "n_train": 9, "n_test": 3, "tuned_kernel": text, "converged": True},
         **{"network": "Dense(8, 1.0, 0.5)", "relative_rmse": [0.1, error]},
     }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import time
 import pytest
 
 from riesz.cli import _recipe as recipe
+from riesz.cli._folder import RunFolder, new_folder
+from riesz.errors import RunError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -35,6 +38,65 @@ def test_a_folder_of_another_run_is_refused(run, data, tiny, value):
     error = value("train", data, *options, code=2)["error"]
     assert error["expected"] == "seed = 1" and error["found"] == "seed = 0"
     assert snapshot(run) == before
+
+
+def settings_of(path):
+    return json.loads((path / "run.json").read_text())["settings"]
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_no_folder(
+    data, tiny, value, tmp_path, monkeypatch
+):
+    command = ["train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "new" / "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr("riesz.cli._training._fit", refuse)
+        assert "no such modes" in value(*command, code=1)["error"]["message"]
+    assert not (tmp_path / "new" / "run").exists()
+    assert value(*command, "--seed", "1")["status"] == "finished"
+
+
+def refuse(*_):
+    raise RunError("no such modes")
+
+
+def test_sampled_data_outlives_a_refused_run_and_serves_the_next(
+    tiny, value, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    sizes = ["--samples", "12", "--grid", "16"]
+    command = ["train", "antiderivative", *sizes, *tiny, "--out", out]
+    monkeypatch.setattr("riesz.cli._training._fit", refuse)
+    value(*command, code=1)
+    before = age(out / "data.h5")
+    assert before is not None and settings_of(out)["batch_size"] == 16
+    value(*command, "--batch-size", "4", code=1)
+    assert settings_of(out)["batch_size"] == 4 and age(out / "data.h5") == before
+    value(*command, "--seed", "3", code=1)
+    assert settings_of(out)["seed"] == 3 and age(out / "data.h5") != before
+
+
+def test_a_folder_in_which_a_run_is_alive_is_not_to_be_deleted(run, data, tiny, value, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    shutil.copy(run / "run.json", out)
+    before = snapshot(out)
+    alive = RunFolder(out, settings_of(out))
+    with alive.locked():
+        for seed in ("0", "1"):
+            options = ["--nodes", "vertex", *tiny, "--seed", seed, "--out", out]
+            alive.record["state"] = "unfinished"
+            error = value("train", data, *options, code=2)["error"]
+            if seed == "1":
+                assert "another process is at work" in error["message"]
+                assert "delete" not in error["repair"]
+            assert snapshot(out) == before
+
+
+def test_a_new_folder_is_taken_away_by_what_fails_in_it(tmp_path):
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "file").write_text("x")
+        raise KeyboardInterrupt
+    assert not (tmp_path / "a" / "b").exists()
 
 
 def test_a_folder_of_other_things_is_left_alone(data, tiny, value, tmp_path):
@@ -103,6 +165,58 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, value, tmp_pat
     value("train", data, *MANY, "--out", whole)
     digests = [hashlib.sha256((x / "weights.safetensors").read_bytes()) for x in (cut, whole)]
     assert digests[0].hexdigest() == digests[1].hexdigest()
+
+
+def interrupt_twice(data, out, moment, gap, stages):
+    """Two Ctrl-C some time after the command has come to one of its stages."""
+    process = start(data, out)
+    stage = stages[moment]
+    deadline = time.monotonic() + 120
+    while not stage(out) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(gap)
+    for _ in range(2):
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        time.sleep(gap)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode in (0, 130), said
+    if process.returncode:
+        assert b"interrupted" in said and b"Traceback" not in said, said
+    return process.returncode
+
+
+# What is in the folder when a run imports and reads, compiles, steps, and writes checkpoints.
+STAGES = {
+    "start": lambda out: True,
+    "compilation": lambda out: (out / "fit" / "fit.json").exists(),
+    "checkpoint": lambda out: (out / "fit" / "checkpoint.safetensors.part").exists(),
+    "steps": lambda out: (out / "fit" / "checkpoint.safetensors").exists(),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_two_interruptions_end_a_run_at_once_and_it_goes_on(data, value, tmp_path):
+    for number, moment in enumerate(["start", "compilation", "checkpoint"]):
+        gap = 1.0 if moment == "start" else 0.05 * number
+        assert interrupt_twice(data, tmp_path / "run", moment, gap, STAGES) == 130
+    result = value("train", data, *MANY, "--out", tmp_path / "run")
+    assert result["status"] == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_twenty_times_two_interruptions(data, value, tmp_path):
+    draw, codes = random.Random(0), []
+    for number in range(20):
+        out = tmp_path / str(number % 4)  # each goes on from the one before
+        moment = draw.choice(list(STAGES))
+        gap = draw.choice([0.02, 0.1, 0.5, 1.0]) + (1.0 if moment == "start" else 0.0)
+        codes.append(interrupt_twice(data, out, moment, gap, STAGES))
+    assert codes.count(130) >= 15, codes
+    for number in range(4):
+        result = value("train", data, *MANY, "--out", tmp_path / str(number))
+        assert result["status"] == "finished"
 
 
 def test_pairs_left_in_the_file_give_the_same_model(run, data, tiny, value, tmp_path, monkeypatch):

@@ -28,6 +28,6 @@ def test_the_contract_in_double_precision(x64):
 
 def test_a_broken_discretization_is_named():
     f = sample(Grid(Interval(0.0, 1.0), 9))
-    nan = eqx.tree_at(lambda g: g.values, f, f.values.at[3].set(jnp.nan))
+    nan = eqx.tree_at(lambda g: g.values, f, f.values.at[3].set(jnp.nan))  # behind the constructor
     with pytest.raises(AssertionError, match="^interpolation:"):
         check_function(nan)

@@ -124,7 +124,7 @@ def test_guesses_are_noted_and_doubts_are_errors(make):
         "  repair:   say which is which: input='p', output='q' (or the other way round)",
     ]
     text = message(make(a=A, u=U[..., None] * np.ones(3)), nodes="left")
-    assert "could be channels or an axis" in text and "Box((0.0,), (1.0,))" in text
+    assert "could be channels or an axis" in text and "channels='last' (--channels last)" in text
 
 
 def test_missing_things_are_named(make, tmp_path):
@@ -143,26 +143,29 @@ def test_missing_things_are_named(make, tmp_path):
 
 def test_shapes_and_lengths(make):
     text = message(make(a=A, u=U[:4]), nodes="left")
-    assert "different numbers of members" in text
+    assert "different numbers of samples" in text
     assert "'a' has shape (6, 8), 'u' has shape (4, 8)" in text
-    assert "the data has no members" in message(make(a=A[:0], u=U[:0]), nodes="left")
+    assert "the data has no samples" in message(make(a=A[:0], u=U[:0]), nodes="left")
     text = message(make(a=A, u=U), nodes="left", domain=Box((0, 0, 0), (1, 1, 1)))
-    assert "expected: (members, n1, n2, n3) or (members, n1, n2, n3, channels)" in text
+    assert "expected: (samples, n1, n2, n3) or (samples, n1, n2, n3, channels)" in text
     assert "does not fit its domain" in message(make(a=A[:, 0], u=U), nodes="left")
 
 
-def test_values_that_are_not_finite(make):
+def test_infinite_values_and_samples_without_values(make):
     bad = A.copy()
-    bad[3, 5], bad[5, 0] = np.nan, np.inf
+    bad[3, 5], bad[5, 0] = -np.inf, np.inf
     path = make(a=A, u=bad)
     assert message(path, nodes="left") == textwrap.dedent(f"""\
-        data set 'u' has values that are not finite
+        data set 'u' has infinite values
           where:    {path}::u
-          expected: no NaN, no infinity, nothing beyond the range of 32-bit floats (3.4e38)
-          found:    2 of 48 values, the first one at index [3, 5]
-          repair:   drop the members concerned, starting with member 3, or rescale; a missing \
-value cannot be learned from""")
-    assert "first one at index [0, 0]" in message(make(a=A.astype("f8") * 1e300, u=U), nodes="left")
+          expected: numbers within the range of 32-bit floats (3.4e38), NaN where a value is missing
+          found:    2 or more, the first one in sample 3 at (5, 0)
+          repair:   drop the samples concerned, starting with sample 3, or rescale; for missing \
+values write NaN""")
+    assert "in sample 0 at (0, 0)" in message(make(a=A.astype("f8") * 1e300, u=U), nodes="left")
+    bad = A.copy()
+    bad[4] = np.nan
+    assert "found:    only NaN in sample 4" in message(make(a=A, u=bad), nodes="left")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +259,7 @@ def test_damaged_files_are_refused(make):
     path.write_bytes(b"")
     assert "found:    an empty file" in message(path)
     path.write_text("a,u\n1,2\n")
-    assert "neither an HDF5 nor an NPZ file" in message(path)
+    assert "neither an HDF5, NPZ, NetCDF nor MATLAB file" in message(path)
 
 
 def test_changed_bytes_of_arrays_of_others_are_seen_where_there_is_a_checksum(tmp_path):

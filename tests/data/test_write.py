@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import equinox as eqx
 import h5py
 import jax
 import numpy as np
@@ -18,9 +19,9 @@ from riesz._data import (
     save_functions,
     write_pairs,
 )
-from riesz.domains import Box, Grid, Interval, Points, Space, Torus
+from riesz.domains import Box, Grid, Interval, MaskedGrid, Points, Space, Torus
 from riesz.errors import DataError
-from riesz.functions import Pairs, batch
+from riesz.functions import Function, Pairs, batch
 
 RANDOM = np.random.default_rng(0)
 SPACE = Space(Torus(0, 1), 2, names=("u", "v"), units=("m/s", "K"))
@@ -69,8 +70,31 @@ def test_scattered_points_come_back(tmp_path, suffix):
         np.stack([where.coordinates, 1 - where.coordinates])
     )
     ragged = jax.vmap(lambda v, d: type(f)(v, d))(f.values[:2], moved)
-    with pytest.raises(DataError, match="not all sampled on one grid or on the same points"):
-        save_functions(tmp_path / f"ragged.{suffix}", ragged)
+    two = jax.tree.map(lambda leaf: leaf[:2], f)
+    save_functions(tmp_path / f"ragged.{suffix}", ragged)
+    assert same(load_functions(tmp_path / f"ragged.{suffix}"), ragged)
+    write_pairs(tmp_path / f"ragged_pairs.{suffix}", Pairs(two, ragged))
+    file = open_pairs(tmp_path / f"ragged_pairs.{suffix}")
+    assert same(file.all(), Pairs(two, ragged))
+    assert same(file[[1]].outputs, jax.tree.map(lambda x: x[1:], ragged))
+
+
+@pytest.mark.parametrize("suffix", ["h5", "npz"])
+@pytest.mark.parametrize("each", [False, True])
+def test_holes_and_uneven_axes_come_back(tmp_path, suffix, each):
+    grid = Grid(Interval(0, 100) * Torus(0, 1), (5, 8), ((0, 5, 12.5, 40, 100), "uniform"))
+    masks = RANDOM.uniform(size=(4, 5, 8)) < 0.7
+    masks = masks if each else np.broadcast_to(masks[:1], masks.shape)
+    where = jax.vmap(lambda m: MaskedGrid(grid, m))(masks)
+    values = RANDOM.normal(size=(4, 5, 8, 2)).astype("f4")
+    f = jax.vmap(lambda v, m: Function(v, m))(values, where)
+    assert (np.asarray(f.values)[~masks] == 0).all()
+    write_pairs(tmp_path / f"d.{suffix}", Pairs(f, f))
+    file = open_pairs(tmp_path / f"d.{suffix}")
+    assert same(file.all(), Pairs(f, f)) and file.fingerprint == fingerprint(Pairs(f, f))
+    picked = file[[3, 1]].inputs.discretization
+    np.testing.assert_array_equal(picked.mask, masks[[3, 1]])
+    assert ("in some samples" if each else "in all samples") in file.understood()[1]
 
 
 @pytest.mark.parametrize("suffix", ["h5", "npz"])
@@ -165,8 +189,9 @@ def test_values_that_are_not_finite_are_not_written(tmp_path, suffix):
     pairs = pairs_of(3)
     values = np.array(pairs.inputs.values)
     values[1, 2, 3, 0] = np.nan
-    with pytest.raises(DataError, match=r"found:    member 1, at index \(2, 3, 0\)"):
-        write_pairs(tmp_path / f"d.{suffix}", Pairs(batch(values, MIXED), pairs.outputs))
+    with pytest.raises(DataError, match=r"found:    sample 1, at index \(2, 3, 0\)"):
+        inputs = eqx.tree_at(lambda f: f.values, pairs.inputs, values)
+        write_pairs(tmp_path / f"d.{suffix}", Pairs(inputs, pairs.outputs))
     assert not os.listdir(tmp_path)
 
 
@@ -202,7 +227,7 @@ def test_members_that_do_not_fit_are_refused(tmp_path):
         values = {"input": np.zeros((2, 9, 16, 1)), "output": np.zeros((3, 32, 2))}
         with pytest.raises(DataError, match="these output values do not fit the file"):
             writer.append(values)
-        with pytest.raises(DataError, match="members from 0 of 4"):
+        with pytest.raises(DataError, match="samples from 0 of 4"):
             writer.append_pairs(pairs_of(5))
 
 

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 from riesz.domains import Grid, Interval, Torus
-from riesz.domains._axes import NODES, make_axis
+from riesz.domains._axes import NODES, local_axis, make_axis
 from riesz.functions import Function
 
 EQUISPACED = ("vertex", "left", "right", "centre")
@@ -46,6 +47,12 @@ def errors(nodes, size):
     )
 
 
+def uneven(size, low=LOW, high=HIGH):
+    """Smoothly stretched nodes from end to end, measured from `low`."""
+    t = np.linspace(0, 1, size)
+    return tuple(((high - low) * (t + 0.12 * np.sin(2 * np.pi * t))).tolist())
+
+
 @pytest.mark.parametrize("nodes", EQUISPACED)
 def test_orders_on_equispaced_nodes(nodes, x64):
     sizes = np.asarray([64, 128, 256])
@@ -55,6 +62,75 @@ def test_orders_on_equispaced_nodes(nodes, x64):
     assert (orders >= [5.6, 5.4, 4.4, quadrature]).all(), orders
     at_64 = [1e-5, 1e-4, 1e-2, {"vertex": 1e-7, "centre": 1e-6}.get(nodes, 1e-2)]
     assert (table[0] <= at_64).all(), table[0]
+
+
+def test_orders_on_uneven_nodes(x64):
+    sizes = np.asarray([257, 513, 1025])  # the ends dominate the error, and are resolved late
+    table = np.asarray([errors(uneven(int(n)), int(n)) for n in sizes])
+    orders = -np.polyfit(np.log(sizes - 1), np.log(table), 1)[0]
+    assert (orders >= [3.8, 2.8, 1.8, 3.8]).all(), orders
+    assert (table[0] <= [1e-6, 1e-3, 0.1, 1e-7]).all(), table[0]
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5, 11, 300])
+def test_uneven_axes_are_splines_of_scipy(size, x64):
+    rng = np.random.default_rng(size)
+    x = np.sort(np.concatenate([[0.0, 2.0], rng.uniform(0, 2, size - 2)]))
+    axis, values = make_axis(tuple(x.tolist()), LOW, HIGH, size), rng.normal(size=(size, 2))
+    spline = CubicSpline(LOW + x, values)
+    fine = np.concatenate([LOW + x, np.linspace(LOW, HIGH, 201)])
+    index, weight = axis.basis(jnp.asarray(fine))
+    found = np.einsum("ps,psc->pc", weight, values[np.asarray(index)])
+    scale = np.abs(spline(fine)).max()
+    np.testing.assert_allclose(found, spline(fine), atol=1e-11 * scale)
+    np.testing.assert_allclose(found[:size], values, atol=1e-12 * scale)
+    for order in (1, 2):
+        exact = spline(LOW + x, order)
+        slope = axis.differentiate(jnp.asarray(values), order)
+        np.testing.assert_allclose(slope, exact, atol=1e-9 * np.abs(exact).max())
+
+
+def test_growing_steps_keep_positive_weights_that_are_exact_for_lines(x64):
+    depths = np.asarray([5.0, 10, 25, 50, 100, 250, 1000, 2000, 4478])
+    for upper in (4478.0, 5000.0):
+        axis = make_axis(tuple(depths.tolist()), 0.0, upper, len(depths))
+        assert (axis.weights() > 0).all() and (axis.cells() > 0).all()
+        np.testing.assert_allclose(axis.weights().sum(), upper)
+        np.testing.assert_allclose(axis.weights() @ depths, upper**2 / 2)
+    far = make_axis((0.4, 0.41, 0.42), 0.0, 1.0, 3)  # ends far away: constants only
+    assert (far.weights() > 0).all() and np.isclose(far.weights().sum(), 1)
+
+
+def test_uneven_axes_keep_digits_in_single_precision_and_far_from_zero():
+    start = 1.7e9  # seconds since 1970
+    times = start + np.sort(np.random.default_rng(0).uniform(0, 86400, 500))
+    domain = Interval(start, start + 86400)
+    grid = Grid(domain, nodes=times)
+    values = np.sin((times - start) / 5000)[:, None]
+    f = Function(values, grid)
+    np.testing.assert_allclose(f.at(times[:, None]), values, atol=2e-6)
+    between = times[:-1, None] + np.diff(times)[:, None] / 2
+    exact = np.sin((between - start) / 5000)
+    np.testing.assert_allclose(f.at(between), exact, atol=1e-4)
+    assert grid.nodes[0][3] == times[3] and np.asarray(grid.relative).max() < 86401
+
+
+def test_local_axes_on_a_circle_have_order_six(x64):
+    table = []
+    for n in (32, 64, 128):
+        axis = local_axis(make_axis("uniform", 0.0, 2.0, n))
+        x, fine = axis.coordinates(), np.linspace(-2, 4, 555)
+        index, weight = axis.basis(jnp.asarray(fine))
+        f = np.exp(np.sin(np.pi * x))
+        value = np.einsum("ps,ps->p", weight, f[np.asarray(index)])
+        slope = np.pi * np.cos(np.pi * x) * f
+        table.append(
+            [
+                np.abs(value - np.exp(np.sin(np.pi * fine))).max(),
+                np.abs(axis.differentiate(jnp.asarray(f), 1) - slope).max(),
+            ]
+        )
+    assert (np.log2(np.asarray(table[0]) / table[2]) / 2 > 5.5).all(), table
 
 
 def test_chebyshev_is_spectral(x64):
@@ -94,10 +170,11 @@ def test_few_nodes_are_exact_for_polynomials(nodes, size, x64):
         np.testing.assert_allclose(found, degree * (degree - 1) * x ** (degree - 2), atol=1e-10)
 
 
-@pytest.mark.parametrize("nodes", NODES)
+@pytest.mark.parametrize("nodes", [*NODES, "uneven"])
 def test_weights_are_positive_and_sum_to_the_length(nodes):
-    for size in (*range(NODES[nodes], 30), 512):
-        weights = make_axis(nodes, LOW, HIGH, size).weights()
+    for size in (*range(NODES.get(nodes, 2), 30), 512):
+        made = uneven(size) if nodes == "uneven" else nodes
+        weights = make_axis(made, LOW, HIGH, size).weights()
         assert (weights > 0).all(), size
         np.testing.assert_allclose(weights.sum(), HIGH - LOW, rtol=1e-13)
 

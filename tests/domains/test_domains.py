@@ -1,10 +1,13 @@
 """Domains, spaces and grids: what they are, and the text of their errors."""
 
+import json
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from riesz.domains import Box, Grid, Interval, MovedGrid, Product, Space, Torus
+from riesz.domains._json import domain_from_json, domain_to_json, grid_from_json, grid_to_json
 from riesz.errors import DomainError
 
 
@@ -85,13 +88,40 @@ right, centre (cell centres), chebyshev; uniform on a torus""",
           repair:   say where the samples lie: vertex (both ends), left (far end not stored), \
 right, centre (cell centres), chebyshev; uniform on a torus""",
     ),
+    "coordinates for sizes": (
+        lambda: Grid(Interval(), np.linspace(0, 1, 5)),
+        """the shape of a grid is the number of nodes of each axis, not their coordinates
+          where:    Grid(domain, shape, nodes)
+          expected: 1 whole numbers, or coordinates of every axis as nodes
+          found:    shape=[0.0, 0.25, 0.5, 0.75, 1.0]
+          repair:   nodes at given coordinates x are written \
+Grid(domain, nodes=(x,)) for one axis, nodes=('vertex', x) for two""",
+    ),
+    "decreasing nodes": (
+        lambda: Grid(Interval(0, 9), nodes=([5.0, 2.0, 7.0],)),
+        """the coordinates given as nodes of axis 0 are not those of a grid
+          where:    Grid(domain, shape, nodes)
+          expected: 2 or more strictly increasing numbers within [0, 9], on an axis with ends
+          found:    node 0 at 5 is followed by 2
+          repair:   sort the nodes together with the values, and give a domain that contains \
+them; a decreasing axis is turned round in the values, too: values[::-1]""",
+    ),
+    "text for a name": (
+        lambda: Box((0, 0), (1, 1), names=("x",)),
+        """a domain takes one text for each axis as names
+          where:    Box(..., names=...)
+          expected: 2 texts
+          found:    ('x',)
+          repair:   write names=('latitude', 'longitude'), or leave it out""",
+    ),
     "sizes": (
         lambda: Grid(Interval(), (8, 8)),
         """a grid needs one size and one kind of nodes for each axis of its domain
           where:    Grid(domain, shape, nodes)
           expected: 1 sizes, at least 2 nodes on an axis with ends
           found:    shape=(8, 8), nodes=('vertex',) on [0, 1]
-          repair:   give a single size for all axes, or one an axis""",
+          repair:   give a single size for all axes, or one per axis; nodes at given \
+coordinates x are written Grid(domain, nodes=(x,)) for one axis, nodes=('vertex', x) for two""",
     ),
 }
 
@@ -102,6 +132,52 @@ def test_errors_say_where_and_how_to_repair(name):
     with pytest.raises(DomainError) as caught:
         call()
     assert str(caught.value) == text.replace("\n        ", "\n")
+
+
+UNEVEN = {
+    "no size": (lambda: Grid(Interval()), "shape=[None];nodes=(x,)"),
+    "outside": (lambda: Grid(Interval(), nodes=([0.5, 2.0],)), "nodes from 0.5 to 2;within [0, 1]"),
+    "repeated": (lambda: Grid(Interval(), nodes=([0.5, 0.5],)), "node 0 at 0.5 is followed by 0.5"),
+    "missing": (lambda: Grid(Interval(), nodes=([0.1, np.nan],)), "0.1 is followed by nan"),
+    "on a circle": (lambda: Grid(Torus(), nodes=([0.1, 0.5],)), "uneven nodes on a periodic axis"),
+    "one": (lambda: Grid(Interval(), nodes=([0.1],)), "2 or more;of shape (1,)"),
+    "other size": (lambda: Grid(Interval(), 3, nodes=([0.1, 0.5],)), "(3,), nodes=('uneven',)"),
+    "axes": (lambda: Grid(Interval() * Torus(), nodes=([0.1, 0.5],)), "2 entries of nodes;1 on"),
+    "whole numbers": (lambda: Grid(Interval(0, 9), [1, 5, 9]), "1 sizes;(1, 5, 9);nodes=(x,)"),
+}
+
+
+@pytest.mark.parametrize("name", UNEVEN)
+def test_uneven_nodes_are_checked(name):
+    call, parts = UNEVEN[name]
+    with pytest.raises(DomainError) as caught:
+        call()
+    assert all(part in str(caught.value) for part in parts.split(";")), str(caught.value)
+
+
+def test_uneven_nodes():
+    depths = [5, 10, 25, 50]
+    grid = Grid(Interval(0, 50) * Torus(), (4, 8), (depths, "uniform"))
+    assert grid.nodes == ((5.0, 10.0, 25.0, 50.0), "uniform") and grid.kinds[0] == "uneven"
+    assert grid == Grid(grid.domain, (4, 8), (np.asarray(depths), "left"))
+    assert Grid(Interval(0, 50), nodes=depths) == Grid(Interval(0, 50), 4, nodes=(depths,))
+    assert grid.method == "cubic splines x Fourier (spectral)"
+    fine = grid.refine(2)
+    assert fine.shape == (7, 16) and fine.nodes[0][:3] == (5.0, 7.5, 10.0)
+    assert grid_from_json(json.loads(json.dumps(grid_to_json(grid)))) == grid
+
+
+def test_names_and_units_of_axes():
+    named = Box((0, 0), (1, 2), names=("lat", "lon"), units=("deg", ""))
+    assert named == Box((0, 0), (1, 2)) and hash(named) == hash(Box((0, 0), (1, 2)))
+    assert repr(named) == "lat [0, 1] x lon [0, 2]"
+    product = Interval(0, 24, names="time", units="h") * Torus()
+    assert product.names == ("time", "") and product.units == ("h", "")
+    assert [product.axis_label(i) for i in range(2)] == ["time [h]", "y"]
+    for domain in (named, product, Torus(0.0, 1.0, names="angle"), Interval()):
+        again = domain_from_json(json.loads(json.dumps(domain_to_json(domain))))
+        assert again == domain and again.names == domain.names and again.units == domain.units
+    assert repr(Interval(1.7e9, 1.7e9 + 86400)) == "[1700000000, 1700086400]"
 
 
 @pytest.mark.parametrize("size", [0, 1])

@@ -13,8 +13,7 @@ import pytest
 from rich.console import Console
 
 import riesz
-from riesz import input_range
-from riesz._calibrate import Banded
+from riesz._calibrate import Banded, InputStatistics, Scale
 from riesz._evaluate import Coverage, Statistic
 from riesz._evaluate._spectrum import energies
 from riesz._evaluate._statistics import clopper_pearson
@@ -141,20 +140,30 @@ def test_outputs_on_other_points_than_inputs():
     assert result.to_json()["spectrum"] is None
 
 
+def constant_band(operator, inputs, scores, points=16, level=0.9):
+    """A band of one half-width everywhere, with these scores."""
+    grid = Grid(operator.output_space.domain, points)
+    channels = operator.output_space.channels
+    ones, one = Constant(jnp.ones((*grid.shape, channels))), Constant(jnp.ones(channels))
+    scale = Scale(ones, one, one, grid, 0.0)
+    scores = (Constant(jnp.sort(jnp.asarray(scores))),)
+    return Banded(operator, scale, scores, InputStatistics.of(inputs), (points,), level)
+
+
 def test_coverage_of_a_calibrated_operator():
-    grid = Grid(CIRCLE.domain, 16)
-    ones = Constant(jnp.ones((16, 1)))
-    seen = Constant(jnp.asarray([[-99.0], [99.0]]))
-    banded = Banded(
-        Map(CIRCLE, CIRCLE), ones, Constant(jnp.full(1, 0.5)), seen, grid, (16,), 0.9, 20
-    )
     pairs = waves(10, 16)
+    banded = constant_band(Map(CIRCLE, CIRCLE), pairs.inputs, np.full(20, 0.5))
     shift = np.where(np.arange(10) < 7, 0.4, 0.6).astype(np.float32)[:, None, None]
-    moved = Pairs(pairs.inputs, batch(pairs.outputs.values + shift, grid, CIRCLE))
+    moved = Pairs(
+        pairs.inputs, batch(pairs.outputs.values + shift, pairs.outputs.discretization, CIRCLE)
+    )
     report = riesz.evaluate(banded, moved, chunk=4)
     cover = report.results[0].coverage
     assert (cover.share, cover.level) == (0.7, 0.9)
     assert np.allclose((cover.low, cover.high), clopper_pearson(7, 10))
+    (channel,) = report.results[0].channels
+    assert channel.half_width.mean == pytest.approx(0.5)
+    assert channel.half_width.relative == pytest.approx(0.5 / report.scale.deviation[0])
     assert report.operator == "Banded(Map)"
     (result,) = report.to_json()["results"]
     assert result["coverage"] == 0.7 and result["calibrated"]
@@ -215,7 +224,8 @@ def test_spectra_in_a_report():
     pairs = waves(6, 16)
     factor = Map(CIRCLE, CIRCLE, 1.5)
     spectrum = riesz.evaluate(factor, pairs).results[0].spectrum
-    mean_square = np.mean([float(v @ v) / 16 for v in pairs.outputs.values[..., 0]])
+    values = np.asarray(pairs.outputs.values, np.float64)[..., 0]
+    mean_square = np.mean(values**2) / np.var(values)  # in squares of the channel's deviation
     assert np.isclose(sum(spectrum.truth), mean_square, rtol=1e-4)
     assert np.allclose(spectrum.relative[:3], 0.25, rtol=1e-4)
     assert spectrum.relative[3:] == (None,) * (len(spectrum.truth) - 3)
@@ -239,23 +249,37 @@ def test_json_and_table():
     assert result["spectrum"]["wave_number"] == list(range(len(result["spectrum"]["error"])))
     text = io.StringIO()
     Console(file=text, width=160).print(report.table())
-    assert "Normalised(FNO)" in text.getvalue() and "relative L2 (95 %)" in text.getvalue()
+    assert "Normalised(FNO)" in text.getvalue() and "error (95%)" in text.getvalue()
     space = Space(Torus((0.0, 0.0), (1.0, 1.0)))
     square = waves(3, (6, 9), space)
     report = riesz.evaluate(Map(space, space, 1.1), square)
     assert report.to_json()["results"][0]["resolution"] == [6, 9]
 
 
-def test_a_card_warns_of_its_range():
-    card = {"input_range": input_range(waves(5, 16).inputs)}
-    data = waves(5, 16, key=3)
-    beyond = Pairs(jax.tree.map(lambda v: v * 9, data.inputs), data.outputs)
-    with pytest.warns(InputRangeWarning):
-        riesz.evaluate(Map(CIRCLE, CIRCLE), beyond, card=card)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+def test_inputs_unlike_those_of_the_calibration_end_the_promise():
+    data, near = waves(30, 16), waves(30, 16, key=3)
+    sizes = np.random.default_rng(0).random((50, 1, 1)).astype(np.float32)
+    banded = constant_band(Map(CIRCLE, CIRCLE), data.inputs, sizes[:20, 0, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = riesz.evaluate(banded, Pairs(near.inputs, moved_by(near.outputs, sizes[20:])))
+    assert report.warnings == ()
+    (line,) = report.promise
+    assert line.startswith("Coverage promised: 90% (20 scores: the band is the 19th smallest")
+    beyond = jax.tree.map(lambda v: v * 9, data.inputs)
+    beyond = Pairs(beyond, moved_by(beyond, sizes[20:]))
+    with pytest.warns(InputRangeWarning, match="unlike the 30 inputs of the calibration"):
+        report = riesz.evaluate(banded, beyond, chunk=7)
+    assert len(report.warnings) == 1
+    assert report.promise[0].startswith("The level of 90% is not promised here")
+    assert "Coverage promised" not in str(report)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         riesz.evaluate(Map(CIRCLE, CIRCLE), beyond)
-    assert not caught
+
+
+def moved_by(functions, distance):
+    return batch(functions.values + distance, functions.discretization, functions.space)
 
 
 def edited(member, value):
@@ -268,12 +292,9 @@ def edited(member, value):
 def test_what_cannot_be_measured():
     operator = Map(CIRCLE, CIRCLE)
     with pytest.raises(DataError) as caught:
-        riesz.evaluate(operator, edited(4, 0.0), chunk=3)
-    text = str(caught.value)
-    assert text.startswith("the truth vanishes, so that it has no relative error")
-    assert "where:    riesz.evaluate: member 4" in text
-    with pytest.raises(DataError, match="the truth is not finite"):
-        riesz.evaluate(operator, edited(2, np.nan))
+        riesz.evaluate(operator, edited(4, np.nan), chunk=3)
+    assert str(caught.value).startswith("the target is not finite")
+    assert "where:    riesz.evaluate: sample 4" in str(caught.value)
     with pytest.raises(ModelError) as caught:
         riesz.evaluate(Map(CIRCLE, CIRCLE, np.nan), waves(6, 16))
     assert str(caught.value).startswith("the operator gives values that are not finite")
@@ -281,5 +302,5 @@ def test_what_cannot_be_measured():
         riesz.evaluate(operator, waves(6, 16), n=7)
     assert "found:    6 pairs" in str(caught.value)
     for arguments in ({"n": 0}, {"chunk": 0}, {"resolutions": ()}):
-        with pytest.raises(RunError, match="an evaluation needs members, a chunk size"):
+        with pytest.raises(RunError, match="an evaluation needs samples, a chunk size"):
             riesz.evaluate(operator, waves(6, 16), **arguments)

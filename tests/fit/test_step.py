@@ -9,7 +9,7 @@ from riesz._fit import RelativeLoss
 from riesz._fit._step import adamw, make_trainer, schedule
 from riesz.domains import Box, Grid, Space
 from riesz.functions import Pairs, batch
-from riesz.operators import FNO, _apply, micro_batch
+from riesz.operators import FNO, Affine, _apply, micro_batch
 
 KEY = jax.random.key(0)
 
@@ -30,7 +30,9 @@ def test_micro_batches_give_the_same_step(monkeypatch, size):
     def after_a_step(floats):
         for name in ("_STEP_FLOATS", "_FORWARD_FLOATS"):
             monkeypatch.setattr(_apply, name, floats)
-        trainer = make_trainer(network, RelativeLoss(1.0, 0.3), adamw(0.0), 1e-2, ())
+        trainer = make_trainer(
+            network, RelativeLoss(1.0, 0.3), adamw(0.0), 1e-2, (), Affine.identity(1), True
+        )
         start = jax.tree.map(jnp.copy, trainer.initial)
         state, loss = trainer.step(start, pairs, KEY, np.float32(0.5))
         return jax.tree.leaves(state.optimiser), loss, trainer.validate(state.parameters, pairs)

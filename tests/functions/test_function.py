@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.domains import Box, Grid, Interval, Points, Space, Torus
+from riesz.domains import Box, Grid, Interval, MaskedGrid, Points, Space, Torus
 from riesz.errors import DomainError
-from riesz.functions import Function, batch, relative_error, stack, take
+from riesz.functions import Function, Pairs, batch, relative_error, stack, take
 
 MIXED = Interval(0.0, 2.0) * Torus(0.0, 1.0)
 CIRCLE = Torus(0.0, 2 * np.pi)
@@ -65,7 +65,8 @@ def test_norms_of_zero_have_gradient_zero():
     for kind in ("L1", "L2", "Linf", "H1", "H-1"):
         slope = jax.grad(lambda v, k=kind: Function(v, grid).norm(k))(jnp.zeros((8, 1)))
         assert jnp.isfinite(slope).all() and (kind in ("L1", "Linf") or (slope == 0).all())
-    assert jnp.isnan(Function(jnp.full((8, 1), jnp.nan), grid).norm())  # NaN is not hidden
+    # NaN that arises inside compiled code is not hidden
+    assert jnp.isnan(jax.jit(lambda v: Function(v, grid).norm())(jnp.full((8, 1), jnp.nan)))
 
 
 def test_single_precision_stays_single_under_x64(x64):
@@ -175,6 +176,37 @@ def test_algebra():
         np.modf(f)
 
 
+def test_arrays_that_combine():
+    two = Function(np.ones((4, 2), np.float32), GRID)
+    np.testing.assert_array_equal((two + np.asarray([1, 2], np.float32)).values[0], [2, 3])
+    np.testing.assert_array_equal((two * np.ones((4, 2), np.float32)).values, two.values)
+
+
+def test_functions_print_what_a_person_wants():
+    domain = Box((15, 225), (60, 315), names=("latitude", "longitude"), units=("deg", "deg"))
+    grid = Grid(domain, (3, 4), "centre")
+    space = Space(domain, 2, ("T", "p"), ("K", ""))
+    values = np.stack([np.arange(12.0), np.full(12, 7)], -1).reshape(3, 4, 2)
+    f = Function(values, grid, space)
+    where = "latitude [15, 60] x longitude [225, 315]"
+    place = f"3 x 4 centre centre points of {where}"
+    assert repr(f) == f"Function T [K], p on {place}, values T 0 to 11, p 7 to 7"
+    mask = np.arange(12).reshape(3, 4) < 11
+    sea = Function(values, MaskedGrid(grid, mask), space)
+    assert f"points (1 masked) of {where}, values T 0 to 10, p 7 to 7" in repr(sea)
+    assert repr(grid) == f"Grid({place})" and repr(space) == f"Space(T [K], p on {where})"
+    many = batch(values[None], grid, space)
+    assert repr(many) == f"1 functions T [K], p on {place}, values T 0 to 11, p 7 to 7"
+    assert repr(Pairs(many, many)) == f"1 pairs: T [K], p on {place} -> T [K], p on {place}"
+    assert repr(F) == "Function u on 4 vertex points of [0, 1], values 1 to 1"
+    shown = []
+    jax.jit(lambda f: shown.append(repr(f)))(F)
+    assert shown == ["Function u on 4 vertex points of [0, 1], float32 traced"]
+    line = [Points(Interval(), np.linspace(0, 1, k)[:, None]) for k in (2, 3)]
+    ragged = stack([Function(np.ones((len(p.weights), 1)), p) for p in line])
+    assert repr(ragged) == "2 functions u on 3 scattered points of [0, 1], values 1 to 1"
+
+
 def test_one_channel_broadcasts():
     grid = Grid(Interval(), 5)
     one, two = (
@@ -186,7 +218,7 @@ def test_one_channel_broadcasts():
 
 def test_names_and_units_follow_what_they_name():
     space = Space(Interval(0, 1), 1, ("T",), ("K",))
-    f = Function(line().values, line().discretization, space)
+    f = Function(1 + line().values, line().discretization, space)
     assert (
         (f + f).space
         == (2 * f).space
@@ -213,6 +245,9 @@ def test_samples_of_callables():
 def test_batches():
     grid = Grid(Interval(0, 1), 4)
     many = batch(np.arange(12.0).reshape(3, 4, 1), grid)
+    assert take(many, -2).norm() == take(many, 1).norm()
+    assert take(many, slice(1, 100)).values.shape[0] == 2
+    assert take(many, np.asarray([True, False, True])).values.shape[0] == 2
     assert take(many, 1).norm() == Function(np.arange(4.0, 8)[:, None], grid).norm()
     again = stack([take(many, i) for i in range(3)])
     assert jax.tree.structure(again) == jax.tree.structure(many)
@@ -221,6 +256,9 @@ def test_batches():
 
 GRID = Grid(Interval(0.0, 1.0), 4)
 F = Function(np.ones((4, 1)), GRID)
+MANY = batch(np.arange(12.0).reshape(3, 4, 1), GRID)
+HOLED = Function(np.ones((4, 1)), MaskedGrid(GRID, np.arange(4) > 0))
+PLANE = batch(np.ones((2, 3, 3, 1)), Grid(Box((0, 0), (1, 1)), 3))
 CASES = {
     "channels": (
         lambda: Function(np.ones(4), GRID),
@@ -240,7 +278,7 @@ CASES = {
     ),
     "at": (
         lambda: F.at(np.ones(3)),
-        "one a row;Function.at(points);shape (p, 1);shape (3,);points[:, None]",
+        "one per row;Function.at(points);shape (p, 1);shape (3,);points[:, None]",
     ),
     "outside": (
         lambda: F.at([[0.5], [1.5]]),
@@ -278,7 +316,77 @@ CASES = {
         lambda: stack([F, line(5)]),
         "sampled alike;stack(functions);4 vertex;5 vertex;resample",
     ),
-    "nothing": (lambda: stack([]), "at least one;stack(functions);a sequence;an empty one;members"),
+    "array of values": (
+        lambda: F + np.ones(4),
+        "with a number;Function + array;shape () or (1,) or (4, 1);shape (4,);array[..., None]",
+    ),
+    "array of channels": (
+        lambda: F * np.ones(3),
+        "combines with a number;Function * array;shape (3,);make a function of it",
+    ),
+    "array in a ufunc": (lambda: np.maximum(F, np.ones(4)), "np.maximum(Function);shape (4,)"),
+    "missing values": (
+        lambda: Function(np.asarray([[1.0], [np.nan], [2.0], [np.inf]]), GRID),
+        "2 of 4 points have values that are not finite;[nan] at point [1], x = [0.333;MaskedGrid(",
+    ),
+    "division by zero": (
+        lambda: F / (F - F),
+        "4 of 4 points have values;[inf]",
+    ),
+    "take beyond": (
+        lambda: take(MANY, 100),
+        "by its number;take(functions, index);from -3 to 2;index 100 of values;count the samples",
+    ),
+    "take far below": (lambda: take(MANY, [-4, 0]), "from -3 to 2;index [-4, 0]"),
+    "take by booleans": (lambda: take(MANY, np.ones(2, bool)), "3 booleans;[True, True]"),
+    "take of one": (lambda: take(F, 0), "a sample is taken from a batch;values of shape (4, 1)"),
+    "resample to a size": (
+        lambda: F.resample(20),
+        "resampled onto a discretization;int 20;f.resample(Grid(f.domain, 20))",
+    ),
+    "resample to a shape": (
+        lambda: F.resample((8, 9)),
+        "tuple (8, 9);f.resample(Grid(f.domain, (8, 9)))",
+    ),
+    "resample to an array": (
+        lambda: F.resample(np.linspace(0, 1, 3)),
+        "ndarray array([0. , 0.5, 1. ]);values at points are f.at(points)",
+    ),
+    "at a number": (lambda: F.at(0.3), "one per row;shape ();f.at([[0.5]])"),
+    "at a point": (
+        lambda: take(PLANE, 0).at([0.3, 0.4]),
+        "one per row;shape (p, 2);shape (2,);one point is given as [point]",
+    ),
+    "at a grid": (lambda: F.at(GRID), "Grid(4 vertex points of [0, 1]);f.resample(points)"),
+    "at a text": (lambda: F.at("here"), "one per row;str 'here'"),
+    "at texts": (lambda: F.at([["a"]]), "one per row;[['a']]"),
+    "at nothing finite": (lambda: F.at([[np.nan]]), "1 points lie outside;at [nan]"),
+    "norm of a batch": (
+        lambda: MANY.norm(),
+        "where one is needed;4 vertex points in 1 channel;(3, 4, 1);jax.vmap(Function.norm)(batch)",
+    ),
+    "at of a batch": (lambda: MANY.at([[0.5]]), "a batch of 3 functions;jax.vmap(lambda f: f.at("),
+    "integral of a batch": (lambda: MANY.integral(), "a batch of 3;Function.integral()"),
+    "resampled batch": (lambda: MANY.resample(GRID), "a batch of 3 functions;f.resample(grid)"),
+    "derivative of a batch": (lambda: MANY.derivative(), "a batch of 3;Function.derivative"),
+    "plot of a batch": (lambda: MANY.plot(), "a batch of 3 functions;take(batch, 0)"),
+    "sum of batches": (lambda: MANY + MANY, "a batch of 3 functions;Function + Function;jax.vmap"),
+    "missing values of a batch": (
+        lambda: batch(np.asarray([[[1.0], [2.0]], [[3.0], [np.nan]]]), Grid(Interval(), 2)),
+        "1 of 4 points have values that are not finite;[nan] at point [1] of sample 1",
+    ),
+    "a batch of grids": (
+        lambda: Function(np.ones((4, 1)), stack([HOLED, HOLED]).discretization),
+        "given on one discretization;a batch of them, MaskedGrid;riesz.functions.batch(values, on)",
+    ),
+    "empty batch": (
+        lambda: batch(np.ones((0, 4, 1)), GRID),
+        "at least one function;batch(values, discretization);n >= 1;shape (0, 4, 1)",
+    ),
+    "nothing": (
+        lambda: stack([]),
+        "at least one;stack(functions);a sequence;an empty one;leave out",
+    ),
 }
 
 
@@ -293,12 +401,18 @@ def test_errors_say_where_and_how_to_repair(name):
         assert all(part in text for part in parts.split(";")), text
 
 
-def test_plots(tmp_path):
+@pytest.fixture
+def close():
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    yield
+    plt.close("all")
+
+
+def test_plots(tmp_path, close):
     cube = Grid(Box((0,) * 3, (1,) * 3), 4)
     points = Points(Box((0, 0), (1, 1)), np.eye(2)).pad(4)
     for f, title in (
@@ -311,4 +425,49 @@ def test_plots(tmp_path):
         assert ax.get_title() == title
         assert ax.get_ylabel() in ("T [K]", "y", "z")
         ax.figure.savefig(tmp_path / "f.png")
-        plt.close(ax.figure)
+
+
+LATITUDES = {"names": ("latitude", "longitude"), "units": ("degrees_north", "degrees_east")}
+
+
+def test_maps_are_drawn_with_longitude_across_in_true_proportions_and_holes_blank(close):
+    domain = Box((-5, 0), (5, 60), **LATITUDES)
+    grid = Grid(domain, (5, 12), "centre")
+    values = np.arange(60.0).reshape(5, 12, 1)
+    ax = Function(values, MaskedGrid(grid, values[..., 0] != 26), Space(domain, 1, "T", "K")).plot()
+    assert ax.get_xlabel() == "longitude [degrees_east]"
+    assert ax.get_ylabel() == "latitude\n[degrees_north]" and ax.get_title() == "T [K]"
+    assert ax.get_xlim() == (0, 60) and ax.get_ylim() == (-5, 5)
+    assert ax.get_box_aspect() == pytest.approx(1 / 6)
+    width, height = ax.figure.get_size_inches()
+    assert width > 3 * height
+    drawn = ax.collections[0].get_array()
+    np.testing.assert_array_equal(drawn.mask.reshape(5, 12), values[..., 0] == 26)
+    np.testing.assert_array_equal(drawn.compressed(), np.delete(np.arange(60.0), 26))
+    # the same map, stored the other way round
+    other = Box((0, -5), (60, 5), names=("longitude", "latitude"))
+    turned = Function(values.swapaxes(0, 1), Grid(other, (12, 5), "centre")).plot()
+    assert turned.get_xlabel() == "longitude" and turned.get_xlim() == (0, 60)
+    np.testing.assert_array_equal(turned.collections[0].get_array().ravel(), np.arange(60.0))
+
+
+def test_strips_are_wide_and_axes_of_different_units_of_any_shape(close):
+    strip = Function(np.ones((4, 96, 1)), Grid(Box((0, 0), (1, 1)), (4, 96), "centre")).plot()
+    assert strip.get_xlabel() == "y" and strip.get_box_aspect() == pytest.approx(1 / 16)
+    section = Interval(0, 5000, names="depth", units="m") * Interval(0, 60, names="latitude")
+    ax = Function(np.ones((4, 5, 1)), Grid(section, (4, 5))).plot()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("latitude", "depth [m]")
+    assert ax.get_box_aspect() is None
+    time = Interval(0, 1, names="time", units="h") * Box((0, 0), (1, 1))
+    assert Function(np.ones((3, 4, 4, 1)), Grid(time, (3, 4, 4))).plot().get_title() == (
+        "u at time = 0.5 h"
+    )
+
+
+def test_lines_break_at_holes(close):
+    mask = np.arange(6) != 2
+    ax = Function(
+        np.ones((6, 1)), MaskedGrid(Grid(Interval(0, 5, names="time", units="h"), 6), mask)
+    ).plot()
+    np.testing.assert_array_equal(np.isnan(ax.lines[0].get_ydata()), ~mask)
+    assert ax.get_xlabel() == "time [h]"

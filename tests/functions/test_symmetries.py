@@ -95,7 +95,7 @@ def test_fits():
     [
         (
             lambda: Transposition(0, 1).apply(random(Grid(SQUARE, (8, 9))), ONE),
-            "axes can be exchanged only;Transposition.apply;same ends;shape (8, 9);square grid",
+            "axes can be exchanged only;Transposition.apply;same ends;8 x 9 vertex;square grid",
         ),
         (
             lambda: Reflection(0).apply(Function(np.ones((2, 1)), Points(SQUARE, np.eye(2))), ONE),

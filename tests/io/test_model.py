@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz._calibrate import Banded
+from riesz._calibrate import Banded, InputStatistics, Scale
 from riesz._io import read_card, read_model
 from riesz._io._tensors import named_arrays
 from riesz.domains import Box, Grid, Interval, Product, Space, Torus
@@ -36,11 +36,10 @@ def fno():
 
 def banded():
     grid = Grid(CIRCLE.domain, 16)
-    scale = jnp.linspace(0.5, 1.5, 16)[:, None]
-    inputs = jnp.asarray([[-1.0], [1.0]])
-    return Banded(
-        fno(), Constant(scale), Constant(jnp.full(1, 2.5)), Constant(inputs), grid, (9,), 0.9, 40
-    )
+    field = Constant(jnp.linspace(0.5, 1.5, 16)[:, None])
+    one, scores = Constant(jnp.ones(1)), (Constant(jnp.linspace(1.0, 2.5, 40)),)
+    scale = Scale(field, one, one, grid, 0.5)
+    return Banded(fno(), scale, scores, InputStatistics.of(pairs(CIRCLE).inputs), (9,), 0.9)
 
 
 OPERATORS = {

@@ -188,7 +188,7 @@ OBSERVATION_ERRORS = {
     "found: +shape .3, 1.(.|\n)*as many values as points": lambda: Values(
         X[:, None], np.zeros((3, 1))
     ),
-    "values of an observation are not finite(.|\n)*2 rows of 4, the first is row 1": lambda: Values(
+    "values are not finite(.|\n)*2 rows of 4, the first is row 1": lambda: Values(
         X[:, None], np.array([[0.0], [np.nan], [1.0], [np.inf]])
     ),
     "finite and not negative(.|\n)*smallest -1": lambda: Values(X[:, None], X[:, None], -1.0),

@@ -77,7 +77,7 @@ def test_a_fixed_number_of_waves_gives_the_same_values_on_every_discretization(
     sizes = [("vertex", 61), ("left", 30), ("centre", 30), ("vertex", 7), ("chebyshev", 9)]
     grids = [Grid(domain, n, nodes) for nodes, n in sizes]
     right = Grid(domain, 6, "right")
-    grids.append(MovedGrid(right, -jnp.ones(1), jnp.ones(1)))
+    grids.append(MovedGrid(right, -jnp.ones(1), 3 * jnp.ones(1)))
     x = jnp.concatenate([grid.coordinates for grid in grids])
     everywhere = Points(domain, x, weights=jnp.ones(len(x)))
 

@@ -11,7 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-Nodes = Literal["vertex", "left", "right", "centre", "chebyshev", "uniform"]
+Kind = Literal["vertex", "left", "right", "centre", "chebyshev", "uniform"]
+# The kind of nodes of an axis, or their coordinates.
+Nodes = Kind | tuple[float, ...]
+
+_UNROLLED = 8  # terms of a stencil that are written out; longer ones are a loop
 
 
 class AbstractAxis(eqx.Module):
@@ -56,12 +60,25 @@ class AbstractAxis(eqx.Module):
         """Values, along the leading axis, at the points sign * onto.coordinates() + offset."""
         x = sign * jnp.asarray(onto.coordinates(), sign.dtype) + offset
         index, weight = self.basis(x)
-        weight = weight.astype(values.dtype)
-        if index.shape[1] == self.size:
-            return jnp.einsum("ms,s...->m...", weight, values)
-        column = (slice(None), *(None,) * (values.ndim - 1))
+        return contract(index, weight.astype(values.dtype), values)
+
+
+def contract(
+    index: Int[Array, "m s"], weight: Float[Array, "m s"], values: Float[Array, "n *rest"]
+) -> Float[Array, "m *rest"]:
+    """sum_s weight[:, s] values[index[:, s]]."""
+    if index.shape[1] == values.shape[0]:
+        return jnp.einsum("ms,s...->m...", weight, values)
+    column = (slice(None), *(None,) * (values.ndim - 1))
+    if index.shape[1] <= _UNROLLED:
         parts = [weight[:, s][column] * values[index[:, s]] for s in range(index.shape[1])]
         return sum(parts[1:], parts[0])
+
+    def add(total: Array, term: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + term[1][column] * values[term[0]], None
+
+    zero = jnp.zeros((index.shape[0], *values.shape[1:]), values.dtype)
+    return jax.lax.scan(add, zero, (index.T, weight.T))[0]
 
 
 class AbstractGlobalAxis(AbstractAxis):

@@ -68,7 +68,7 @@ class EquispacedAxis(AbstractAxis):
         return first[:, None] + jnp.arange(points), weight
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
-        weight = jnp.asarray(_derivative_stencil(self.size, order) / self.step**order, values.dtype)
+        weight = jnp.asarray(derivative_stencil(self.size, order) / self.step**order, values.dtype)
         points = weight.shape[1]
         half = points // 2
         inner = self.size - points + 1  # nodes whose stencil is not moved by the ends
@@ -113,7 +113,7 @@ def _integrate_interpolant(size: int, points: int, a: float, b: float) -> np.nda
 
 
 @lru_cache(maxsize=256)
-def _derivative_stencil(size: int, order: int) -> np.ndarray:
+def derivative_stencil(size: int, order: int) -> np.ndarray:
     """Weights of the derivative at each of the `points` nodes of one stencil, as rows.
 
     The row in the middle serves all nodes far from the ends.

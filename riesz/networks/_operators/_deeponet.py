@@ -129,5 +129,5 @@ def readings(f: Function, grid: Grid) -> Float[Array, " features"]:
 
 def points(on: AbstractDiscretization, dtype: Any) -> Float[Array, "p features"]:
     """Coordinates as the trunk sees them."""
-    features = coordinate_features(on.domain, on.coordinates)
+    features = coordinate_features(on)
     return features.reshape(-1, features.shape[-1]).astype(dtype)

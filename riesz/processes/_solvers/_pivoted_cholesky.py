@@ -47,7 +47,9 @@ def pivoted_cholesky(system: System, rank: int) -> Preconditioner:
 
     start = jnp.zeros((rows, rank), variances.dtype), variances
     factor, remaining = jax.lax.fori_loop(0, rank, step, start)
-    scale = jnp.sqrt(jnp.maximum(system.variances + remaining, floor))
+    # I - Q Q^T has eigenvalues down to scale^2 / largest of K, which must exceed rounding errors
+    least = jnp.finfo(variances.dtype).eps * variances.sum()
+    scale = jnp.sqrt(jnp.maximum(system.variances + remaining, least))
     tall = jnp.concatenate([factor / scale[:, None], jnp.eye(rank, dtype=factor.dtype)])
     return Preconditioner(scale, jnp.linalg.qr(tall)[0][:rows])
 

@@ -1,0 +1,108 @@
+"""Fields on a fixed grid: averages of values given at any points, and linear interpolation.
+
+What a band or a range check remembers of a place lives on one `Grid`, whatever the discretization
+of the functions is: their own grid (that below a `MaskedGrid`), or, for scattered points, which
+may differ from sample to sample, a fixed grid of the domain. Between its nodes fields are
+multilinear, so that they stay positive and between their values.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.functions import Function
+
+_FINEST = 16  # nodes along an axis of the grid for scattered points
+_EACH = 40  # points that a node of it should have
+
+
+def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
+    """The grid on which fields of functions with this discretization are kept.
+
+    `points` is the number of scattered points of all functions together; there are then at
+    least about forty for each node.
+    """
+    base = grid_below(discretization)
+    if base is not None:
+        return base
+    domain = discretization.domain
+    size = int(np.clip((points / _EACH) ** (1 / domain.dim), 2, _FINEST))
+    return Grid(domain, size)
+
+
+def grid_below(discretization: AbstractDiscretization) -> Grid | None:
+    """The grid itself, or the grid below a masked one; None for other discretizations."""
+    return discretization.grid if isinstance(discretization.grid, Grid) else None
+
+
+def batched(f: Function) -> bool:
+    """Whether these are several functions: values with a leading axis."""
+    below = grid_below(f.discretization)
+    return f.values.ndim > (2 if below is None else len(below.shape) + 1)
+
+
+def on_grid(
+    field: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
+) -> Array:
+    """A field `(*grid.shape, c)` at the points of a discretization, `(*shape, c)`."""
+    if grid_below(discretization) == grid:
+        return field
+    nodes, weights = _stencil(grid, discretization)
+    flat = field.reshape(-1, field.shape[-1])
+    values = jnp.einsum("ps,psc->pc", weights.astype(field.dtype), flat[nodes])
+    return values.reshape(*discretization.shape, -1)
+
+
+def sums(
+    values: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
+) -> tuple[Array, Array]:
+    """Sums of values `(*shape, c)` at present points by the hat functions of the nodes.
+
+    Returns `(*grid.shape, c)` and the sums of the hat functions themselves, `grid.shape`.
+    """
+    present = (discretization.weights > 0).astype(values.dtype)
+    values = jnp.where(present[..., None] > 0, values, 0)
+    if grid_below(discretization) == grid:
+        return values, present
+    nodes, weights = _stencil(grid, discretization)
+    weights = weights.astype(values.dtype) * present.reshape(-1, 1)
+    parts = weights[..., None] * values.reshape(-1, 1, values.shape[-1])
+    size = int(np.prod(grid.shape))
+    total = jnp.zeros((size, values.shape[-1]), values.dtype).at[nodes].add(parts)
+    count = jnp.zeros(size, values.dtype).at[nodes].add(weights)
+    return total.reshape(*grid.shape, -1), count.reshape(grid.shape)
+
+
+def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array, Array]:
+    """Numbers of the 2^d nodes around each point, and their weights, both (points, 2^d)."""
+    points = discretization.relative.reshape(-1, grid.domain.dim)
+    number, weight = jnp.zeros((points.shape[0], 1), int), jnp.ones((points.shape[0], 1))
+    for axis, size in enumerate(grid.shape):
+        left, right, share = _between(grid, axis, points[:, axis])
+        number = number[..., None] * size + jnp.stack([left, right], -1)[:, None]
+        weight = weight[..., None] * jnp.stack([1 - share, share], -1)[:, None]
+        number, weight = (x.reshape(points.shape[0], -1) for x in (number, weight))
+    return number, weight
+
+
+def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array, Array]:
+    """The nodes on both sides of each point, and the share of the right one."""
+    nodes = np.asarray(grid.axes[axis].coordinates(), np.float64)
+    numbers = np.arange(len(nodes))
+    if grid.domain.periodic[axis]:
+        nodes, numbers = (
+            np.append(nodes, nodes[0] + grid.domain.lengths[axis]),
+            np.append(numbers, 0),
+        )
+        x = nodes[0] + jnp.mod(x - nodes[0], grid.domain.lengths[axis])
+    ends = jnp.asarray(nodes, x.dtype)
+    left = jnp.clip(jnp.searchsorted(ends, x, side="right") - 1, 0, len(nodes) - 2)
+    share = jnp.clip((x - ends[left]) / (ends[left + 1] - ends[left]), 0, 1)
+    return jnp.asarray(numbers)[left], jnp.asarray(numbers)[left + 1], share
+
+
+def mean_over(grid: Grid, field: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The mean of a field over the present part of the domain, one per channel, in float64."""
+    weights = np.asarray(grid.weights, np.float64) * present
+    return np.tensordot(weights, field, weights.ndim) / weights.sum()

@@ -1,0 +1,268 @@
+"""The shape of a band: its half-width by place, by channel and by the size of the prediction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from riesz._calibrate._latent import grid_below, latent_grid, mean_over, on_grid, sums
+from riesz._calibrate._predict import predict
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.errors import DataError
+from riesz.functions import Function, PairsLike
+from riesz.functions._pairs import chunks
+from riesz.operators import AbstractOperator, Constant
+
+FLOOR = 0.05  # of the largest value of the channel
+PRIORS = (20.0, 80.0, np.inf)  # samples that the mean over the domain counts for
+EXPONENTS = (0.0, 0.5, 1.0)
+_OPTIONS = [(p, e, c) for e in EXPONENTS for c in ((0, 1) if e else (0,)) for p in PRIORS]
+_LEAST = 8  # samples from which a shape is chosen; below it is the first prior, exponent 0
+_FOLDS = 5
+_REACH = 4.0  # the size factor lies between 1 / 4 and 4
+_FLOATS = 2**26  # residuals held at once, 256 MiB
+_CHUNK = 32
+
+
+class Scale(eqx.Module):
+    """s(x) g(a), the half-width of a band in units of its quantile, per channel.
+
+    g_c(a) = (size of G(a)_c / typical size)^exponent, the size being the root mean square over the
+    domain of G(a)_c - centre_c; between 1/4 and 4. The centre is 0 or the mean of predictions.
+    `field` holds s on `grid`, in the units of the channel, and is multilinear between its nodes. It
+    is zero where the outputs are known: at nodes where predictions and targets vanish.
+    """
+
+    field: Constant  # (*grid.shape, channels), not negative
+    centre: Constant  # (channels,)
+    typical: Constant  # (channels,), mean size of predictions
+    grid: Grid = eqx.field(static=True)
+    exponent: float = eqx.field(static=True)
+
+    def __call__(self, prediction: Function) -> Float[Array, "..."]:
+        """The scale around a prediction, at its points; zero at absent points."""
+        on, dtype = prediction.discretization, prediction.values.dtype
+        field = on_grid(self.field.value.astype(dtype), self.grid, on)
+        field = field * self.factor(prediction).astype(dtype)
+        return jnp.where((on.weights > 0)[..., None], field, 0)
+
+    def factor(self, prediction: Function) -> Float[Array, " c"]:
+        """g(a), one per channel."""
+        dtype = prediction.values.dtype
+        centre, typical = self.centre.value.astype(dtype), self.typical.value.astype(dtype)
+        return _factor(_sizes(prediction, centre, typical), self.exponent)
+
+    def score(self, prediction: Function, u: Function) -> Float[Array, ""]:
+        """Sup over present points and channels of |u - prediction| / (s g).
+
+        Where the scale is zero the quotient is 0 for equal values and infinite for others.
+        """
+        residual = jnp.abs(prediction.values - u.values.astype(prediction.values.dtype))
+        ratio = jnp.where(residual == 0, 0, residual / self(prediction))
+        return jnp.max(ratio, initial=0, where=(u.discretization.weights > 0)[..., None])
+
+    def describe(self) -> dict[str, Any]:
+        """The static part as JSON values."""
+        return {"grid": grid_to_json(self.grid), "exponent": self.exponent}
+
+    @classmethod
+    def build(cls, description: dict[str, Any], channels: int) -> "Scale":
+        """The structure that `describe` gave, with arbitrary arrays."""
+        grid, exponent = grid_from_json(description["grid"]), float(description["exponent"])
+        field, one = jnp.ones((*grid.shape, channels)), jnp.ones(channels)
+        return cls(Constant(field), Constant(one), Constant(one), grid, exponent)
+
+
+def _sizes(f: Function, centre: Float[Array, " c"], unit: Float[Array, " c"]) -> Array:
+    """Root mean square over the domain of f - centre, per channel, in given units."""
+    weights = f.discretization.weights.astype(f.values.dtype)
+    weights = weights / weights.sum()
+    values = jnp.where((weights > 0)[..., None], f.values - centre, 0)
+    values = values / jnp.where(unit > 0, unit, 1)  # squares of 1e-30 underflow in float32
+    square = jnp.tensordot(weights, values**2, weights.ndim)
+    return jnp.where(unit > 0, jnp.sqrt(square), 1)
+
+
+def _factor(sizes: Float[Array, "..."], exponent: float) -> Float[Array, "..."]:
+    return jnp.clip(sizes**exponent if exponent else jnp.ones_like(sizes), 1 / _REACH, _REACH)
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    """Absolute residuals of the samples that give the scale, in units of `unit` per channel."""
+
+    values: Float[Array, "..."]  # (m, *shape, c)
+    on: AbstractDiscretization  # leaves with a leading axis
+    sizes: tuple[Float[Array, "m c"], ...]  # for each centre, in units of their mean
+    centres: tuple[np.ndarray, ...]  # (c,) each: zero, and the mean of predictions
+    typical: tuple[np.ndarray, ...]  # (c,) each
+    unit: np.ndarray  # (c,)
+    known: np.ndarray  # (*grid.shape, c), where predictions and targets vanish
+    grid: Grid
+
+
+def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) -> Scale:
+    """The scale of an operator's residuals on pairs that were not used in training.
+
+    s(x)^2 is the mean square residual at x over the samples divided by g, shrunk towards its mean
+    over the domain: with few samples s(x) is noisy, which makes bands wide. The weight of that
+    mean and the exponent of g are those with the smallest product of mean half-width and
+    fourth-power mean of the scores, by cross-validation over the pairs. s is at least 5 % of its
+    maximum in the channel, and zero where `known` and predictions and targets are all zero.
+    """
+    data = _residuals(operator, pairs)
+    count = len(data.values)
+    chosen = _OPTIONS[0]
+    if count >= _LEAST:
+        fold = np.arange(count) % _FOLDS
+        chosen = min(_OPTIONS, key=lambda option: _cost(data, fold, *option))
+    _, exponent, centre = chosen
+    (field,) = _fields(data, np.zeros((1, count), bool), *chosen)
+    if known and count >= _LEAST:
+        field[data.known] = 0
+    field, dtype = field * data.unit, data.values.dtype
+    arrays = field, data.centres[centre], data.typical[centre]
+    return Scale(*(Constant(jnp.asarray(x, dtype)) for x in arrays), data.grid, exponent)
+
+
+def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
+    each = int(np.prod(pairs[:1].outputs.values.shape))
+    count = int(np.clip(_FLOATS // each, 1, len(pairs)))
+    parts = []
+    for part, size in chunks(pairs, min(_CHUNK, count)):
+        if sum(len(p[0]) for p in parts) >= count:
+            break
+        prediction = predict(operator, part)
+        require_finite(prediction.values)
+        if not parts:
+            unit, centre = _units(part.outputs, prediction), _centre(prediction)
+        units = jnp.asarray(unit), jnp.asarray(np.stack([0 * centre, centre]))
+        found = (*_compare(prediction, part.outputs, *units), part.outputs.discretization)
+        parts.append(jax.tree.map(lambda x, n=size: x[:n], found))
+    values, zero, sizes, on = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
+    require_finite(values)
+    one = pairs[:1].outputs.discretization
+    grid = latent_grid(one, values.shape[0] * values.shape[1])
+    known = np.zeros((*grid.shape, len(unit)), bool)
+    if grid_below(one) == grid:
+        known = np.asarray(zero).all(0)
+    typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
+    relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
+    relative = jnp.where(jnp.asarray(typical > 0), relative, 1)
+    sizes = relative[:, 0], relative[:, 1]
+    return _Residuals(
+        values, on, sizes, (0 * centre, centre), tuple(unit * typical), unit, known, grid
+    )
+
+
+def _centre(predictions: Function) -> np.ndarray:
+    """The mean of each channel over some predictions."""
+    return np.asarray(_means(predictions)).astype(np.float64).mean(0)
+
+
+def _units(*batches: Function) -> np.ndarray:
+    """The largest absolute value of each channel, 1 where all vanish."""
+    tops = []
+    for f in batches:
+        present = np.asarray(f.discretization.weights) > 0
+        values = np.abs(np.asarray(f.values)) * present[..., None]
+        tops.append(values.reshape(-1, values.shape[-1]).max(0))
+    top = np.max(tops, 0)
+    return np.where(np.isfinite(top) & (top > 0), top, 1).astype(np.float64)
+
+
+def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float, centre: int) -> float:
+    """Log of mean half-width times fourth-power mean of the scores, over held-out folds."""
+    left_out = fold == np.arange(fold.max() + 1)[:, None]
+    fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre), data.values.dtype)
+    factor = _factor(data.sizes[centre], exponent)
+    scores, widths = _held_out(data.values, data.on, data.grid, fields, factor, jnp.asarray(fold))
+    scores = np.asarray(scores, np.float64)
+    top = scores.max() or 1.0
+    fourth = top * np.mean((scores / top) ** 4) ** 0.25
+    widths = np.asarray(widths, np.float64).mean(0)
+    return float(np.log(fourth or 1.0) + np.log(widths).mean())
+
+
+def _fields(
+    data: _Residuals, left_out: np.ndarray, prior: float, exponent: float, centre: int
+) -> np.ndarray:
+    """The field, in units of `unit`, without some samples: `left_out` (k, m) gives k of them."""
+    factor = _factor(data.sizes[centre], exponent)
+    totals, counts = (
+        np.asarray(x, np.float64) for x in _sums(data.values, data.on, data.grid, factor)
+    )
+    out = []
+    for without in left_out:
+        total, count = totals[~without].sum(0), counts[~without].sum(0)
+        samples = np.minimum(count, (~without).sum())[..., None]
+        local = total / np.maximum(count, 1e-12)[..., None]
+        mean = mean_over(data.grid, local, count > 0)
+        share = samples / (samples + prior) if np.isfinite(prior) else 0.0
+        field = np.sqrt(share * local + (1 - share) * mean)
+        top = field.max(tuple(range(field.ndim - 1)))
+        out.append(np.maximum(field, np.where(top > 0, FLOOR * top, 1)))
+    return np.stack(out)
+
+
+@eqx.filter_jit
+def _sums(values, on, grid, factor):
+    def one(v, d, g):
+        return sums((v / g) ** 2, grid, d)
+
+    return jax.vmap(one)(values, on, factor)
+
+
+@eqx.filter_jit
+def _held_out(values, on, grid, fields, factor, fold):
+    def one(v, d, g, k):
+        s = on_grid(fields[k], grid, d) * g
+        present = (d.weights > 0)[..., None]
+        score = jnp.max(v / s, initial=0, where=present)
+        weights = (d.weights / d.weights.sum()).astype(s.dtype)
+        return score, jnp.tensordot(weights, s, weights.ndim)
+
+    return jax.vmap(one)(values, on, factor, fold)
+
+
+@eqx.filter_jit
+def _means(predictions: Function) -> Float[Array, "n c"]:
+    def one(p: Function) -> Array:
+        weights = (p.discretization.weights / p.discretization.weights.sum()).astype(p.values.dtype)
+        values = jnp.where((weights > 0)[..., None], p.values, 0)
+        return jnp.tensordot(weights, values, weights.ndim)
+
+    return jax.vmap(one)(predictions)
+
+
+@eqx.filter_jit
+def _compare(prediction: Function, target: Function, unit: Array, centres: Array):
+    """|prediction - target| in units, where both vanish, and sizes of the prediction in units."""
+
+    def one(p: Function, u: Function):
+        present = (u.discretization.weights > 0)[..., None]
+        scale = unit.astype(p.values.dtype)
+        first = jnp.where(present, p.values / scale, 0)
+        second = jnp.where(present, u.values.astype(first.dtype) / scale, 0)
+        zero = (first == 0) & (second == 0)
+        sizes = jax.vmap(lambda c: _sizes(p, c.astype(scale.dtype), scale))(centres)
+        return jnp.abs(first - second), zero, sizes
+
+    return jax.vmap(one)(prediction, target)
+
+
+def require_finite(values: Array | np.ndarray) -> None:
+    """Raise unless all residuals are finite."""
+    if not bool(jnp.isfinite(values).all()):
+        raise DataError(
+            "residuals of the held-out pairs are not finite",
+            where="riesz.calibrate(operator, held_out)",
+            expected="finite outputs and predictions",
+            found="NaN or infinite values",
+            repair="check the data, and that the operator was trained to finite weights",
+        )

@@ -1,0 +1,161 @@
+"""Which baseline a network is trained on top of, and whether it improves on it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from riesz._fit._check import same_points
+from riesz._fit._fit import fit
+from riesz._fit._fitted import Fitted
+from riesz._fit._losses import headline, surely_less
+from riesz.functions import Pairs, PairsLike
+from riesz.functions._pairs import chunks, pieces, subset
+from riesz.operators import AbstractOperator, Affine, Normalised, Residual
+from riesz.operators._yardstick import Baseline, fit_baselines
+
+_CUTS = (0.5, 0.65, 0.8)  # of an ordered training set: fitted before, judged between cuts
+# Answers that stay sensible when the level of a field drifts, in the order of preference.
+_ROBUST = ("pointwise linear + ridge", "pointwise linear", "persistence")
+_FEWEST = 12  # samples that are cut so
+_CHUNK = 64
+_LEAST_SIZE = 1e-6  # of what a network adds, relative to the deviation
+# A base that leaves more than this part of the deviation is far from the operator: with as many
+# samples as `_MANY` a network on its own learns it better.
+_POOR, _MANY = 0.15, 250
+
+
+class Base(NamedTuple):
+    """A baseline, its name and errors of samples that it was not fitted to.
+
+    `plain`: whether the network should be trained on its own.
+    """
+
+    name: str
+    baseline: Baseline
+    error: float
+    plain: bool
+
+
+def choose_base(
+    training: PairsLike,
+    validation: PairsLike,
+    after: Affine,
+    *,
+    key: PRNGKeyArray,
+    groups: Int[np.ndarray, " n"] | None,
+    ordered: bool,
+) -> Base:
+    """The baseline with the lowest error on samples that it was not fitted to.
+
+    These are the validation samples and, of the training samples, those left out by groups; or,
+    where they are ordered in time, those that follow the ones it was fitted to.
+    """
+    found = fit_baselines(training, key=key, groups=groups)
+    inside = {name: baseline.error for name, baseline in found.items()}
+    if ordered and len(training) >= _FEWEST:
+        inside = _later_errors(training, after, key, groups)
+    errors = {
+        name: np.append(inside[name], errors_of(baseline.operator, validation, after))
+        for name, baseline in found.items()
+        if name in inside
+    }
+    best = min(errors, key=lambda name: float(errors[name].mean()))
+    if ordered:  # the future may differ from the past: rather shrink to the input than to a mean
+        robust = (name for name in _ROBUST if name in errors)
+        best = next((n for n in robust if not surely_less(errors[best], errors[n])), best)
+    error = float(errors[best].mean())
+    # neighbours of a training input include itself, so that they leave nothing to learn
+    plain = best == "nearest neighbours" or (error > _POOR and len(training) >= _MANY)
+    return Base(best, found[best], error, plain)
+
+
+def _later_errors(
+    training: PairsLike,
+    after: Affine,
+    key: PRNGKeyArray,
+    groups: Int[np.ndarray, " n"] | None,
+) -> Mapping[str, Float[np.ndarray, " m"]]:
+    """Errors of samples after those that the baselines were fitted to, at a few cuts."""
+    n, errors = len(training), {}
+    ends = [*(round(cut * n) for cut in _CUTS), n]
+    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        past, later = subset(training, np.arange(start)), subset(training, np.arange(start, stop))
+        labels = None if groups is None else groups[:start]
+        for name, baseline in fit_baselines(past, key=key, groups=labels).items():
+            errors.setdefault(name, []).append(errors_of(baseline.operator, later, after))
+    return {name: np.concatenate(e) for name, e in errors.items() if len(e) == len(_CUTS)}
+
+
+def errors_of(
+    operator: AbstractOperator, pairs: PairsLike, after: Affine
+) -> Float[np.ndarray, " n"]:
+    """The headline error of each sample."""
+    parts = [
+        np.asarray(_errors(operator, part, after, same_points(part)))[:count]
+        for part, count in chunks(pairs, _CHUNK)
+    ]
+    return np.concatenate(parts).astype(float)
+
+
+@eqx.filter_jit
+def _errors(operator: AbstractOperator, pairs: Pairs, after: Affine, same: bool) -> Array:
+    def one(a, u):
+        return headline(operator(a, None if same else u.discretization), u, after)
+
+    return jax.vmap(one)(pairs.inputs, pairs.outputs)
+
+
+def fit_over(
+    found: Base,
+    network: AbstractOperator,
+    training: PairsLike,
+    validation: PairsLike,
+    scales: tuple[Affine, Affine],
+    base: bool | None,
+    settings: dict[str, Any],
+) -> Fitted:
+    """Fit the network over the base, or on its own, and keep the base where that is not better."""
+    before, after = scales
+    plain = found.plain if base is None else not base
+    start = network if plain else on_top(found, network)
+    operator = Normalised.between(start, before, after)
+    fitted = fit(operator, training, validation=validation, **settings)
+    name = found.name
+    if plain:
+        own = float(errors_of(found.baseline.operator, validation, after).mean())
+        keep_network = bool(fitted.history) and fitted.validation_error <= own
+    else:
+        keep_network = fitted.kept > 0
+    if keep_network:
+        note = "" if plain else f"the network is trained on top of the baseline {name!r}"
+        return replace_notes(fitted, (*fitted.notes, *([note] if note else [])))
+    note = f"the baseline {name!r} is kept: on {len(validation)} validation samples the network "
+    note += "is not surely better"
+    baseline = Normalised.between(found.baseline.core, before, after)
+    fitted = eqx.tree_at(lambda f: f.operator, fitted, baseline)
+    return replace_notes(fitted, (*fitted.notes, note))
+
+
+def replace_notes(fitted: Fitted, notes: tuple[str, ...]) -> Fitted:
+    """The same result with other notes."""
+    return Fitted(**{**vars(fitted), "notes": notes})
+
+
+def on_top(base: Base, network: AbstractOperator) -> AbstractOperator:
+    """The operator that starts as the base, between normalised channels as the base is."""
+    channels = network.output_space.channels
+    size = jnp.full(channels, max(base.error, _LEAST_SIZE))
+    return Residual.starting_at(base.baseline.core, network, size)
+
+
+def statistics(pairs: PairsLike) -> tuple[Affine, Affine]:
+    """Means and deviations of inputs and outputs."""
+    return (
+        Affine.of(part.inputs for part in pieces(pairs)),
+        Affine.of(part.outputs for part in pieces(pairs)),
+    )

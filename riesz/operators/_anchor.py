@@ -1,0 +1,90 @@
+"""The points on which a baseline holds its functions, as JSON and as structure."""
+
+from collections.abc import Iterable
+from math import ceil
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractDomain,
+    Grid,
+    MaskedGrid,
+    Points,
+)
+from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.errors import ModelError
+from riesz.functions import Function, take
+
+_LEAST, _MOST = 8, 256  # nodes per axis of a grid that stands for points that vary
+
+
+def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
+    """The points of all samples where they share them; else a grid for all.
+
+    Where masks vary, that grid has the nodes that are present in at least half of the samples;
+    where scattered points vary, a uniform grid of about as many nodes as the largest set.
+    """
+    first: AbstractDiscretization | None = None
+    same, count, size, present = True, 0, 0, np.zeros(())
+    for functions in batches:
+        on = functions.discretization
+        if first is None:
+            first = take(functions, 0).discretization
+        for mine, all_ in zip(jax.tree.leaves(first), jax.tree.leaves(on), strict=True):
+            same = same and bool((np.asarray(all_) == np.asarray(mine)).all())
+        if isinstance(on, MaskedGrid):
+            present = present + np.asarray(on.mask).sum(0)
+        count += functions.values.shape[0]
+        size = max(size, functions.values.shape[1])
+    assert first is not None
+    if same:
+        return first
+    if isinstance(first, MaskedGrid):
+        mask = 2 * present >= count
+        return MaskedGrid(first.base, mask if mask.any() else present > 0)
+    dim = first.domain.dim
+    return Grid(first.domain, min(max(ceil(size ** (1 / dim)), _LEAST), _MOST))
+
+
+def on_points(functions: Function, on: AbstractDiscretization) -> Function:
+    """A batch resampled to one discretization, on which it may be already."""
+    here = functions.discretization
+    if jax.tree.structure(here) == jax.tree.structure(on):
+        leaves = zip(jax.tree.leaves(here), jax.tree.leaves(on), strict=True)
+        if all(bool((np.asarray(x) == np.asarray(y)).all()) for x, y in leaves):
+            return functions
+    return _resampled(functions, on)
+
+
+@jax.jit
+def _resampled(functions: Function, on: AbstractDiscretization) -> Function:
+    return jax.vmap(lambda f: f.resample(on))(functions)
+
+
+def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:
+    """What is static of a discretization; its arrays are tensors of the model."""
+    if isinstance(on, Points):
+        return {"kind": "points", "count": on.shape[0]}
+    if isinstance(on, MaskedGrid) and isinstance(on.base, Grid):
+        return {"kind": "masked", **grid_to_json(on.base)}
+    if isinstance(on, Grid):
+        return {"kind": "grid", **grid_to_json(on)}
+    raise ModelError(
+        "a baseline cannot be described on these points",
+        expected="a Grid, MaskedGrid or Points",
+        found=type(on).__name__,
+        repair="resample the training data to a grid first",
+    )
+
+
+def points_from_json(record: dict[str, Any], domain: AbstractDomain) -> AbstractDiscretization:
+    """A discretization of this structure, with arbitrary arrays."""
+    if record["kind"] == "points":
+        n = record["count"]
+        return Points(domain, jnp.zeros((n, domain.dim)), jnp.ones(n), jnp.ones(n, bool))
+    grid = grid_from_json(record)
+    return MaskedGrid(grid, jnp.ones(grid.shape, bool)) if record["kind"] == "masked" else grid

@@ -1,0 +1,222 @@
+"""Operators that need no training by gradients: the yardstick of every operator that does."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.errors import ModelError
+from riesz.functions import Function
+from riesz.operators._anchor import points_from_json, points_to_json
+from riesz.operators._layers import Constant
+from riesz.operators._operator import AbstractOperator, require_input
+
+
+class TrainingMean(AbstractOperator):
+    """G(a) = mean of the training outputs, whatever a is; a function on their points `target`."""
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    mean: Constant  # (*target.shape, channels)
+    target: AbstractDiscretization
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        mean = self.mean.value.astype(a.values.dtype)
+        return _placed(self, mean, a, on)
+
+    def describe(self) -> dict[str, Any]:
+        return {"operator": "TrainingMean", "target": points_to_json(self.target)}
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "TrainingMean":
+        """The structure that `describe` gave."""
+        on = points_from_json(arguments["target"], target.domain)
+        return cls(source, target, Constant(jnp.zeros((*on.shape, target.channels))), on)
+
+
+class Persistence(AbstractOperator):
+    """G(a) = a: the output is the input, at the points where it is asked for."""
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+
+    def __check_init__(self):
+        if not self.output_space.accepts(self.input_space):
+            raise ModelError(
+                "persistence needs inputs and outputs of one space",
+                where="Persistence(input_space, output_space)",
+                expected=f"{self.input_space.channels} channels on {self.input_space.domain}",
+                found=f"{self.output_space.channels} channels on {self.output_space.domain}",
+                repair="use the training mean as the baseline",
+            )
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        a = a if on is None else a.resample(on)
+        return Function(a.values, a.discretization, self.output_space)
+
+    def describe(self) -> dict[str, Any]:
+        return {"operator": "Persistence"}
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "Persistence":
+        """The structure that `describe` gave."""
+        return cls(source, target, **arguments)
+
+
+class PointwiseLinear(AbstractOperator):
+    """G(a)(x) = a(x) W + b, with W and b the same at every point of one domain."""
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    weight: Constant  # (input channels, output channels)
+    bias: Constant  # (output channels,)
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        a = a if on is None else a.resample(on)
+        weight, bias = (x.value.astype(a.values.dtype) for x in (self.weight, self.bias))
+        return Function(a.values @ weight + bias, a.discretization, self.output_space)
+
+    def describe(self) -> dict[str, Any]:
+        return {"operator": "PointwiseLinear"}
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "PointwiseLinear":
+        """The structure that `describe` gave."""
+        shape = source.channels, target.channels
+        weight, bias = Constant(jnp.zeros(shape)), Constant(jnp.zeros(shape[1]))
+        return cls(source, target, weight, bias, **arguments)
+
+
+class PCARidge(AbstractOperator):
+    """Ridge regression from principal components of the inputs to those of the outputs.
+
+    G(a) = mean_u + sum_k <a - mean_a, v_k> w_k. The v_k are orthonormal in L2 by the quadrature
+    of the training inputs' points `source`, to which a is resampled; the w_k are functions on
+    the training outputs' points `target`.
+    """
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    before: Constant  # mean of the inputs (*source.shape, channels)
+    analysis: Constant  # sqrt(weight) v_k, (source.size * channels, k)
+    synthesis: Constant  # w_k, (k, target.size * channels)
+    after: Constant  # mean of the outputs (*target.shape, channels)
+    source: AbstractDiscretization
+    target: AbstractDiscretization
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        dtype = a.values.dtype
+        parts = (self.before, self.analysis, self.synthesis, self.after)
+        before, analysis, synthesis, after = (x.value.astype(dtype) for x in parts)
+        values = _rooted(a, before, self.source) @ analysis @ synthesis
+        return _placed(self, after + values.reshape(after.shape), a, on)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "operator": "PCARidge",
+            "terms": self.analysis.value.shape[1],
+            "source": points_to_json(self.source),
+            "target": points_to_json(self.target),
+        }
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "PCARidge":
+        """The structure that `describe` gave."""
+        here = points_from_json(arguments["source"], source.domain)
+        there = points_from_json(arguments["target"], target.domain)
+        before = jnp.zeros((*here.shape, source.channels))
+        after = jnp.zeros((*there.shape, target.channels))
+        analysis = jnp.zeros((before.size, arguments["terms"]))
+        synthesis = jnp.zeros((arguments["terms"], after.size))
+        parts = (Constant(x) for x in (before, analysis, synthesis, after))
+        return cls(source, target, *parts, here, there)
+
+
+class NearestNeighbours(AbstractOperator):
+    """G(a) = mean of the outputs of the `neighbours` training inputs nearest to a.
+
+    Nearest in L2 among the leading principal components of the training inputs.
+    """
+
+    input_space: Space = eqx.field(static=True)
+    output_space: Space = eqx.field(static=True)
+    neighbours: int = eqx.field(static=True)
+    before: Constant  # mean of the inputs (*source.shape, channels)
+    analysis: Constant  # sqrt(weight) v_k, (source.size * channels, k)
+    inputs: Constant  # components of the training inputs (n, k)
+    outputs: Constant  # training outputs (n, *target.shape, channels)
+    source: AbstractDiscretization
+    target: AbstractDiscretization
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a)
+        dtype = a.values.dtype
+        parts = (self.before, self.analysis, self.inputs, self.outputs)
+        before, analysis, inputs, outputs = (x.value.astype(dtype) for x in parts)
+        components = _rooted(a, before, self.source) @ analysis
+        squares = jnp.sum((inputs - components) ** 2, 1)
+        _, nearest = jax.lax.top_k(-squares, self.neighbours)
+        return _placed(self, outputs[nearest].mean(0), a, on)
+
+    def describe(self) -> dict[str, Any]:
+        samples, terms = self.inputs.value.shape
+        return {
+            "operator": "NearestNeighbours",
+            "neighbours": self.neighbours,
+            "samples": samples,
+            "terms": terms,
+            "source": points_to_json(self.source),
+            "target": points_to_json(self.target),
+        }
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "NearestNeighbours":
+        """The structure that `describe` gave."""
+        here = points_from_json(arguments["source"], source.domain)
+        there = points_from_json(arguments["target"], target.domain)
+        n, k = arguments["samples"], arguments["terms"]
+        before = jnp.zeros((*here.shape, source.channels))
+        outputs = jnp.zeros((n, *there.shape, target.channels))
+        parts = before, jnp.zeros((before.size, k)), jnp.zeros((n, k)), outputs
+        constants = (Constant(x) for x in parts)
+        return cls(source, target, arguments["neighbours"], *constants, here, there)
+
+
+def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[Array, " p"]:
+    """sqrt(weight) (a - mean) at the points of `source`: L2 products become sums.
+
+    On the same grid with other holes, a is the mean where it is not known.
+    """
+    if _same_grid(a.discretization, source):
+        difference = a.discretization.present(a.values - mean)
+    else:
+        difference = a.resample(source).values - mean
+    root = jnp.sqrt(source.weights).astype(difference.dtype)
+    return (difference * root[..., None]).reshape(-1)
+
+
+def _placed(
+    operator: "TrainingMean | PCARidge | NearestNeighbours",
+    values: Array,
+    a: Function,
+    on: AbstractDiscretization | None,
+) -> Function:
+    """Values at the training outputs' points as a function where it is asked for."""
+    if on is None:
+        same = a.domain == operator.output_space.domain
+        on = a.discretization if same else operator.target
+    if _same_grid(operator.target, on):
+        return Function(values, on, operator.output_space)
+    return Function(values, operator.target, operator.output_space).resample(on)
+
+
+def _same_grid(first: AbstractDiscretization, second: AbstractDiscretization) -> bool:
+    """Whether two discretizations are the nodes of one grid, whichever of them are masked."""
+    return isinstance(first.grid, Grid) and first.grid == second.grid

@@ -1,0 +1,84 @@
+"""Operators on grids for inputs that come on other points."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.errors import ModelError
+from riesz.functions import Function, Pairs, PairsLike
+from riesz.operators._operator import AbstractOperator
+from riesz.operators._wrappers import AbstractWrapper
+
+
+class Regridded(AbstractWrapper):
+    """G(a) = inner(a resampled to `grid`), at the points where it is asked for.
+
+    It brings scattered inputs, and inputs on any other points, to an operator that needs a grid.
+    `riesz.fit` resamples its training data once, before the first step.
+
+    **Arguments:**
+
+    - `grid`: of the input domain; a `Grid`, or what its description holds.
+
+    **Raises:** `ModelError` for a grid of another domain.
+    """
+
+    inner: AbstractOperator
+    grid: Grid = eqx.field(static=True)
+
+    def __init__(self, inner: AbstractOperator, grid: Grid | dict[str, Any]):
+        self.inner = inner
+        self.grid = grid_from_json(grid) if isinstance(grid, dict) else grid
+
+    def __check_init__(self):
+        if self.grid.domain != self.inner.input_space.domain:
+            raise ModelError(
+                "the inputs cannot be resampled to a grid of another domain",
+                where="Regridded(inner, grid)",
+                expected=f"a grid of {self.inner.input_space.domain}",
+                found=f"a grid of {self.grid.domain}",
+                repair="make the grid with Grid(inner.input_space.domain, 64)",
+            )
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        if on is None and a.domain == self.output_space.domain:
+            on = a.discretization
+        return self.inner(a.resample(self.grid), on)
+
+    def regrid(self, pairs: PairsLike) -> PairsLike:
+        """Pairs whose inputs are on the grid: at once in memory, else when they are read."""
+        if isinstance(pairs, Pairs):
+            return Pairs(_resampled(pairs.inputs, self.grid), pairs.outputs)
+        return _Regridded(pairs, self.grid)
+
+    def describe(self) -> dict[str, Any]:
+        inner = self.inner.describe()
+        return {"operator": "Regridded", "grid": grid_to_json(self.grid), "inner": inner}
+
+
+@dataclass(frozen=True)
+class _Regridded:
+    """Pairs elsewhere, whose inputs are resampled when they are read."""
+
+    pairs: PairsLike
+    grid: Grid
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: Any) -> Pairs:
+        pairs = self.pairs[index]
+        return Pairs(_resampled(pairs.inputs, self.grid), pairs.outputs)
+
+
+_BLOCK = 64  # samples that are resampled at once
+
+
+@eqx.filter_jit
+def _resampled(functions: Function, grid: Grid) -> Function:
+    size = functions.values.shape[0]
+    return jax.lax.map(lambda f: f.resample(grid), functions, batch_size=min(_BLOCK, size))

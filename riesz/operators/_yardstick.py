@@ -1,0 +1,270 @@
+"""Baselines of a data set: fitted on the host in float64, with errors of samples left out."""
+
+from math import prod
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from riesz.domains import AbstractDiscretization, Space
+from riesz.functions import PairsLike
+from riesz.functions._pairs import pieces, subset
+from riesz.operators._anchor import common_points, on_points
+from riesz.operators._baselines import (
+    NearestNeighbours,
+    PCARidge,
+    Persistence,
+    PointwiseLinear,
+    TrainingMean,
+)
+from riesz.operators._layers import Constant
+from riesz.operators._operator import AbstractOperator
+from riesz.operators._residual import Residual
+from riesz.operators._ridge import Basis, leading, nearest, ridge
+from riesz.operators._statistics import Affine
+from riesz.operators._wrappers import Normalised
+
+# Bounds of memory and time; beyond them a random part of the samples is used.
+_VALUES = 2**25  # of all samples, in float64 256 MiB
+_SAMPLES = 4096
+
+NAMES = ("training mean", "persistence", "pointwise linear", "PCA + ridge", "nearest neighbours")
+
+
+class Baseline(NamedTuple):
+    """A baseline in the units of the data, the same between normalised channels, and its error.
+
+    `error`: of each training sample when its group is left out, the mean over channels of
+    rms(G(a) - u) / s_c.
+    """
+
+    operator: AbstractOperator
+    core: AbstractOperator
+    error: Float[np.ndarray, " n"]
+
+
+class Table(NamedTuple):
+    """Normalised functions on common points: rows `(n, points * channels)`.
+
+    `root`: square root of the weight of each entry over the volume and the number of channels,
+    so that the sum of squares of root * rows is the mean square over domain and channels.
+    """
+
+    on: AbstractDiscretization
+    rows: Float[np.ndarray, "n p"]
+    root: Float[np.ndarray, " p"]
+    space: Space
+
+    @property
+    def scaled(self) -> Float[np.ndarray, "n p"]:
+        """Rows whose sums of squares are mean squares of functions."""
+        return self.rows * self.root
+
+    def errors(self, scaled: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
+        """The mean over channels of the rms of each of these functions."""
+        c = self.space.channels
+        squares = scaled.reshape(len(scaled), -1, c) ** 2
+        return np.sqrt(squares.sum(1) * c).mean(1)
+
+    def functions(self, rows: Float[np.ndarray, "*n p"]) -> Constant:
+        """Rows as values on the points, in the default precision."""
+        shape = (*rows.shape[:-1], *self.on.shape, self.space.channels)
+        return Constant(jnp.asarray(rows.reshape(shape), float))
+
+
+def baselines(
+    training: PairsLike, *, key: PRNGKeyArray, groups: Int[np.ndarray, " n"] | None = None
+) -> dict[str, AbstractOperator]:
+    """The baselines of a data set, as operators: what every trained operator must beat.
+
+    - `training mean`: the mean of the outputs, a function on their points; one number per channel
+      where the points differ from sample to sample.
+    - `persistence`: the output is the input, where both are of one space.
+    - `pointwise linear`: u(x) = a(x) W + b, where both have one domain.
+    - `PCA + ridge`: linear regression on all principal components of the inputs, penalised by
+      the strength with the lowest error of samples that are left out.
+    - `nearest neighbours`: the mean output of the k nearest training inputs, k chosen alike.
+
+    They work between normalised channels, hold the training data's points, and answer on any.
+
+    **Arguments:**
+
+    - `training`: pairs, in memory or in an open data file. Of more than 4096 samples, or 2^25
+      values, a random part is used.
+    - `key`: for that part.
+    - `groups`: a label for each pair; pairs of one label are left out together. Samples that
+      depend on their neighbours in time need blocks of time here, `riesz.split(...).groups`.
+      Without, each is left out on its own.
+
+    ```python
+    report = riesz.evaluate(fitted.operator, test, baselines=riesz.baselines(training, key=key))
+    ```
+    """
+    found = fit_baselines(training, key=key, groups=groups)
+    return {name: baseline.operator for name, baseline in found.items() if name in NAMES}
+
+
+def fit_baselines(
+    training: PairsLike, *, key: PRNGKeyArray, groups: Int[np.ndarray, " n"] | None = None
+) -> dict[str, Baseline]:
+    """The baselines with the errors of samples that are left out, by name.
+
+    Also `pointwise linear + ridge`, the ridge regression of what the pointwise map leaves.
+    """
+    first = training[:1]
+    each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
+    count = max(2, min(len(training), _VALUES // each, _SAMPLES))
+    if count < len(training):
+        chosen = np.asarray(jax.random.permutation(key, len(training)))[:count]
+        chosen = np.sort(chosen)
+        training, groups = subset(training, chosen), None if groups is None else groups[chosen]
+    groups = np.arange(count) if groups is None or len(np.unique(groups)) < 2 else groups
+    before = Affine.of(part.inputs for part in pieces(training))
+    after = Affine.of(part.outputs for part in pieces(training))
+    a = _table(training, "inputs", before)
+    u = _table(training, "outputs", after)
+    found = {"training mean": _mean(a, u, training, groups)}
+    pointwise = None
+    if first.input_space.domain == first.output_space.domain:
+        same = a.on is u.on or a.rows.shape == u.rows.shape and _equal(a.on, u.on)
+        moved = a if same else _table(training, "inputs", before, u.on)
+        if _one_space(first.input_space, first.output_space):
+            found["persistence"] = _persistence(moved, u, before, after)
+        pointwise, left = _pointwise(moved, u)
+        found["pointwise linear"] = pointwise
+    if len(a.rows) > 2:
+        basis = leading(a.scaled)
+        found["PCA + ridge"] = _ridge(a, u, basis, groups)
+        found["nearest neighbours"] = _nearest(a, u, basis, groups)
+        if pointwise is not None:
+            over = _ridge(a, u._replace(rows=left), basis, groups)
+            core = Residual(over.core, pointwise.core)
+            found["pointwise linear + ridge"] = over._replace(core=core)
+
+    def wrapped(name: str, baseline: Baseline) -> Baseline:
+        if name == "persistence":
+            return baseline
+        operator = Normalised.between(baseline.core, before, after)
+        return baseline._replace(operator=operator)
+
+    return {name: wrapped(name, baseline) for name, baseline in found.items()}
+
+
+def _one_space(source: Space, target: Space) -> bool:
+    """Whether inputs and outputs are the same quantity, as far as the spaces say."""
+    same = (source.names, source.units) == (target.names, target.units)
+    return same and target.accepts(source)
+
+
+def _equal(first: AbstractDiscretization, second: AbstractDiscretization) -> bool:
+    if jax.tree.structure(first) != jax.tree.structure(second):
+        return False
+    leaves = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
+    return all(np.array_equal(x, y) for x, y in leaves)
+
+
+def _table(
+    pairs: PairsLike, side: str, scale: Affine, on: AbstractDiscretization | None = None
+) -> Table:
+    """One side of the pairs, normalised, on common points."""
+    parts = [getattr(part, side) for part in pieces(pairs)]
+    space = parts[0].space
+    on = common_points(parts) if on is None else on
+    mean = np.asarray(scale.mean.value, np.float64)
+    unit = np.asarray(scale.unit, np.float64)
+    weights = np.asarray(on.weights, np.float64)
+    rows = []
+    for part in parts:
+        values = np.asarray(on_points(part, on).values, np.float64)
+        rows.append(np.where(weights[..., None] > 0, (values - mean) / unit, 0))
+    entry = np.sqrt(weights / (weights.sum() * space.channels))
+    root = np.repeat(entry.reshape(-1), space.channels)
+    stacked = np.concatenate(rows)
+    return Table(on, stacked.reshape(len(stacked), -1), root, space)
+
+
+def _mean(a: Table, u: Table, training: PairsLike, groups: Int[np.ndarray, " n"]) -> Baseline:
+    shared = _equal(u.on, common_points([training[:1].outputs]))
+    rows = u.rows.mean(0) if shared else np.zeros_like(u.rows[0])
+    core = TrainingMean(a.space, u.space, u.functions(rows), u.on)
+    labels, place = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(labels), u.rows.shape[1]))
+    np.add.at(sums, place, u.rows)
+    sizes = np.bincount(place)
+    others = (sums.sum(0) - sums[place]) / (len(place) - sizes[place])[:, None]
+    return Baseline(core, core, u.errors((u.rows - others) * u.root))
+
+
+def _persistence(a: Table, u: Table, before: Affine, after: Affine) -> Baseline:
+    parts = (before.unit, before.mean.value, after.unit, after.mean.value)
+    s_a, m_a, s_u, m_u = (np.asarray(x, np.float64) for x in parts)
+    # between normalised channels: z -> (z s_a + m_a - m_u) / s_u
+    weight, bias = np.diag(s_a / s_u), (m_a - m_u) / s_u
+    core = _linear(a.space, u.space, weight, bias)
+    error = u.errors((_apply(a, weight, bias) - u.rows) * u.root)
+    return Baseline(Persistence(a.space, u.space), core, error)
+
+
+def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
+    """The map and what it leaves of the outputs, as rows."""
+    c_in, c_out = a.space.channels, u.space.channels
+    root = a.root[::c_in, None]
+    x = a.rows.reshape(len(a.rows), -1, c_in)
+    y = u.rows.reshape(len(u.rows), -1, c_out)
+    x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], -1) * root
+    x, y = x.reshape(-1, c_in + 1), (y * root).reshape(-1, c_out)
+    solution = np.linalg.lstsq(x.T @ x, x.T @ y, rcond=1e-12)[0]
+    weight, bias = solution[:-1], solution[-1]
+    core = _linear(a.space, u.space, weight, bias)
+    left = u.rows - _apply(a, weight, bias)
+    return Baseline(core, core, u.errors(left * u.root)), left
+
+
+def _apply(a: Table, weight: np.ndarray, bias: np.ndarray) -> Float[np.ndarray, "n p"]:
+    values = a.rows.reshape(len(a.rows), -1, a.space.channels) @ weight + bias
+    return values.reshape(len(a.rows), -1)
+
+
+def _linear(source: Space, target: Space, weight: Any, bias: Any) -> PointwiseLinear:
+    arrays = (Constant(jnp.asarray(x, float)) for x in (weight, bias))
+    return PointwiseLinear(source, target, *arrays)
+
+
+def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:
+    fit = ridge(basis, u.scaled, groups)
+    root = np.where(u.root > 0, u.root, np.inf)
+    core = PCARidge(
+        a.space,
+        u.space,
+        a.functions(a.rows.mean(0)),
+        Constant(jnp.asarray(_analysis(a, basis.modes), float)),
+        Constant(jnp.asarray(fit.synthesis / root, float)),
+        u.functions(u.rows.mean(0)),
+        a.on,
+        u.on,
+    )
+    return Baseline(core, core, u.errors(fit.left_out))
+
+
+def _analysis(a: Table, modes: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+    """Modes of scaled rows as those of rows times sqrt(weight)."""
+    volume = float(np.asarray(a.on.weights, np.float64).sum()) * a.space.channels
+    return modes / volume**0.5
+
+
+def _nearest(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:
+    found = nearest(basis, u.scaled, groups, each=a.rows.shape[1] + u.rows.shape[1])
+    core = NearestNeighbours(
+        a.space,
+        u.space,
+        found.neighbours,
+        a.functions(a.rows.mean(0)),
+        Constant(jnp.asarray(_analysis(a, found.modes), float)),
+        Constant(jnp.asarray(found.components, float)),
+        u.functions(u.rows[found.kept]),
+        a.on,
+        u.on,
+    )
+    return Baseline(core, core, u.errors(found.left_out))
