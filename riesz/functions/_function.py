@@ -170,7 +170,8 @@ class Function(eqx.Module):
 
         Fourier on periodic axes, barycentric on Chebyshev axes (12 digits at 64 nodes for
         analytic functions in float64), piecewise polynomials of degree 5 on equispaced
-        nodes (order 6, up to the boundary), radial basis functions on scattered points.
+        nodes (order 6, up to the boundary); on scattered points cubic splines on a line
+        (order 4) and local polyharmonic splines in the plane and in space (order 3).
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
@@ -185,9 +186,10 @@ class Function(eqx.Module):
         else:
             relative = np.asarray(points, np.float64) - np.asarray(lower)
             require_inside(self.domain, relative)
-        if not isinstance(self.discretization, Points):  # which need all digits to tell neighbours
-            relative = jnp.asarray(relative, dtype)
-        return self.discretization.interpolate(self.values, relative)
+        here = self.discretization
+        if isinstance(here, Points):  # which need all digits to tell neighbours
+            return here.interpolate(self.values, relative)
+        return here.interpolate(self.values, jnp.asarray(relative, dtype))
 
     def resample(self, discretization: Any) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`.
