@@ -1,4 +1,4 @@
-"""Defaults of the commands: how many samples, and how finely; the recipe of a fit is `riesz.recipe`."""
+"""Defaults of the commands: how many samples, how finely. `riesz.recipe` has those of a fit."""
 
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ CALIBRATION_SAMPLES, TEST_SAMPLES = 100, 50  # fresh ones; more where the level 
 REFINEMENTS = (1, 2, 4)
 MOST_POINTS = 2**18  # of the finest grid
 CHECKPOINT_SECONDS = 10.0
+MOST_BASELINE_VALUES = 2**26  # of one baseline that is kept in the run folder, 256 MiB
 
 
 def refinement(problem: "AbstractProblem") -> int:

@@ -141,6 +141,7 @@ def _run(
     started: float,
 ) -> None:
     from riesz import baselines, save
+    from riesz.cli._models import save_baselines
 
     seed = options.seed
     began = time.monotonic()
@@ -154,6 +155,7 @@ def _run(
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
     _save_points(folder.path, file)
     rivals = baselines(training, key=_key(seed, 7))
+    save_baselines(folder.path, rivals)
     report, example = _measure(options, source, banded, test, rivals, split, file)
     card["metrics"] = report.to_json()
     card["resolutions_tested"] = [r["resolution"] for r in card["metrics"]["results"]]
