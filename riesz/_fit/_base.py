@@ -1,6 +1,7 @@
 """Which baseline a network is trained on top of, and whether it improves on it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -11,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from riesz._fit._check import same_points
 from riesz._fit._fit import fit
-from riesz._fit._fitted import Fitted
+from riesz._fit._fitted import Fitted, Status
 from riesz._fit._losses import headline, surely_less
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks, pieces, subset
@@ -21,6 +22,8 @@ from riesz.operators._yardstick import Baseline, fit_baselines
 _CUTS = (0.5, 0.65, 0.8)  # of an ordered training set: fitted before, judged between cuts
 # Answers that stay sensible when the level of a field drifts, in the order of preference.
 _ROBUST = ("pointwise linear + ridge", "pointwise linear", "persistence")
+_PILOT = 0.2  # of the steps or of the time
+_EXACT = 1e-3  # an error of the base below which no network on its own is tried
 _FEWEST = 12  # samples that are cut so
 _CHUNK = 64
 _LEAST_SIZE = 1e-6  # of what a network adds, relative to the deviation
@@ -119,9 +122,19 @@ def fit_over(
     base: bool | None,
     settings: dict[str, Any],
 ) -> Fitted:
-    """Fit the network over the base, or on its own, and keep the base where that is not better."""
+    """Fit the network over the base, or on its own, and keep the base where that is not better.
+
+    Where a network surely beats the base on its own in a fifth of the steps, it needs no base,
+    which would only hold it up.
+    """
     before, after = scales
     plain = found.plain if base is None else not base
+    if base is None and not plain and found.error > _EXACT:
+        pilot, settings = _pilot(network, training, validation, scales, settings)
+        if pilot.status is Status.interrupted:
+            return pilot
+        tried = errors_of(pilot.operator, validation, after)
+        plain = surely_less(tried, errors_of(found.baseline.operator, validation, after))
     start = network if plain else on_top(found, network)
     operator = Normalised.between(start, before, after)
     fitted = fit(operator, training, validation=validation, **settings)
@@ -139,6 +152,26 @@ def fit_over(
     baseline = Normalised.between(found.baseline.core, before, after)
     fitted = eqx.tree_at(lambda f: f.operator, fitted, baseline)
     return replace_notes(fitted, (*fitted.notes, note))
+
+
+def _pilot(
+    network: AbstractOperator,
+    training: PairsLike,
+    validation: PairsLike,
+    scales: tuple[Affine, Affine],
+    settings: dict[str, Any],
+) -> tuple[Fitted, dict[str, Any]]:
+    """A short fit of the network on its own, and the settings for what is left of the budget."""
+    steps, budget, folder = (settings.get(name) for name in ("steps", "time_budget", "folder"))
+    short = {
+        "steps": None if steps is None else max(1, round(_PILOT * steps)),
+        "time_budget": None if budget is None else _PILOT * budget,
+        "folder": None if folder is None else Path(folder) / "pilot",
+    }
+    operator = Normalised.between(network, *scales)
+    pilot = fit(operator, training, validation=validation, **{**settings, **short})
+    left = None if budget is None else (1 - _PILOT) * budget
+    return pilot, {**settings, "time_budget": left}
 
 
 def replace_notes(fitted: Fitted, notes: tuple[str, ...]) -> Fitted:

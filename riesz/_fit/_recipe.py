@@ -115,7 +115,7 @@ class Recipe:
         - `groups`: a label per training pair; pairs of one label depend on each other.
         - `ordered`: whether the pairs are in the order of time, and validated by later ones.
         - `base`: True to train on top of a baseline, False to train the network on its own; by
-          default the data decide.
+          default the data decide. With `zero_boundary` it is trained on its own.
         - `options`: the other arguments of `riesz.fit`, such as `folder` and `symmetries`.
 
         ```python
@@ -142,7 +142,7 @@ class Recipe:
         if isinstance(network, Regridded):
             training, validation = network.regrid(training), network.regrid(validation)
             network = network.inner
-        if base is not False:
+        if base is not False and not self.zero_boundary:
             scales = statistics(training)
             found = choose_base(
                 training, validation, scales[1], key=keys[3], groups=groups, ordered=ordered

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,8 +21,6 @@ _MOST_GAP = 0.1  # of all samples, for one gap
 _COMPARED = 400  # samples from which dependence is measured
 _DEPENDENT = 0.8  # distance relative to that of unrelated samples, below which they depend
 
-By = Literal["random", "time", "group"]
-
 
 @dataclass(frozen=True)
 class Split:
@@ -38,7 +36,7 @@ class Split:
     validation: Int[np.ndarray, " _"]
     calibration: Int[np.ndarray, " _"]
     test: Int[np.ndarray, " _"]
-    by: By = "random"
+    by: str = "random"
     gap: int = 0
     groups: Int[np.ndarray, " _"] | None = None
     level: float = 0.9
@@ -65,10 +63,10 @@ class Split:
 
 
 def split(
-    data: PairsLike,
+    data: PairsLike | int,
     *,
     key: PRNGKeyArray,
-    by: By | None = None,
+    by: str | None = None,
     times: Sequence[float] | Float[np.ndarray, " n"] | None = None,
     groups: Sequence[Any] | np.ndarray | None = None,
     gap: int | None = None,
@@ -89,7 +87,7 @@ def split(
 
     **Arguments:**
 
-    - `data`: n pairs; for `"time"` without `gap`, up to 400 of them are read.
+    - `data`: n pairs; for `"time"` without `gap`, up to 400 of them are read. Else n is enough.
     - `by`: `"time"` where `times` are given, `"group"` where `groups` are, else `"random"`.
     - `times`: one number per pair, or None where the pairs are in order. `groups`: one label per
       pair.
@@ -97,6 +95,8 @@ def split(
       one. A sample depends on one before it where their inputs are closer than those of
       unrelated samples.
     - `level`: of the band to be calibrated, which needs more samples the nearer it is to 1.
+    - `held_out`: for calibration and test together; 0 leaves them empty, where both are done on
+      fresh samples.
     - `key`: for the permutation of pairs or groups.
 
     **Raises:** `DataError` for too few pairs or groups.
@@ -106,7 +106,7 @@ def split(
     training, validation, calibration, test = parts.take(file)
     ```
     """
-    n = len(data)
+    n = data if isinstance(data, int) else len(data)
     by = by or ("group" if groups is not None else "time" if times is not None else "random")
     _check(n, by, times, groups, gap, level)
     if by == "group":
@@ -120,8 +120,11 @@ def split(
         reached, notes = _reached(len(parts[1]), level)
         return Split(parts[3], parts[2], parts[1], parts[0], "random", 0, None, reached, notes)
     order = np.arange(n) if times is None else np.argsort(np.asarray(times), kind="stable")
-    wide = dependence(data, order) if gap is None else gap
-    gap = min(wide, int(_MOST_GAP * n)) if gap is None else gap
+    if gap is None:
+        wide = 1 if isinstance(data, int) else dependence(data, order)
+        gap = min(wide, int(_MOST_GAP * n))
+    else:
+        wide = gap
     test, calibration, validation = _sizes(n - 3 * gap, needed, held_out)
     cuts = np.cumsum([n - 3 * gap - test - calibration - validation, validation, calibration])
     cuts = cuts + gap * np.arange(3)
@@ -136,9 +139,10 @@ def split(
 
 def _sizes(n: int, needed: int, held_out: float) -> tuple[int, int, int]:
     """How many test, calibrate and validate, of n."""
-    held = max(round(held_out * n), 2)
-    calibration = max(1, held // 2, min(needed, n // 4))
-    test = max(1, held - held // 2)
+    calibration = test = 0
+    if held_out:
+        held = max(round(held_out * n), 2)
+        calibration, test = max(1, held // 2, min(needed, n // 3)), max(1, held - held // 2)
     validation = max(1, round(VALIDATION * (n - calibration - test)))
     if n - calibration - test - validation < 2:
         raise DataError(
@@ -153,7 +157,7 @@ def _sizes(n: int, needed: int, held_out: float) -> tuple[int, int, int]:
 
 def _reached(count: int, level: float) -> tuple[float, tuple[str, ...]]:
     """The level that so many calibration scores allow, and what to say of it."""
-    if count >= least_for_calibration(level):
+    if not count or count >= least_for_calibration(level):
         return level, ()
     scores = count - scale_count(count)
     reached = scores / (scores + 1)

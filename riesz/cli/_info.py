@@ -86,7 +86,7 @@ def _value(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(run: Path, model: dict[str, Any]) -> str:
-    from riesz.cli._report import ranges, remark
+    from riesz.cli._report import how_split, ranges, remark
 
     card = model["card"]
     rows = [
@@ -107,7 +107,8 @@ def _text(run: Path, model: dict[str, Any]) -> str:
             (
                 "split",
                 f"{split['training']} training, {split['validation']} validation, "
-                f"{split['calibration']} calibration, {split['test']} test; seed {card['seed']}",
+                f"{split['calibration']} calibration, {split['test']} test; "
+                f"{how_split(split)}, seed {card['seed']}",
             ),
             (
                 "training",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._reading import Reading
 from riesz.errors import UsageError
 
@@ -23,23 +23,27 @@ class Options:
     nodes: str | None = None
     samples: int | None = None
     grid: int | None = None
-    operator: str = "fno"
+    split: str | None = None
+    gap: int | None = None
+    operator: str | None = None
+    base: bool | None = None
     modes: int | None = None
     width: int | None = None
     layers: int | None = None
     steps: int | None = None
     time_budget: float | None = None
-    batch_size: int = recipe.BATCH_SIZE
-    learning_rate: float = recipe.LEARNING_RATE
+    batch_size: int | None = None
+    learning_rate: float | None = None
     level: float = 0.9
     seed: int = 0
-    checkpoint_every: float = recipe.CHECKPOINT_SECONDS
+    checkpoint_every: float = defaults.CHECKPOINT_SECONDS
     out: Path | None = None
 
     def __post_init__(self) -> None:
         checks = (
-            ("operator", self.operator in ("fno", "deeponet"), "fno or deeponet"),
-            ("learning-rate", 0 < self.learning_rate < 1, "a number between 0 and 1"),
+            ("operator", self.operator in (None, "fno", "deeponet"), "fno or deeponet"),
+            ("split", self.split in (None, "random", "time", "group"), "random, time or group"),
+            ("learning-rate", 0 < (self.learning_rate or 0.5) < 1, "a number between 0 and 1"),
             ("level", 0.5 <= self.level <= 0.99, "a probability from 0.5 to 0.99, such as 0.9"),
             ("seed", self.seed < 2**31, "a whole number below 2147483648"),
         )
@@ -72,8 +76,3 @@ class Options:
         if self.out is not None:
             return self.out
         return Path("runs") / (Path(self.source.partition("::")[0]).stem or "run")
-
-    @property
-    def total_steps(self) -> int | None:
-        """The steps of the fit; None when the time alone decides."""
-        return recipe.STEPS if self.steps is None and self.time_budget is None else self.steps

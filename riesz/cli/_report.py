@@ -61,11 +61,13 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         f"{' x '.join(map(str, data['shape']))} points; SHA-256 {data['fingerprint'][:16]}...",
         f"- Split: {split['training']} for training, {split['validation']} for validation, "
         f"{split['calibration']} for calibration, {split['test']} for the test"
-        f"{', the last two fresh samples' if card['resolution'] is not None else ''}; seed "
-        f"{card['seed']}.",
+        f"{', the last two fresh samples' if card['resolution'] is not None else ''}; "
+        f"{how_split(split)}, seed {card['seed']}.",
+        *(f"- Of the split: {note}." for note in split["notes"]),
         f"- Training: {training['steps']} steps in {training['seconds']:.0f} s "
         f"({training['status']}), {metrics['parameters']:,} parameters, validation error "
         f"{training['validation_error']:.2%}.",
+        *(f"- Of the training: {note}." for note in training["notes"]),
         f"- Inputs seen: {ranges(card)}. Outside of that neither errors nor band are known.",
         f"- On {card['hardware']['device']}, {card['hardware']['cores']} cores; "
         + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
@@ -79,6 +81,13 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         "",
     ]
     return "\n".join(lines)
+
+
+def how_split(split: dict[str, Any]) -> str:
+    """How the pairs were split, in words."""
+    if split["by"] == "time":
+        return f"by time, {split['gap']} samples left out between parts"
+    return "whole groups" if split["by"] == "group" else "at random"
 
 
 def remark(card: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._app import (
     AsJson,
     Channels,
@@ -45,7 +45,28 @@ def train(
     nodes: Nodes = None,
     samples: Annotated[int | None, count("Pairs to sample.", min=1)] = None,
     grid: Annotated[int | None, count("Cells along an axis to sample on.", min=4)] = None,
-    operator: Annotated[str, typer.Option(metavar="NAME", help="fno or deeponet.")] = "fno",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="How test pairs are chosen: time (the last ones), group (whole trajectories or "
+            "geometries) or random. By default as the file suggests.",
+        ),
+    ] = None,
+    gap: Annotated[
+        int | None, count("Pairs left out between the parts of a split by time.", min=0)
+    ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="fno or deeponet; by default as the domains ask for."),
+    ] = None,
+    base: Annotated[
+        bool | None,
+        typer.Option(
+            "--base/--no-base",
+            help="Learn what the best baseline leaves, or everything; by default the better one.",
+        ),
+    ] = None,
     modes: Annotated[
         int | None,
         count("Fourier modes of an FNO, terms of a DeepONet.", min=1),
@@ -54,7 +75,7 @@ def train(
     layers: Annotated[int | None, count("Layers.", min=1)] = None,
     steps: Annotated[
         int | None,
-        count(f"Training steps; {recipe.STEPS} without --time-budget.", min=1),
+        count("Training steps; by the number of pairs without --time-budget.", min=1),
     ] = None,
     time_budget: Annotated[
         float | None,
@@ -65,16 +86,14 @@ def train(
             min=1,
         ),
     ] = None,
-    batch_size: Annotated[int, count("Pairs a step.", min=1)] = recipe.BATCH_SIZE,
-    learning_rate: Annotated[
-        float, typer.Option(metavar="X", help="Its peak.")
-    ] = recipe.LEARNING_RATE,
+    batch_size: Annotated[int | None, count("Pairs per step.", min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="X", help="Its peak.")] = None,
     level: Annotated[float, typer.Option(metavar="X", help="Coverage of the error band.")] = 0.9,
     seed: Annotated[int, count("Of data, split, weights and batches.", min=0)] = 0,
     checkpoint_every: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="Time between checkpoints of the fit.", min=0),
-    ] = recipe.CHECKPOINT_SECONDS,
+    ] = defaults.CHECKPOINT_SECONDS,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Run folder; runs/PROBLEM when absent.")
     ] = None,
@@ -103,7 +122,10 @@ def train(
         nodes=nodes,
         samples=samples,
         grid=grid,
+        split=split,
+        gap=gap,
         operator=operator,
+        base=base,
         modes=modes,
         width=width,
         layers=layers,

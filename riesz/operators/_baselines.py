@@ -135,8 +135,8 @@ class PCARidge(AbstractOperator):
         after = jnp.zeros((*there.shape, target.channels))
         analysis = jnp.zeros((before.size, arguments["terms"]))
         synthesis = jnp.zeros((arguments["terms"], after.size))
-        parts = (Constant(x) for x in (before, analysis, synthesis, after))
-        return cls(source, target, *parts, here, there)
+        a, b, c, d = (Constant(x) for x in (before, analysis, synthesis, after))
+        return cls(source, target, a, b, c, d, here, there)
 
 
 class NearestNeighbours(AbstractOperator):
@@ -185,8 +185,8 @@ class NearestNeighbours(AbstractOperator):
         before = jnp.zeros((*here.shape, source.channels))
         outputs = jnp.zeros((n, *there.shape, target.channels))
         parts = before, jnp.zeros((before.size, k)), jnp.zeros((n, k)), outputs
-        constants = (Constant(x) for x in parts)
-        return cls(source, target, arguments["neighbours"], *constants, here, there)
+        a, b, c, d = (Constant(x) for x in parts)
+        return cls(source, target, arguments["neighbours"], a, b, c, d, here, there)
 
 
 def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[Array, " p"]:

@@ -126,21 +126,21 @@ def fit_baselines(
     a = _table(training, "inputs", before)
     u = _table(training, "outputs", after)
     found = {"training mean": _mean(a, u, training, groups)}
-    pointwise = None
+    pointwise: tuple[Baseline, Float[np.ndarray, "n p"]] | None = None
     if first.input_space.domain == first.output_space.domain:
         same = a.on is u.on or a.rows.shape == u.rows.shape and _equal(a.on, u.on)
         moved = a if same else _table(training, "inputs", before, u.on)
         if _one_space(first.input_space, first.output_space):
             found["persistence"] = _persistence(moved, u, before, after)
-        pointwise, left = _pointwise(moved, u)
-        found["pointwise linear"] = pointwise
+        pointwise = _pointwise(moved, u)
+        found["pointwise linear"] = pointwise[0]
     if len(a.rows) > 2:
         basis = leading(a.scaled)
         found["PCA + ridge"] = _ridge(a, u, basis, groups)
         found["nearest neighbours"] = _nearest(a, u, basis, groups)
         if pointwise is not None:
-            over = _ridge(a, u._replace(rows=left), basis, groups)
-            core = Residual(over.core, pointwise.core)
+            over = _ridge(a, u._replace(rows=pointwise[1]), basis, groups)
+            core = Residual(over.core, pointwise[0].core)
             found["pointwise linear + ridge"] = over._replace(core=core)
 
     def wrapped(name: str, baseline: Baseline) -> Baseline:

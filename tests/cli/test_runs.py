@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._folder import RunFolder, new_folder
 from riesz.errors import RunError
 
@@ -68,9 +68,9 @@ def test_sampled_data_outlives_a_refused_run_and_serves_the_next(
     monkeypatch.setattr("riesz.cli._training._fit", refuse)
     value(*command, code=1)
     before = age(out / "data.h5")
-    assert before is not None and settings_of(out)["batch_size"] == 16
+    assert before is not None and settings_of(out)["recipe"]["batch_size"] == 16
     value(*command, "--batch-size", "4", code=1)
-    assert settings_of(out)["batch_size"] == 4 and age(out / "data.h5") == before
+    assert settings_of(out)["recipe"]["batch_size"] == 4 and age(out / "data.h5") == before
     value(*command, "--seed", "3", code=1)
     assert settings_of(out)["seed"] == 3 and age(out / "data.h5") != before
 
@@ -220,7 +220,7 @@ def test_twenty_times_two_interruptions(data, value, tmp_path):
 
 
 def test_pairs_left_in_the_file_give_the_same_model(run, data, tiny, value, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe, "MOST_VALUES_IN_MEMORY", 0)
+    monkeypatch.setattr(defaults, "MOST_VALUES_IN_MEMORY", 0)
     value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "run")
     weights = "weights.safetensors"
     assert (tmp_path / "run" / weights).read_bytes() == (run / weights).read_bytes()
