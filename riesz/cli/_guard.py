@@ -152,7 +152,7 @@ def _place(error: Exception) -> str | None:
     return f"{own[-1].filename}:{own[-1].lineno}" if own else None
 
 
-_unsaid: list[None] = []  # one entry from the start of a command until its interruption is said
+_unsaid: list[None] = [None]  # empty from the moment at which an interruption is said
 
 
 def say_interrupted(resume: str | None, as_json: bool, stdout: TextIO | None = None) -> None:
