@@ -189,9 +189,11 @@ def interrupt_twice(data, out, moment, gap):
 
 def listens(process, _):
     """Whether the command, rather than the Python below it, runs and hears signals by its pipe."""
-    files = pathlib.Path(f"/proc/{process.pid}/fd")
+    place = pathlib.Path(f"/proc/{process.pid}")
     with contextlib.suppress(OSError):
-        return any("pipe" in os.readlink(f) for f in files.iterdir() if int(f.name) > 2)
+        started = b"riesz\0train" in (place / "cmdline").read_bytes()
+        files = [f for f in (place / "fd").iterdir() if int(f.name) > 2]
+        return started and any("pipe" in os.readlink(f) for f in files)
     return False
 
 
