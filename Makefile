@@ -38,6 +38,7 @@ bench-evidence: $(BENCH)
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/scattered.py
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/burgers.py
 	$(BIN)/python benchmarks/darcy.py

@@ -1,6 +1,6 @@
 """Measures interpolation and quadrature on scattered points beside scipy.
 
-    python benchmarks/scattered.py                # minutes; writes docs/tables/scattered.md
+python benchmarks/scattered.py                # minutes; writes docs/tables/scattered.md
 """
 
 import time

@@ -51,8 +51,7 @@ def exchangeability(
     if calibration is not None and min(len(scores), len(calibration)) >= _LEAST:
         between = float(mannwhitneyu(scores, calibration).pvalue)
     if times is not None and len(scores) >= _LEAST and len(np.unique(times)) > 1:
-        found = kendalltau(times, scores)
-        tau, trend = float(found.statistic), float(found.pvalue)
+        tau, trend = (float(x) for x in np.asarray(kendalltau(times, scores)))
         if np.isnan(trend):  # all scores are equal
             tau = trend = None
     return Exchangeability(between, trend, tau)

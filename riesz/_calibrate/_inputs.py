@@ -71,7 +71,8 @@ class InputStatistics(eqx.Module):
             reference,
             means,
         )
-        return cls(*(Constant(jnp.asarray(x, float)) for x in parts), grid)
+        constants = [Constant(jnp.asarray(x, float)) for x in parts]
+        return cls(*constants, grid=grid)
 
     def statistics(self, inputs: Function) -> tuple[np.ndarray, np.ndarray]:
         """Of a batch: `(n, 4)`, and the means per channel `(n, c)`.
@@ -110,7 +111,8 @@ class InputStatistics(eqx.Module):
         n, k = int(description["n"]), int(description["components"])
         shape = (*grid.shape, channels)
         shapes = [shape, shape, (k, *shape), (k,), (n, len(STATISTICS)), (n, channels)]
-        return cls(*(Constant(jnp.ones(s)) for s in shapes), grid)
+        constants = [Constant(jnp.ones(s)) for s in shapes]
+        return cls(*constants, grid=grid)
 
 
 @dataclass(frozen=True)

@@ -127,13 +127,15 @@ def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) 
         field[data.known] = 0
     field, dtype = field * data.unit, data.values.dtype
     arrays = field, data.centres[centre], data.typical[centre]
-    return Scale(*(Constant(jnp.asarray(x, dtype)) for x in arrays), data.grid, exponent)
+    constants = [Constant(jnp.asarray(x, dtype)) for x in arrays]
+    return Scale(*constants, grid=data.grid, exponent=exponent)
 
 
 def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
     each = int(np.prod(pairs[:1].outputs.values.shape))
     count = int(np.clip(_FLOATS // each, 1, len(pairs)))
     parts = []
+    unit = centre = np.zeros(0)
     for part, size in chunks(pairs, min(_CHUNK, count)):
         if sum(len(p[0]) for p in parts) >= count:
             break
@@ -141,7 +143,7 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
         require_finite(prediction.values)
         if not parts:
             unit, centre = _units(part.outputs, prediction), _centre(prediction)
-        units = jnp.asarray(unit), jnp.asarray(np.stack([0 * centre, centre]))
+        units = jnp.asarray(unit), jnp.asarray(np.stack([np.zeros_like(centre), centre]))
         found = (*_compare(prediction, part.outputs, *units), part.outputs.discretization)
         parts.append(jax.tree.map(lambda x, n=size: x[:n], found))
     values, zero, sizes, on = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
@@ -150,13 +152,13 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
     grid = latent_grid(one, values.shape[0] * values.shape[1])
     known = np.zeros((*grid.shape, len(unit)), bool)
     if grid_below(one) == grid:
-        known = np.asarray(zero).all(0)
+        known = np.all(np.asarray(zero), axis=0, keepdims=True)[0]
     typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
     relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
     relative = jnp.where(jnp.asarray(typical > 0), relative, 1)
     sizes = relative[:, 0], relative[:, 1]
     return _Residuals(
-        values, on, sizes, (0 * centre, centre), tuple(unit * typical), unit, known, grid
+        values, on, sizes, (np.zeros_like(centre), centre), tuple(unit * typical), unit, known, grid
     )
 
 

@@ -47,7 +47,7 @@ def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
     info = source.info(name)
     if info.axes or len(info.shape) < 2:
         return info.axes
-    axes = [Axis() for _ in info.shape]
+    axes = [Axis(role_of(k), k) for k in info.labels] or [Axis() for _ in info.shape]
     found = _places(source, name, role)
     if found is not None:
         at, places = found
@@ -57,7 +57,7 @@ def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
         for at, axis in meshes or _lines(source, name):
             axes[at] = axis
     times = _along_samples(source, info, lambda key: role_of(key) == "time")
-    if times is not None:
+    if times is not None and axes[0].role != "sample":
         axes[0] = Axis("time", times, _read(source, times))
     return tuple(axes) if any(axes[i] != Axis() for i in range(len(axes))) else ()
 

@@ -110,7 +110,9 @@ def array_info(location: Location, name: str, dataset: h5py.Dataset) -> ArrayInf
     require_plausible(location, name, declared, stored)
     if dataset.chunks:
         require_plausible(location, name, prod(dataset.chunks) * dtype.itemsize, stored)
-    return ArrayInfo(shape, dtype, dataset.chunks[0] if dataset.chunks else 1)
+    labels = tuple(str(dim.label or "") for dim in dataset.dims) if shape else ()
+    labels = labels if any(labels) else ()
+    return ArrayInfo(shape, dtype, dataset.chunks[0] if dataset.chunks else 1, labels=labels)
 
 
 def _is_hard(group: h5py.Group, name: str) -> bool:

@@ -72,7 +72,8 @@ def scan(source: AbstractSource, samples: Samples) -> tuple[str, Bool[np.ndarray
     each = prod(info.shape[1:]) * max(4, info.dtype.itemsize)
     rows = max(1, BLOCK_BYTES // each // info.chunk) * info.chunk
     digest = Fingerprint(shape)
-    masks: list[np.ndarray] = []
+    masks: list[np.ndarray | None] = []  # of each block; None where nothing is missing
+    counts: list[int] = []
     spans = list(ranges(length, rows))
     for (start, _), block in zip(spans, source.blocks(name, spans), strict=True):
         values = samples.stored.arrange(to_float32(block), shape)
@@ -85,10 +86,14 @@ def scan(source: AbstractSource, samples: Samples) -> tuple[str, Bool[np.ndarray
         if gone.any():
             raise _empty(np.flatnonzero(gone) + first, name, where)
         holes = np.asarray(missing.any(-1))
-        masks.append(holes)
+        masks.append(holes if holes.any() else None)
+        counts.append(len(values))
         digest.update(np.where(holes[..., None], 0, values) if holes.any() else values)
-    missing = np.concatenate(masks) if any(m.any() for m in masks) else None
-    return digest.hexdigest(), missing
+    if all(mask is None for mask in masks):
+        return digest.hexdigest(), None
+    full = zip(masks, counts, strict=True)
+    parts = [np.zeros((n, *shape[:-1]), bool) if m is None else m for m, n in full]
+    return digest.hexdigest(), np.concatenate(parts)
 
 
 def _infinite(found: np.ndarray, first: int, name: str, where: str) -> DataError:

@@ -26,6 +26,7 @@ class ArrayInfo(NamedTuple):
     chunk: int = 1  # samples that are stored, and best read, together
     axes: tuple[Axis, ...] = ()  # one for each axis, where a dialect says what they are
     unit: str = ""
+    labels: tuple[str, ...] = ()  # names of the axes, where the file has them
 
 
 Stamp = tuple[int, int, int]

@@ -52,7 +52,7 @@ def read_table(
     - `spec`: a file. Text (`.csv`, `.tsv`, `.txt`, `.dat`): one point a row, separated by commas,
       semicolons, tabs or blanks, with or without names in the first row; between semicolons 1,5
       is 1.5. A column of ISO dates, such as 1958-03-29 or 2020-01-01T12:00, is read as days
-      since its first one, without regard to time zones' names. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
+      since its first one. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
     - `points`: names of columns with commas between, or of an array. By default all columns but
       that of the values, or an array x, points or inputs.
     - `values`: likewise; by default the last column, or an array y, values or outputs.

@@ -9,7 +9,7 @@ from riesz._calibrate._adaptive import follow
 from riesz._calibrate._exchangeability import Exchangeability, exchangeability
 from riesz._evaluate._statistics import clopper_pearson
 
-_EACH = 8  # samples of a block, at least
+_EACH = 5  # samples of a block, at least
 _BLOCKS = 6  # at most
 
 

@@ -140,7 +140,7 @@ def _drift(tally: Tally, scale: ErrorScale, times: np.ndarray | None) -> Drift |
         errors,
         times=times,
         scores=tally.all("score"),
-        inside=tally.all("inside").all(1),
+        inside=np.asarray(tally.all("inside").all(1)),
         half_widths=(tally.all("half") / scale.units).mean(1),
         quantile=float(banded.quantile_at(prod(tally.first.outputs.values.shape[1:-1]))),
         level=banded.level,

@@ -94,7 +94,7 @@ class Tally:
         assert self.first is not None
         outputs = self.first.outputs
         shape = outputs.values.shape[1:-1]
-        relative = {kind: self.relative(kind) for kind in _NORMS}
+        relative: dict[Norm, np.ndarray] = {kind: self.relative(kind) for kind in _NORMS}
         spectrum = coverage = None
         if self.banded is not None:
             inside = int(self.all("inside").all(1).sum())

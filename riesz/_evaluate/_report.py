@@ -18,7 +18,7 @@ from riesz._evaluate._statistics import Coverage, Statistic
 
 _NO_ENERGY = 1e-12  # share of the target's mean square below which a shell holds only rounding
 _ERRORS = ("error", "relative_l2", "relative_h1", "relative_linf")
-_WIDTH = 140  # of a printed report
+_WIDTH = 140  # of a printed report, at least
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,10 @@ class Report:
         return Group(*filter(None, parts), *map(Text, rows.remarks(self.to_json())))
 
     def __str__(self) -> str:
-        text = StringIO()
-        Console(file=text, width=_WIDTH, color_system=None).print(self)
+        text, wide = StringIO(), Console(width=10_000)
+        tables = [t for t in (self.table(), self.baseline_table()) if t is not None]
+        width = max(_WIDTH, *(wide.measure(table).maximum for table in tables))
+        Console(file=text, width=width, color_system=None).print(self)
         return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 

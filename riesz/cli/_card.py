@@ -5,11 +5,11 @@ import platform
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 
 if TYPE_CHECKING:
     from riesz._data import PairsFile
-    from riesz._fit import Fitted, Split
+    from riesz._fit import Fitted, Recipe, Split
     from riesz.cli._options import Options
     from riesz.cli._source import Source
     from riesz.functions import PairsLike
@@ -20,15 +20,16 @@ def make_card(
     source: "Source",
     file: "PairsFile",
     split: "Split",
+    recipe: "Recipe",
     training: "PairsLike",
     fitted: "Fitted",
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """The card, without the metrics."""
+    from riesz._fit._check import same_points
     from riesz._io import input_range
 
     grid, out = file.input_grid, file.output_grid
-    made = record["settings"]["recipe"]
     return {
         "problem": source.name,
         "resolution": source.resolution,
@@ -43,12 +44,14 @@ def make_card(
             "shape": list(grid.shape),
             "nodes": file.inputs.describe()["nodes"],
             "output_shape": list(out.shape),
+            "outputs_elsewhere": file.outputs.each is not None and not same_points(file[:1]),
             "output_nodes": file.outputs.describe()["nodes"],
             **{k: v for k, v in source.reading.given().items() if k in ("lead", "channels")},
             "understood": file.understood(),
             "notes": list(file.notes),
         },
         "split": {**split.to_json(), "seed": options.seed, **_fresh(options, source)},
+        "recipe": recipe.to_json(),
         "training": {
             "status": fitted.status.name,
             "steps": fitted.steps,
@@ -56,8 +59,6 @@ def make_card(
             "validation_error": fitted.validation_error,
             "kept_step": fitted.kept,
             "notes": list(fitted.notes),
-            "loss": f"RelativeLoss(l2={made['l2']}, h1={made['h1']})",
-            "recipe": made,
         },
         "level": options.level,
         "input_range": input_range(training),
@@ -73,7 +74,7 @@ def _fresh(options: "Options", source: "Source") -> dict[str, int]:
     """The number of samples that were drawn anew, where the problem could give them."""
     if source.resolution is None:
         return {}
-    return {"calibration": recipe.fresh_calibration(options.level), "test": recipe.TEST_MEMBERS}
+    return {"calibration": defaults.fresh_calibration(options.level), "test": defaults.TEST_SAMPLES}
 
 
 def _versions() -> dict[str, str]:

@@ -50,7 +50,8 @@ def fit_process(
     """Fit a Gaussian process to points and values, its hyperparameters by evidence.
 
     Points and values are standardised; a random share of them is set apart, on which the fit is
-    measured. Points given as ISO dates are read as days. Computes in float64. Writes metrics.json, predictions.npz and figures of posterior, samples and test.
+    measured. Points given as ISO dates are read as days. Computes in float64. Writes
+    metrics.json, predictions.npz and figures of posterior, samples and test.
     """
     import jax
 

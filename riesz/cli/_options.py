@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._reading import Reading
 from riesz.errors import UsageError
 
@@ -24,7 +24,9 @@ class Options:
     samples: int | None = None
     grid: int | None = None
     split: str | None = None
+    gap: int | None = None
     operator: str | None = None
+    base: bool | None = None
     modes: int | None = None
     width: int | None = None
     layers: int | None = None
@@ -34,13 +36,13 @@ class Options:
     learning_rate: float | None = None
     level: float = 0.9
     seed: int = 0
-    checkpoint_every: float = recipe.CHECKPOINT_SECONDS
+    checkpoint_every: float = defaults.CHECKPOINT_SECONDS
     out: Path | None = None
 
     def __post_init__(self) -> None:
         checks = (
-            ("split", self.split in (None, "random", "time", "group"), "random, time or group"),
             ("operator", self.operator in (None, "fno", "deeponet"), "fno or deeponet"),
+            ("split", self.split in (None, "random", "time", "group"), "random, time or group"),
             ("learning-rate", 0 < (self.learning_rate or 0.5) < 1, "a number between 0 and 1"),
             ("level", 0.5 <= self.level <= 0.99, "a probability from 0.5 to 0.99, such as 0.9"),
             ("seed", self.seed < 2**31, "a whole number below 2147483648"),

@@ -108,10 +108,9 @@ def _fields(shown: _Example) -> Figure:
     """Five panels for each channel: in a row, or one below the other for long strips."""
     count, ratio = len(shown.channels), _ratio(shown.target)
     if ratio > _STRIP:
-        width = 9.0 if count == 1 else 6.5
-        figure = Figure(
-            figsize=(width * count, 5 * (0.75 * width / ratio + 0.75)), layout="constrained"
-        )
+        width = 13.0 if count == 1 else 9.0
+        height = 5 * (0.85 * width / ratio + 1.5)  # title, ticks and colour bar beside the picture
+        figure = Figure(figsize=(width * count, height), layout="constrained")
         axes = figure.subplots(5, count, squeeze=False).T
     else:
         figure = Figure(
@@ -144,8 +143,9 @@ def _fields(shown: _Example) -> Figure:
             ax.set_title(title, fontsize=12)
             if ratio <= _STRIP and ax not in (row[0], row[1]):
                 ax.set_ylabel("")
-            if ratio > _STRIP and ax is not row[-1]:
-                ax.set_xlabel("")
+            if ratio > _STRIP:
+                ax.set_xlabel(ax.get_xlabel() if ax is row[-1] else "")
+                ax.set_ylabel(ax.get_ylabel(), fontsize=7, rotation=0, ha="right", va="center")
     return figure
 
 

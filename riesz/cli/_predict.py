@@ -11,7 +11,7 @@ from riesz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from riesz.cli._reading import Reading
-    from riesz.domains import Space
+    from riesz.domains import AbstractDiscretization, Space
     from riesz.functions import Function
 
 
@@ -32,18 +32,28 @@ def predict(
     channels: Channels = None,
     periodic: Periodic = None,
     nodes: Nodes = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="FILE",
+            help="File with functions of the output, at whose points the answer is wanted.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an output that exists.")] = False,
     as_json: AsJson = False,
 ) -> Answer:
     """Predict outputs with their band.
 
-    For one function or many, at any resolution. The output holds the arrays prediction, lower
-    and upper, of shape (members, points..., channels), and coordinates, of shape (points...,
-    axes).
+    For one function or many, at any resolution. Where outputs were sampled at other points than
+    inputs in training, the answer is given there. The output holds the arrays prediction, lower
+    and upper, of shape (samples, points..., channels), NaN where a value is missing, and
+    coordinates, of shape (points..., axes), or one set per sample.
     """
     import warnings
 
     import jax
+    import numpy as np
 
     from riesz._calibrate import Banded
     from riesz._io import check_range
@@ -59,21 +69,26 @@ def predict(
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         beyond = check_range(model, functions)
+    where = _output_points(run, on, card, model, functions)
     arrays: dict[str, Any] = {}
+    half: list[float] = []
     if isinstance(model, Banded):
-        band = model.apply(functions)
+        band = model.apply(functions, where)
         u = band.prediction
         arrays = {"lower": band.lower.values, "upper": band.upper.values}
+        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
     else:
-        u = apply(model, functions)
-    points = u.discretization.coordinates
-    arrays = {"prediction": u.values, **arrays, "coordinates": points}
+        u = apply(model, functions, where)
+    present = np.asarray(u.discretization.weights) > 0
+    arrays = {"prediction": u.values, **arrays}
+    arrays = {name: np.where(present[..., None], x, np.nan) for name, x in arrays.items()}
+    arrays["coordinates"] = _coordinates(u)
     attributes = {"channels": list(u.space.names), "level": getattr(model, "level", None)}
     write_arrays(output, arrays, attributes)
     count, shape = u.values.shape[0], list(u.values.shape[1:-1])
     value = {
         "output": str(output),
-        "members": count,
+        "samples": count,
         "shape": shape,
         **attributes,
         "arrays": sorted(arrays),
@@ -82,7 +97,6 @@ def predict(
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
     if isinstance(model, Banded):
         one = jax.tree.map(lambda x: x[0], u).discretization
-        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
         value["calibrated"] = model.calibrated_on(one)
         value["half_width"] = half
         parts = zip(u.space.names, half, u.space.units, strict=True)
@@ -96,6 +110,70 @@ def predict(
         else:
             text += "; they were not calibrated on these points, and nothing is promised"
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
+
+
+def _output_points(
+    run: Path, on: str | None, card: dict[str, Any], model: Any, functions: "Function"
+) -> "AbstractDiscretization | None":
+    """Where the answer is given: None at the points of the inputs."""
+    from riesz._data import load_functions
+    from riesz.cli._training import POINTS
+    from riesz.functions import take
+
+    if on is not None:
+        target = load_functions(on, space=None)
+        if target.domain != model.output_space.domain:
+            raise UsageError(
+                "the points wanted are not in the domain of the model's outputs",
+                where=f"--on {on}",
+                expected=str(model.output_space.domain),
+                found=str(target.domain),
+                repair="give a file with functions of the output's domain",
+            )
+        return _one_or_each(target, len(functions.values), on)
+    if (run / POINTS).exists():
+        return take(load_functions(run / POINTS), 0).discretization
+    if card.get("data", {}).get("outputs_elsewhere"):
+        raise UsageError(
+            "where the outputs are wanted is not known: in training each had its own points",
+            where=f"riesz predict {run}",
+            expected="--on FILE with functions at those points, one for all inputs or one for each",
+            found="no --on",
+            repair="riesz.domains.Points and riesz.functions.batch make them, "
+            "save_functions writes them",
+        )
+    return None
+
+
+def _one_or_each(target: "Function", count: int, spec: str) -> "AbstractDiscretization":
+    """The points of one function, or of one for each input."""
+    from riesz.functions import take
+
+    if not target.discretization.stacked or len(target.values) == 1:
+        return take(target, 0).discretization
+    if len(target.values) != count:
+        raise UsageError(
+            "the points wanted are neither one set for all inputs nor one for each",
+            where=f"--on {spec}",
+            expected=f"1 or {count} functions",
+            found=f"{len(target.values)} functions",
+            repair="give as many sets of points as inputs",
+        )
+    return target.discretization
+
+
+def _coordinates(u: "Function") -> Any:
+    """Those of all samples, or one set per sample; NaN where points are padding."""
+    import numpy as np
+
+    from riesz.domains import MaskedGrid, Points
+
+    where = u.discretization
+    if isinstance(where, MaskedGrid):
+        return np.asarray(where.base.coordinates)
+    if not isinstance(where, Points):
+        return np.asarray(where.coordinates)
+    return np.where(np.asarray(where.mask)[..., None], np.asarray(where.coordinates), np.nan)
 
 
 def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":

@@ -30,7 +30,7 @@ def sample(
     import jax
 
     from riesz._data import PairsFile
-    from riesz.cli import _recipe as recipe
+    from riesz.cli import _defaults as defaults
     from riesz.cli._folder import this_command
     from riesz.cli._guard import Interrupted
     from riesz.cli._source import is_problem, make_problem, unknown_problem
@@ -47,10 +47,10 @@ def sample(
             repair=f"write to {path.with_suffix('.h5')}",
         )
     family = make_problem(problem)
-    count = samples or recipe.SAMPLES.get(problem, recipe.SAMPLES_ELSE)
-    cells = grid or recipe.GRID[family.input_space.domain.dim]
+    count = samples or defaults.SAMPLES.get(problem, defaults.SAMPLES_ELSE)
+    cells = grid or defaults.GRID[family.input_space.domain.dim]
     try:
-        key, refine = jax.random.key(seed), recipe.refinement(family)
+        key, refine = jax.random.key(seed), defaults.refinement(family)
         file = family.sample(count, cells, key=key, path=output, refine=refine, progress=True)
     except KeyboardInterrupt:
         raise Interrupted(this_command()) from None

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._reading import Reading
 from riesz.errors import UsageError
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
 
     from riesz._data import PairsFile
-    from riesz.domains import AbstractDiscretization, Space
-    from riesz.functions import Pairs, PairsLike
+    from riesz.domains import Space
+    from riesz.functions import PairsLike
     from riesz.problems import AbstractProblem
 
 
@@ -41,27 +41,22 @@ class Source:
         return from_.input_space, from_.output_space
 
     @property
-    def input_grid(self) -> "AbstractDiscretization":
-        """Where the inputs are sampled."""
+    def invariant(self) -> bool:
+        """Whether the problem commutes with all translations."""
+        from riesz.functions import Translation
+
+        symmetries = getattr(self.problem, "symmetries", ())
+        moved = {s.axis for s in symmetries if isinstance(s, Translation)}
+        return moved == set(range(self.spaces[0].domain.dim))
+
+    def example(self) -> "PairsLike":
+        """Pairs of which one may be read to see spaces and points; zeros before any is sampled."""
         if self.file is not None:
-            return self.file.input_grid
+            return self.file
+        from riesz.problems._sampling import pair_of_zeros
+
         assert self.problem is not None and self.resolution is not None
-        return self.problem.grid(self.resolution)
-
-    def example(self) -> "Pairs":
-        """A pair with the points and channels of the data; its values are of no concern."""
-        import numpy as np
-
-        from riesz.functions import Pairs, batch
-
-        if self.file is not None:
-            return self.file[:1]
-        grid = self.input_grid
-        sides = (
-            batch(np.zeros((1, *grid.shape, space.channels), np.float32), grid, space)
-            for space in self.spaces
-        )
-        return Pairs(*sides)
+        return pair_of_zeros(self.problem, self.resolution)
 
     def settings(self) -> dict[str, Any]:
         """What decides the data, as JSON values."""
@@ -79,7 +74,7 @@ class Source:
         if self.file is not None:
             return _in_memory(self.file), self.file
         assert self.problem is not None and self.resolution is not None
-        refine = recipe.refinement(self.problem)
+        refine = defaults.refinement(self.problem)
         file = self.problem.sample(
             self.samples, self.resolution, key=key, path=path, refine=refine, progress=True
         )
@@ -88,7 +83,7 @@ class Source:
 
 def _in_memory(file: "PairsFile") -> "PairsLike":
     values = len(file) * (prod(file.inputs.shape) + prod(file.outputs.shape))
-    return file.all() if values <= recipe.MOST_VALUES_IN_MEMORY else file
+    return file.all() if values <= defaults.MOST_VALUES_IN_MEMORY else file
 
 
 def find_source(
@@ -114,8 +109,8 @@ def find_source(
     if spec is None:
         _refuse("is for data in a file", "--data FILE", **reading.given())
         assert problem is not None
-        count = samples or recipe.SAMPLES.get(source, recipe.SAMPLES_ELSE)
-        cells = grid or recipe.GRID[problem.input_space.domain.dim]
+        count = samples or defaults.SAMPLES.get(source, defaults.SAMPLES_ELSE)
+        cells = grid or defaults.GRID[problem.input_space.domain.dim]
         return Source(name, problem, None, count, cells)
     _refuse("is for pairs that the solver samples", "no file", samples=samples, grid=grid)
     file = open_pairs(spec, **reading.arguments(), problem=problem)

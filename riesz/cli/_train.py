@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._app import (
     AsJson,
     Channels,
@@ -48,14 +48,24 @@ def train(
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="random, time or group; by time where the file has times, by group where it has "
-            "groups, else random.",
+            metavar="KIND",
+            help="How test pairs are chosen: time (the last ones), group (whole trajectories or "
+            "geometries) or random. By default as the file suggests.",
         ),
+    ] = None,
+    gap: Annotated[
+        int | None, count("Pairs left out between the parts of a split by time.", min=0)
     ] = None,
     operator: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="fno or deeponet; the data decide when absent."),
+        typer.Option(metavar="NAME", help="fno or deeponet; by default as the domains ask for."),
+    ] = None,
+    base: Annotated[
+        bool | None,
+        typer.Option(
+            "--base/--no-base",
+            help="Learn what the best baseline leaves, or everything; by default the better one.",
+        ),
     ] = None,
     modes: Annotated[
         int | None,
@@ -65,7 +75,7 @@ def train(
     layers: Annotated[int | None, count("Layers.", min=1)] = None,
     steps: Annotated[
         int | None,
-        count("Training steps; up to 2000, by the samples, without --time-budget.", min=1),
+        count("Training steps; by the number of pairs without --time-budget.", min=1),
     ] = None,
     time_budget: Annotated[
         float | None,
@@ -83,7 +93,7 @@ def train(
     checkpoint_every: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="Time between checkpoints of the fit.", min=0),
-    ] = recipe.CHECKPOINT_SECONDS,
+    ] = defaults.CHECKPOINT_SECONDS,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Run folder; runs/PROBLEM when absent.")
     ] = None,
@@ -113,7 +123,9 @@ def train(
         samples=samples,
         grid=grid,
         split=split,
+        gap=gap,
         operator=operator,
+        base=base,
         modes=modes,
         width=width,
         layers=layers,

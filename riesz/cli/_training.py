@@ -2,11 +2,15 @@
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._card import make_card
 from riesz.cli._folder import RunFolder, this_command
 from riesz.cli._guard import Interrupted
@@ -14,17 +18,18 @@ from riesz.cli._options import Options
 from riesz.cli._output import Answer, result_table, say
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
-from riesz.errors import InputRangeWarning, RunError
+from riesz.errors import DriftWarning, InputRangeWarning, RunError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from riesz._calibrate import Banded
-    from riesz._fit import Fitted, Split
+    from riesz._data import PairsFile
+    from riesz._evaluate import Report
+    from riesz._fit import Fitted, Recipe, Split
     from riesz.functions import Pairs, PairsLike
     from riesz.operators import AbstractOperator
 
-_FOLD = 2**31  # numbers from here on are no members of a sample
+_FOLD = 2**31  # numbers from here on are no samples of a data set
+POINTS = "output_points.h5"  # where outputs are sampled, when that is not where inputs are
 
 
 def run_training(options: Options, *, started: float | None = None) -> Answer:
@@ -36,15 +41,18 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     source = find_source(
         options.source, options.data, options.reading, options.samples, options.grid
     )
+    if source.file is not None:
+        for line in source.file.understood():
+            say(line)
     split = _split(options, source)
-    settings = _settings(options, source, split)
-    folder = RunFolder(options.folder, settings)
+    recipe = _recipe(options, source, len(split.training))
+    folder = RunFolder(options.folder, _settings(options, source, split, recipe))
     if folder.finished:
         say(f"{folder.path} holds this run, finished: nothing to do")
         return _answer(folder)
     try:
         with folder.locked():
-            _run(options, source, split, folder, started)
+            _run(options, source, split, recipe, folder, started)
             folder.update(state="finished", seconds=round(time.monotonic() - started, 1))
     except KeyboardInterrupt:
         raise Interrupted(this_command()) from None
@@ -52,34 +60,50 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
 
 
 def _split(options: Options, source: Source) -> "Split":
-    """Which pairs train, validate, calibrate and test."""
-    from riesz._fit import split
+    """Which pairs train, validate, calibrate and test: by time or groups where a file has them.
+
+    Where the problem gives fresh samples, these calibrate and test, and all pairs train.
+    """
+    from riesz._fit import Split, split
+    from riesz.functions._pairs import split_members
 
     key = _key(options.seed, 0)
-    if source.resolution is not None:  # calibration and test are on fresh samples
-        return split(source.samples, key=key, level=options.level, held_out=0.0)
-    assert source.file is not None
-    by = options.split
-    times = source.file.times if by in (None, "time") else None
-    groups = source.file.groups if by in (None, "group") else None
-    if times is not None:
-        groups = None
-    found = split(source.file, key=key, by=by, times=times, groups=groups, level=options.level)
-    say(f"split {'at random' if found.by == 'random' else 'by ' + found.by}: {_counts(found)}")
+    if source.resolution is not None:
+        none = np.arange(0)
+        parts = split_members(source.samples, defaults.VALIDATION, key)
+        return Split(*parts, none, none, level=options.level)
+    file = source.file
+    assert file is not None
+    found = split(
+        file,
+        by=options.split,
+        times=file.times,
+        groups=file.groups,
+        gap=options.gap,
+        level=options.level,
+        key=key,
+    )
+    counts = ", ".join(f"{n} {name}" for name, n in found.counts().items())
+    gap = f", {found.gap} left out between the parts" if found.by == "time" else ""
+    why = "" if options.split else " (--split chooses another)"
+    say(f"split {_words(found.by, file)}{why}: {counts}{gap}")
     for note in found.notes:
-        say(note)
+        say(f"note: {note}")
     return found
 
 
-def _counts(split: "Split") -> str:
-    return ", ".join(f"{count} {name}" for name, count in split.counts().items())
+def _words(by: str, file: "PairsFile") -> str:
+    if by == "time":
+        return "by time, the last pairs for the test" if file.times is not None else "in file order"
+    return {"random": "at random", "group": "by groups, each in one part"}[by]
 
 
-def _settings(options: Options, source: Source, split: "Split") -> dict[str, Any]:
-    """Everything that changes the result."""
-    import riesz
+def _recipe(options: Options, source: Source, samples: int) -> "Recipe":
+    """The operator and its fit, from a look at one pair."""
+    from riesz import recipe
 
-    made = riesz.recipe(
+    problem = source.problem
+    found = recipe(
         source.example(),
         kind=options.operator,
         modes=options.modes,
@@ -87,48 +111,54 @@ def _settings(options: Options, source: Source, split: "Split") -> dict[str, Any
         layers=options.layers,
         steps=options.steps,
         time_budget=options.time_budget,
-        zero_boundary=bool(source.problem is not None and source.problem.zero_boundary),
-        invariant=recipe.invariant(source.problem, source.spaces[0].domain.dim),
-        samples=len(split.training),
+        zero_boundary=bool(problem is not None and problem.zero_boundary),
+        invariant=source.invariant,
+        samples=samples,
     )
     given = {"batch_size": options.batch_size, "learning_rate": options.learning_rate}
-    made = made.replace(**{name: value for name, value in given.items() if value is not None})
+    return found.replace(**{name: x for name, x in given.items() if x is not None})
+
+
+def _settings(options: Options, source: Source, split: "Split", recipe: "Recipe") -> dict[str, Any]:
+    """Everything that changes the result."""
     return {
         "problem": source.name,
         "data": source.settings(),
-        "split": split.by,
-        "recipe": made.to_json(),
+        "split": {"by": split.by, "gap": split.gap},
+        "recipe": recipe.to_json(),
+        "base": options.base,
         "level": options.level,
         "seed": options.seed,
     }
 
 
 def _run(
-    options: Options, source: Source, split: "Split", folder: RunFolder, started: float
+    options: Options,
+    source: Source,
+    split: "Split",
+    recipe: "Recipe",
+    folder: RunFolder,
+    started: float,
 ) -> None:
     from riesz import baselines, save
+    from riesz.cli._models import save_baselines
 
     seed = options.seed
     began = time.monotonic()
     pairs, file = source.pairs(folder.path / "data.h5", jax.random.key(seed))
-    for line in file.understood():
-        say(line)
     training, validation, calibration, test = split.take(pairs)
     if source.file is None:
         started += time.monotonic() - began  # sampling is not counted
-    fitted = _fit(options, source, folder, split, training, validation, started)
-    for note in fitted.notes:
-        say(note)
-    rivals = baselines(training, key=_key(seed, 7), groups=split.groups)
+    fitted = _fit(options, source, split, recipe, folder, (training, validation), started)
     banded = _calibrate(options, source, fitted, calibration)
-    card = make_card(options, source, file, split, training, fitted, folder.record)
+    card = make_card(options, source, file, split, recipe, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
-    times = None
-    if split.by == "time":
-        times = split.test.astype(float) if file.times is None else file.times[split.test]
-    result, example = _measure(options, source, banded, test, rivals, times)
-    tested = [r["resolution"] for r in result["results"]]
-    card.update(metrics=result, resolutions_tested=tested)
+    _save_points(folder.path, file)
+    rivals = baselines(training, key=_key(seed, 7))
+    save_baselines(folder.path, rivals)
+    report, example = _measure(options, source, banded, test, rivals, split, file)
+    card["metrics"] = report.to_json()
+    card["resolutions_tested"] = [r["resolution"] for r in card["metrics"]["results"]]
     save(folder.path, banded, card=card)
     write_report(folder.path, banded, card, fitted.history, example)
 
@@ -136,24 +166,26 @@ def _run(
 def _fit(
     options: Options,
     source: Source,
-    folder: RunFolder,
     split: "Split",
-    training: "PairsLike",
-    validation: "PairsLike",
+    recipe: "Recipe",
+    folder: RunFolder,
+    parts: "tuple[PairsLike, PairsLike]",
     started: float,
 ) -> "Fitted":
     """Fit until the steps or the rest of the time budget are spent; usable weights, or an error."""
-    from riesz._fit import Recipe, Status
+    from riesz._fit import Status
 
-    made = Recipe(**folder.record["settings"]["recipe"])
-    if options.time_budget is not None and folder.record.get("fit_budget") is None:
-        folder.update(fit_budget=max(1.0, options.time_budget - (time.monotonic() - started)))
-    fitted = made.replace(time_budget=folder.record.get("fit_budget")).fit(
-        training,
-        validation,
+    if options.time_budget is not None:
+        if folder.record.get("fit_budget") is None:
+            left = options.time_budget - (time.monotonic() - started)
+            folder.update(fit_budget=max(1.0, left))
+        recipe = recipe.replace(time_budget=folder.record["fit_budget"])
+    fitted = recipe.fit(
+        *parts,
         key=_key(options.seed, 2),
         groups=split.groups,
         ordered=split.by == "time",
+        base=options.base,
         symmetries=source.problem.symmetries if source.problem is not None else (),
         folder=folder.path / "fit",
         checkpoint_every=options.checkpoint_every,
@@ -172,6 +204,8 @@ def _fit(
         )
     if fitted.status is Status.diverged:
         say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
+    for note in fitted.notes:
+        say(f"note: {note}")
     return fitted
 
 
@@ -182,15 +216,23 @@ def _calibrate(
     from riesz import calibrate
     from riesz._evaluate import sample_at
 
-    network = recipe.symmetrise(fitted.operator, source.problem)
+    network = symmetrise(fitted.operator, source)
     key = _key(options.seed, 3)
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
         return calibrate(network, calibration, level=options.level, few="maximum", key=key)
-    count, resolutions = recipe.fresh_calibration(options.level), _resolutions(source)
+    count, resolutions = defaults.fresh_calibration(options.level), _resolutions(source)
     say(f"calibrating on {count} fresh samples at {resolutions}")
     held_out = sample_at(source.problem, resolutions, count, key=_key(options.seed, 6))
     return calibrate(network, held_out, level=options.level, key=key)
+
+
+def symmetrise(operator: "AbstractOperator", source: Source) -> "AbstractOperator":
+    """The fitted operator averaged over the problem's reflections and transpositions."""
+    from riesz.operators import Symmetrised
+
+    finite = [g for g in getattr(source.problem, "symmetries", ()) if g.involution]
+    return Symmetrised(operator, finite) if finite else operator
 
 
 def _measure(
@@ -199,29 +241,50 @@ def _measure(
     banded: "Banded",
     test: "PairsLike",
     rivals: "dict[str, AbstractOperator]",
-    times: "np.ndarray | None",
-) -> "tuple[dict[str, Any], Pairs]":
-    """The metrics, and a test pair for the figures: of fresh samples where there are."""
+    split: "Split",
+    file: "PairsFile",
+) -> "tuple[Report, Pairs]":
+    """The report, and a test pair for the figures: of fresh samples where there are."""
     from riesz import evaluate
 
     if source.problem is None or source.resolution is None:
         say(f"evaluating on {len(test)} held-out pairs")
-        return evaluate(banded, test, baselines=rivals, times=times).to_json(), test[:1]
+        times = None if file.times is None else file.times[split.test]
+        with _said_in_the_report():
+            return evaluate(banded, test, baselines=rivals, times=times), test[:1]
     resolutions, seed = _resolutions(source), options.seed
-    say(f"evaluating on {recipe.TEST_MEMBERS} fresh samples at {resolutions}")
-    with warnings.catch_warnings():  # of the law of the training data, tails included
-        warnings.simplefilter("ignore", InputRangeWarning)
+    say(f"evaluating on {defaults.TEST_SAMPLES} fresh samples at {resolutions}")
+    with _said_in_the_report():
         report = evaluate(
             banded,
             source.problem,
-            resolutions=resolutions,
-            n=recipe.TEST_MEMBERS,
-            key=_key(seed, 4),
             baselines=rivals,
+            resolutions=resolutions,
+            n=defaults.TEST_SAMPLES,
+            key=_key(seed, 4),
         )
-    refine = recipe.refinement(source.problem)
+    refine = defaults.refinement(source.problem)
     example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
-    return report.to_json(), example
+    return report, example
+
+
+@contextmanager
+def _said_in_the_report() -> Iterator[None]:
+    """Warnings of inputs and of drift are not said twice: the report has them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputRangeWarning)
+        warnings.simplefilter("ignore", DriftWarning)
+        yield
+
+
+def _save_points(folder: Path, file: "PairsFile") -> None:
+    """Where outputs are sampled, for predictions; only where it is known for new inputs."""
+    from riesz._data import save_functions
+    from riesz._fit._check import same_points
+
+    first = file[:1]
+    if file.outputs.each is None and not same_points(first):
+        save_functions(folder / POINTS, first.outputs, overwrite=True)
 
 
 def _resolutions(source: Source) -> tuple[int, ...]:
@@ -232,12 +295,12 @@ def _resolutions(source: Source) -> tuple[int, ...]:
     if source.resolution is None:
         return ()
     dim = source.spaces[1].domain.dim
-    wanted = [source.resolution * k for k in recipe.REFINEMENTS]
-    return tuple(r for r in wanted if r == wanted[0] or r**dim <= recipe.MOST_POINTS)
+    wanted = [source.resolution * k for k in defaults.REFINEMENTS]
+    return tuple(r for r in wanted if r == wanted[0] or r**dim <= defaults.MOST_POINTS)
 
 
 def _key(seed: int, use: int) -> Any:
-    """A key for a use; `riesz sample --seed` folds in the numbers of members, below these."""
+    """A key for a use; `riesz sample --seed` folds in the numbers of samples, below these."""
     return jax.random.fold_in(jax.random.key(seed), _FOLD + use)
 
 

@@ -63,12 +63,12 @@ class AbstractDiscretization(eqx.Module):
     @property
     def stacked(self) -> bool:
         """Whether these are several discretizations, along a leading axis of every array."""
-        return jnp.ndim(getattr(self, "mask", None)) > self.dimensions
+        return jnp.ndim(getattr(self, "mask", 0)) > self.dimensions
 
     def describe(self) -> str:
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid
-        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", None))[-1:]
+        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", 0))[-1:]
         words = [" x ".join(map(str, shape))]
         if grid is None:
             words.append("scattered")

@@ -37,7 +37,7 @@ def domain_from_json(record: Any) -> AbstractDomain:
     numbers = all(type(x) in (int, float) for x in (*lower, *upper))
     same = 1 <= len(lower) == len(upper) == len(periodic)
     if not (numbers and same and all(type(x) is bool for x in periodic)):
-        raise _damaged("one lower and upper end and one true or false an axis", record)
+        raise _damaged("one lower and upper end and one true or false per axis", record)
     labels: dict[str, Any] = {}
     if "axis_names" in record:
         labels["names"], labels["units"] = _entries(record, "axis_names", "axis_units")

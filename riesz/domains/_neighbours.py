@@ -55,7 +55,7 @@ class Cloud:
 
     def nearest(self, points: Float[np.ndarray, "p d"]) -> Int[np.ndarray, " p"]:
         """The node nearest to each point, which is given in units of the lengths."""
-        return self._tree.query(points)[1]
+        return np.asarray(self._tree.query(points)[1])
 
     def offset(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The shortest way from b to a."""

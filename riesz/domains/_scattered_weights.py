@@ -66,7 +66,7 @@ def _grouped(
         axis = np.ptp(nodes[rows], axis=0).argmax()
         rows = rows[np.argsort(nodes[rows, axis], kind="stable")]
         parts = [_grouped(nodes, cells, moments, half) for half in np.array_split(rows, 2)]
-        weights, full = sum(part[0] for part in parts), all(part[1] for part in parts)
+        weights, full = parts[0][0] + parts[1][0], parts[0][1] and parts[1][1]
     if full or len(rows) > _JOINED * 2 * _GROUP[dim]:
         return weights, full
     for degree in range(_DEGREE[dim], -1, -1):

@@ -25,6 +25,7 @@ from jaxtyping import Array, Float
 
 NEIGHBOURS = {2: 30, 3: 40}
 _DROP = 0.15  # root mean square over the stencil, below which a polynomial is not determined
+_FAR = 1.5  # radii of the stencil up to which the interpolant is evaluated
 _POLYNOMIALS = 4.0  # makes the kernel positive definite without changing the interpolant
 
 Solve = Callable[[Any, Any], Any]
@@ -71,7 +72,13 @@ def cardinal_weights(
 
 
 def values_at(xp: Any, z: Any) -> Callable[[Any], Functionals]:
-    """Functionals: the value at z, shape (b, d), measured like the offsets."""
+    """Functionals: the value at z, shape (b, d), measured like the offsets.
+
+    Farther out than `_FAR` radii, where the cubic kernel would grow without any data, the value
+    is that at the distance of `_FAR` radii in the same direction.
+    """
+    size = _root(xp, (z**2).sum(-1))[..., None]
+    z = z * xp.where(size > _FAR, _FAR / xp.where(size > 0, size, 1), 1)
 
     def make(offsets):
         kernels = kernel(xp, z[:, None, :], offsets)[:, None, :]
@@ -154,7 +161,9 @@ def _orthonormal(xp: Any, columns: Any, count: Any) -> tuple[Any, Any]:
         best = xp.argmax((left[..., :rows, :] ** 2).sum(-2), -1)[..., None, None]
         column = xp.take_along_axis(left, best, -1)
         for _ in range(2):  # once is not enough
-            column = column - found @ (found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :])
+            column = column - found @ (
+                found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :]
+            )
         square = (column[..., :rows, :] ** 2).sum(-2, keepdims=True)
         clear = square > _DROP**2 * count[..., None, None]
         column = xp.where(clear, column / xp.sqrt(xp.where(clear, square, 1)), 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -134,7 +135,7 @@ class Function(eqx.Module):
     ) -> "Function":
         """Sample `f(x_1, ..., x_d)`, called with one array a coordinate.
 
-        It returns an array of their shape, or a tuple or list of such arrays, one a channel.
+        It returns an array of their shape, or a tuple or list of such arrays, one per channel.
         """
         coordinates = discretization.coordinates
         out = f(*jnp.moveaxis(coordinates, -1, 0))
@@ -169,12 +170,15 @@ class Function(eqx.Module):
 
         Fourier on periodic axes, barycentric on Chebyshev axes (12 digits at 64 nodes for
         analytic functions in float64), piecewise polynomials of degree 5 on equispaced
-        nodes (order 6, up to the boundary), radial basis functions on scattered points.
+        nodes (order 6, up to the boundary); on scattered points cubic splines on a line
+        (order 4) and local polyharmonic splines in the plane and in space (order 3).
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
         require_single(self, "Function.at(points)", "jax.vmap(lambda f: f.at(points))(batch)")
         dtype, lower = self.values.dtype, self.domain.lower
+        if traced(*jax.tree.leaves(points)):
+            points = jnp.asarray(points, dtype)  # a list may hold traced numbers
         require_points(self, points)
         # differences from the lower end are taken in float64, where the points are known
         if traced(points):
@@ -182,9 +186,10 @@ class Function(eqx.Module):
         else:
             relative = np.asarray(points, np.float64) - np.asarray(lower)
             require_inside(self.domain, relative)
-        if not isinstance(self.discretization, Points):  # which need all digits to tell neighbours
-            relative = jnp.asarray(relative, dtype)
-        return self.discretization.interpolate(self.values, relative)
+        here = self.discretization
+        if isinstance(here, Points):  # which need all digits to tell neighbours
+            return here.interpolate(self.values, relative)
+        return here.interpolate(self.values, jnp.asarray(relative, dtype))
 
     def resample(self, discretization: Any) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`.

@@ -96,7 +96,9 @@ def plot(f: "Function", ax: "Axes | None" = None, channel: int = 0, **kwargs: An
     if shape.ratio is not None:
         ax.set_box_aspect(1 / shape.ratio)
     ax.set_title(f.space.labels[channel] + where)
-    bar = {"location": "bottom", "aspect": 40, "shrink": 0.5} if wide else {"shrink": 0.8}
+    bar: dict[str, Any] = (
+        {"location": "bottom", "aspect": 40, "shrink": 0.5} if wide else {"shrink": 0.8}
+    )
     ax.figure.colorbar(image, ax=ax, **bar)
     return ax
 

@@ -64,7 +64,7 @@ def apply(
 def _apply(operator, functions, on):
     batch, shape = functions.values.shape[0], functions.values.shape[1:-1]
     if on is not None and on.stacked:
-        shape = larger(shape, on.relative.shape[1:-1])
+        shape = larger(shape, on.relative.shape[1:-1] if on.grid is None else on.shape)
         return micro_map(lambda pair: operator(*pair), (functions, on), shape, batch)
     if on is not None:
         shape = larger(shape, on.shape)

@@ -53,7 +53,7 @@ class FNO(AbstractOperator):
     """Fourier neural operator on intervals, boxes, tori and their products, 1 to 3 axes.
 
     u = Q(v_L), v_{l+1} = v_l + M_l(gelu(K_l v_l + W_l v_l + b_l)), v_0 = P(a, x), with pointwise
-    P, Q and M_l. K_l integrates against a kernel with `modes` Fourier modes an axis by the cells
+    P, Q and M_l. K_l integrates against a kernel with `modes` Fourier modes per axis by the cells
     of the grid the function comes on, so that it acts on any nodes and at any resolution. On a
     `MaskedGrid` these are integrals over the present part of the domain. Along
     an axis with ends the kernel's period is (1 + `padding`) times the axis, which separates the
@@ -62,12 +62,13 @@ class FNO(AbstractOperator):
     **Arguments:**
 
     - `input_space`, `output_space`: on the same domain.
-    - `modes`: highest wave number kept, one for all axes or one an axis. On a grid too coarse
+    - `modes`: highest mode kept, one for all axes or one per axis. On a grid too coarse
       to carry them the highest ones are dropped.
     - `width`: channels inside. `layers`: number of Fourier layers. `expansion`: hidden channels
       of M_l over `width`.
     - `padding`: fraction of an axis with ends added to the kernel's period.
-    - `coordinates`: whether P sees x. Without, the operator commutes with translations of tori.
+    - `coordinates`: whether P depends on x. Without, the operator commutes with translations of
+      tori.
 
     **Raises:** `ModelError` for arguments that make no operator, `DomainError` when called with
     a function of another space or not on a tensor grid.

@@ -70,7 +70,7 @@ def tensor_transforms(
     periods: Sequence[float],
     cutoffs: Sequence[float],
 ) -> tuple[AxisTransform, ...]:
-    """One transform an axis, in natural order; `axes` holds (coordinates, weights)."""
+    """One transform per axis, in natural order; `axes` holds (coordinates, weights)."""
     last = len(axes) - 1
     return tuple(
         axis_transform(x, w, m, p, c, half=i == last)

@@ -50,7 +50,7 @@ def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[s
             key=keys[4],
         )
         report = riesz.evaluate(fitted.operator, test)
-        return report.results[0].relative_l2.mean, fitted.history[-1].loss
+        return report.to_json()["results"][0]["relative_l2"], fitted.history[-1].loss
 
     sizes = [len(data) // 16, len(data) // 4, len(data)]
     operator = DeepONet(*spaces, sensors=32, width=100, basis=64, key=keys[2])

@@ -73,7 +73,7 @@ def _errors(
         key=keys[1],
     )
     report = riesz.evaluate(fitted.operator, test, resolutions=resolutions)
-    errors = {f"{name}_{r.shape[0]}": r.relative_l2.mean for r in report.results}
+    errors = {f"{name}_{r['shape'][0]}": r["relative_l2"] for r in report.to_json()["results"]}
     return errors | {f"{name}_training_seconds": fitted.seconds}
 
 

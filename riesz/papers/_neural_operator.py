@@ -32,7 +32,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
             key=keys[2],
         )
         report = riesz.evaluate(fitted.operator, test, resolutions=(64, 128, 256))
-        coarse, middle, fine = (r.relative_l2.mean for r in report.results)
+        coarse, middle, fine = (r["relative_l2"] for r in report.to_json()["results"])
         measured |= {f"{name}_64": coarse, f"{name}_128": middle, f"{name}_256": fine}
         measured[f"{name}_ratio"] = fine / coarse
         measured[f"{name}_parameters"] = report.parameters

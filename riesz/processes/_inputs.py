@@ -1,13 +1,13 @@
-"""Points where a process is looked at, as inputs of a kernel, and values there as functions."""
+"""Points where a process is evaluated, as inputs of a kernel, and values there as functions."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from riesz.domains import AbstractDiscretization, Points
+from riesz.domains import AbstractDiscretization, MaskedGrid, Points
 from riesz.errors import DataError
 from riesz.functions import Function, batch
 from riesz.processes._compiled import is_traced
@@ -138,21 +138,27 @@ def observed(
         )
     dtype = np.promote_types(inputs.dtype, values.dtype)
     inputs, values = inputs.astype(dtype), values.astype(dtype).reshape(-1, values.shape[-1])
-    if isinstance(on, Points) and count is None:
-        inputs, values = _unmasked(where, on, inputs, values)
+    mask = mask_of(on)
+    if mask is not None and count is None:
+        inputs, values = _present(where, mask, inputs, values)
     return jnp.asarray(inputs), jnp.asarray(values)
 
 
-def _unmasked(where: str, on: Points, inputs: Any, values: Any) -> tuple[Any, Any]:
-    if is_traced(on.mask):
+def mask_of(on: Any) -> Bool[Array, "*shape"] | None:
+    """Where a discretization has values, if it has a mask: `Points`, `MaskedGrid`."""
+    return on.mask if isinstance(on, Points | MaskedGrid) else None
+
+
+def _present(where: str, mask: Array, inputs: Any, values: Any) -> tuple[Any, Any]:
+    if is_traced(mask):
         raise DataError(
             "points that may be masked cannot be left out inside a compiled function",
             where=where,
-            expected="an array of inputs, or Points made outside jit",
-            found="Points with a traced mask",
+            expected="an array of inputs, or a discretization made outside jit",
+            found="a traced mask",
             repair="give points.coordinates, when none of them is masked",
         )
-    keep = np.asarray(on.mask)
+    keep = np.asarray(mask).reshape(-1)
     return (inputs, values) if keep.all() else (inputs[keep], values[keep])
 
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from riesz.domains import AbstractDiscretization, Points
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
 from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import Inputs
-from riesz.processes._inputs import inputs_of, require_finite
+from riesz.processes._inputs import inputs_of, mask_of, require_finite
 from riesz.processes._observations import Rows, take_rows
 from riesz.processes._process import On
 
@@ -41,7 +41,7 @@ class Labels(eqx.Module):
     def __init__(self, points: On, labels: Any):
         where = "Labels(points, labels)"
         self.points = inputs_of(points)
-        kept = points.mask if isinstance(points, Points) else None
+        kept = mask_of(points)
         known = labels if is_traced(labels) else np.asarray(labels)
         shape = (
             points.shape if isinstance(points, AbstractDiscretization) else self.points.shape[:1]

@@ -142,20 +142,20 @@ def tune(
     split, choose, rows = jax.random.split(key, 3)
     used = listed if isinstance(solver, InducingPoints) else _subset(listed, _MOST, choose)
     whole = _Model(free, used, solver)
-    followed = [_Run(start, np.nan, np.nan, "", np.zeros(0))]
-    most = _STARTS + 1 + (_CLIMBS + 1) * (restarts + 1) if restarts else 1
-    with Progress(progress, "tune", most, "steps") as shown:
+    steps = _STARTS + 1 + (_CLIMBS + 1) * (restarts + 1) if restarts else 1
+    with Progress(progress, "tune", steps, "steps") as shown:
         if restarts:
-            small = _subset(used, _SCREENED, rows, clustered=True)
-            part = whole if small is used else _Model(free, small, solver)
+            part = _Model(free, _subset(used, _SCREENED, rows, clustered=True), solver)
             starts = np.concatenate([start[None], draw_starts(whole.free_used(), _STARTS, split)])
             followed = _follow(part, starts, _CLIMBS * (restarts + 1), shown)
-            runs = followed if part is whole else []
-            promising = _distinct(followed, sum(map(len, small)))[: restarts + 1]
+            screened = sum(map(len, part.used))
+            promising = _distinct(followed, screened)[: restarts + 1]
+            again = screened < sum(map(len, used))
+            runs = [_climb(whole, r.vector, shown) for r in promising] if again else followed
+            agreement = _agreement(followed, screened)
         else:
-            runs, promising = [], followed
-        if not runs:
-            runs = [_climb(whole, run.vector, shown) for run in promising]
+            runs = [_climb(whole, start, shown)]
+            agreement = "one start: whether there are higher maxima is unknown, see restarts"
     best = max(runs, key=lambda run: run.evidence)
     if not np.isfinite(best.evidence):
         raise SolverError(
@@ -166,24 +166,21 @@ def tune(
             repair="start from larger noise, or compute in float64 (jax.enable_x64)",
         )
     count = sum(map(len, used))
-    converged, status = _status(best, followed, count)
+    flat = _FLAT + count * float(jnp.finfo(float).eps) ** 0.5  # of float32: 0.03 at 100
+    converged = best.gradient <= flat
+    ending = f"largest gradient {best.gradient:.2g}" + ("" if converged else f", {best.stopped}")
+    status = f"{'' if converged else 'not '}converged, {ending}; {agreement}"
     tuned, seen = free.put(jnp.asarray(best.vector, float))
     history = tuple(run.history for run in runs)
     return Tuned(tuned, seen, best.evidence, count, converged, status, best.gradient, history)
 
 
-def _status(best: _Run, followed: list[_Run], count: int) -> tuple[bool, str]:
-    """Whether the gradient vanishes, and in words what is known of the optimum."""
-    flat = _FLAT + count * float(jnp.finfo(float).eps) ** 0.5  # of float32: 0.03 at 100
-    converged = best.gradient <= flat
-    slope = f"largest gradient {best.gradient:.2g}"
-    first = f"converged, {slope}" if converged else f"not converged, {slope}: {best.stopped}"
-    if len(followed) == 1:
-        return converged, first + "; one start, other maxima are unknown (restarts=2)"
+def _agreement(followed: list[_Run], count: int) -> str:
+    """How many of the starts reached the best optimum of as many observations."""
     top = max(run.evidence for run in followed)
     same = sum(run.evidence > top - _SAME for run in followed)
-    second = f"{same} of {len(followed)} starts reached the best optimum"
-    return converged, f"{first}; {second}" + ("" if same > 1 else ": more restarts may find others")
+    text = f"{same} of {len(followed)} starts reached the best optimum of {count} observations"
+    return text if same > 1 else text + ", more restarts may find a higher one"
 
 
 class _Model(eqx.Module):

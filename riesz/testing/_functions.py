@@ -93,7 +93,7 @@ def _integrals(f: Function) -> None:
 
 def _interpolates(f: Function) -> None:
     """`at` the points gives the values."""
-    points = f.discretization.relative.reshape(-1, f.domain.dim)
+    points = f.discretization.coordinates.reshape(-1, f.domain.dim)
     values = f.values.reshape(-1, f.channels)
     keep = _present(f).reshape(-1)
     _close(f.at(points)[keep], values[keep], 10.0)

@@ -11,10 +11,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from riesz.domains import Grid, Interval
+from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function, take
 from riesz.kernels import Matern, SquaredExponential
-from riesz.processes import AbstractProcess, GaussianProcess, Labels, Values
+from riesz.networks import Dense, Erf
+from riesz.processes import (
+    AbstractProcess,
+    GaussianPosterior,
+    GaussianProcess,
+    Labels,
+    ScaleMixture,
+    StudentTProcess,
+    Values,
+    WideNetwork,
+    random_field,
+)
 
 _DRAWS = 3000
 _ROWS = np.array([1, 4, 6])  # of the points, where values are observed
@@ -24,13 +35,15 @@ class ProcessCase(NamedTuple):
     """A process with the points to try it on.
 
     `points`: inputs `(n, *features)`, at least 7. `interval`: also try it on a grid of this
-    domain. `observable`: whether it can be conditioned on exact values.
+    domain. `observable`: whether it can be conditioned on exact values; `noisy`: on values with
+    noise as well.
     """
 
     process: AbstractProcess
     points: Float[np.ndarray, "n *features"]
     interval: Interval | None = None
     observable: bool = True
+    noisy: bool = True
 
 
 def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> None:
@@ -120,7 +133,10 @@ def _marginals(case: ProcessCase) -> None:
     x = _inputs(case)
     kept = np.arange(len(x)) % 3 > 0
     others = np.where(kept.reshape(-1, *[1] * (x.ndim - 1)), x, 0.9 * x)[::-1]
-    for process in [case.process, *([_conditioned(case, 0.3)[0]] if case.observable else [])]:
+    for process in [
+        case.process,
+        *([_conditioned(case, 0.3 * case.noisy)[0]] if case.observable else []),
+    ]:
         law, other = _law(process, x), _law(process, others)
         values = np.broadcast_to(kept[:, None], law.mean.shape).ravel()
         order = np.arange(law.mean.size).reshape(law.mean.shape)[::-1].ravel()
@@ -167,8 +183,8 @@ def _conditions(case: ProcessCase) -> None:
     law = _law(posterior, x)
     _close(law.mean[_ROWS], exact.values, law.tolerance)
     _close(law.variance[_ROWS], 0.0, law.tolerance)
-    first = Values(exact.points, exact.values, 0.3)
-    second = Values(0.9 * exact.points, 0.5 * exact.values, 0.2)
+    first = Values(exact.points, exact.values, 0.3 * case.noisy)
+    second = Values(0.9 * exact.points, 0.5 * exact.values, 0.2 * case.noisy)
     once = _law(case.process.condition([first, second]), x)
     twice = _law(case.process.condition(first).condition(second), x)
     for a, b in zip(once, twice, strict=True):
@@ -207,7 +223,7 @@ def _prior(**options: Any) -> GaussianProcess:
     return GaussianProcess(SquaredExponential(0.2, 2.0), **options)
 
 
-def _posterior() -> AbstractProcess:
+def _posterior() -> GaussianPosterior:
     x = jnp.asarray([[0.1], [0.7]], float)
     return _prior(mean=0.5).condition(Values(x, jnp.asarray([[1.0], [-1.0]], float), 0.1))
 
@@ -215,6 +231,27 @@ def _posterior() -> AbstractProcess:
 def _classes(channels: int) -> AbstractProcess:
     x = jnp.asarray([[0.1], [0.4], [0.7], [0.9]], float)
     return _prior(channels=channels).condition(Labels(x, np.arange(4) % max(2, channels)))
+
+
+def _heavy(process: GaussianProcess | GaussianPosterior) -> StudentTProcess:
+    return StudentTProcess(process, shape=8.0, scale=7.0)
+
+
+def _mixture(process: GaussianProcess) -> ScaleMixture:
+    return ScaleMixture(process, lambda v: -((jnp.log(v) / 0.3) ** 2) / 2 - jnp.log(v))
+
+
+def _network() -> WideNetwork:
+    return WideNetwork(Dense(8, 1.5, 0.5) >> Erf() >> Dense(1, 1.0, 0.3))
+
+
+def _trained() -> AbstractProcess:
+    x = jnp.asarray([[0.15], [0.8]], float)
+    return _network().train(Values(x, jnp.asarray([[1.0], [-1.0]], float)), time=jnp.inf)
+
+
+def _field() -> AbstractProcess:
+    return random_field(Space(_UNIT), SquaredExponential(0.15), boundary="neumann", waves=8)
 
 
 PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
@@ -229,6 +266,14 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
         _UNIT,
     ),
     "GaussianPosterior": lambda: ProcessCase(_posterior(), _LINE, _UNIT),
+    "StudentTProcess": lambda: ProcessCase(_heavy(_prior()), _LINE, _UNIT),
+    "StudentTProcess, conditioned": lambda: ProcessCase(
+        _heavy(_prior()).condition(_posterior().observations), _LINE, _UNIT
+    ),
+    "ScaleMixture": lambda: ProcessCase(_mixture(_prior()), _LINE, _UNIT),
+    "RandomField": lambda: ProcessCase(_field(), _LINE, _UNIT),
+    "WideNetwork": lambda: ProcessCase(_network(), _LINE, _UNIT, noisy=False),
+    "TrainedNetwork": lambda: ProcessCase(_trained(), _LINE, _UNIT, noisy=False),
     "LaplacePosterior": lambda: ProcessCase(_classes(1), _LINE, _UNIT, observable=False),
     "LaplacePosterior, three classes": lambda: ProcessCase(
         _classes(3), _LINE, _UNIT, observable=False

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from riesz.cli import _recipe as recipe
+from riesz.cli import _defaults as defaults
 from riesz.cli._folder import RunFolder, new_folder
 from riesz.errors import RunError
 
@@ -220,7 +220,7 @@ def test_twenty_times_two_interruptions(data, value, tmp_path):
 
 
 def test_pairs_left_in_the_file_give_the_same_model(run, data, tiny, value, tmp_path, monkeypatch):
-    monkeypatch.setattr(recipe, "MOST_VALUES_IN_MEMORY", 0)
+    monkeypatch.setattr(defaults, "MOST_VALUES_IN_MEMORY", 0)
     value("train", data, "--nodes", "vertex", *tiny, "--out", tmp_path / "run")
     weights = "weights.safetensors"
     assert (tmp_path / "run" / weights).read_bytes() == (run / weights).read_bytes()

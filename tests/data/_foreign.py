@@ -64,6 +64,9 @@ def field(n, *axes, shift=0.0):
     return (waves + 0.37 * grids[0]).astype("f4")
 
 
+RGB = field(5, np.arange(3), np.linspace(0, 1, 16), np.linspace(0, 1, 20))
+
+
 def wide(x):
     return x[..., None]
 
@@ -233,6 +236,19 @@ def netcdf_cdf5(path):
             file.createVariable(name, "f4", ("n", "x"))[:] = A[..., 0]
 
 
+@case("values outside the valid range", ".nc", input="a", output="b")
+def netcdf_valid_range(path):
+    a, b = ocean(), ocean(shift=1.0)
+    wild = a.copy()
+    wild[:, 2, 3] = 999.0
+    data = dataset({"a": wild, "b": b}, LAT[::-1])
+    data["a"].attrs.update(valid_min=np.float32(200), valid_max=np.float32(400))
+    data.to_netcdf(path, engine="h5netcdf")
+    mask = np.ones(a.shape, bool)
+    mask[:, 2, 3] = False
+    return Truth(holed(a, mask), wide(b), (LAT[::-1], LON), mask=mask)
+
+
 @case("a strip across the meridian of Greenwich", ".nc", input="a", output="b")
 def netcdf_seam(path):
     lon = np.array([350, 352, 354, 356, 358, 0, 2, 4, 6, 8, 10, 12.0])
@@ -348,6 +364,19 @@ def hdf5_packed(path):
     return Truth(truth, truth, (X9, Y7), mask=mask)
 
 
+@case("labels of dimensions say which axis is channels", ".h5", nodes="vertex")
+def hdf5_labels(path):
+    with h5py.File(path, "w") as file:
+        for name in "au":
+            file[name] = RGB
+            for i, label in enumerate(("sample", "channel", "y", "x")):
+                file[name].dims[i].label = label
+    first = np.moveaxis(RGB, 1, -1)
+    return Truth(
+        first, first, (np.linspace(0, 1, 16), np.linspace(0, 1, 20)), says="y 0..1 (16 vertex)"
+    )
+
+
 # PDEBench, The Well, PyTorch
 
 CX, CY = (np.arange(16) + 0.5) / 16, (np.arange(12) + 0.5) / 12
@@ -455,8 +484,6 @@ def torch_file(path):
 
 
 # Plain arrays
-
-RGB = field(5, np.arange(3), np.linspace(0, 1, 16), np.linspace(0, 1, 20))
 
 
 @case("channels first look like a third axis", ".npz", "channels='first'", nodes="vertex")

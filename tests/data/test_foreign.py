@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -91,3 +92,11 @@ def require_places(samples, axes, points):
     assert isinstance(grid, Grid) and len(axes) == len(grid.shape)
     for found, x in zip(grid.axis_coordinates, axes, strict=True):
         np.testing.assert_allclose(found, x, rtol=1e-6, atol=1e-6 * np.abs(x).max())
+
+
+@pytest.mark.parametrize("name", ["netcdf_series", "netcdf_3"])
+def test_netcdf_without_its_libraries(name, tmp_path, monkeypatch):
+    path = written(name, tmp_path)[0]
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(DataError, match=r"pip install 'riesz\[io\]'"):
+        open_pairs(path)

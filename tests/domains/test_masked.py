@@ -248,6 +248,19 @@ def test_an_fno_with_a_full_mask_is_an_fno_on_the_grid():
     np.testing.assert_allclose(operator(b).values, operator(a).values, atol=1e-6)
 
 
+def test_integrals_of_a_layer_are_those_over_the_present_part():
+    operator = FNO(SPACE, SPACE, modes=3, width=4, layers=1, key=jax.random.key(0))
+    grid = Grid(STRIP, 8)
+    v = jax.random.normal(jax.random.key(1), (8, 8, 4))
+    present = disc(grid).T
+    transforms = operator._transforms(grid)
+    other = jnp.where(present[..., None], v, 1e3)
+    found = [operator.layers[0](x, transforms, present)[present] for x in (v, other)]
+    np.testing.assert_array_equal(*found)
+    everywhere = operator.layers[0](other, transforms)[present]
+    assert np.abs(everywhere - found[0]).max() > 1
+
+
 def test_an_fno_on_refined_grids_with_one_hole_converges():
     operator = FNO(SPACE, SPACE, modes=3, width=4, layers=2, key=jax.random.key(0))
     points = np.asarray([[0.1, 0.2], [0.9, 1.7], [0.2, 1.0]])

@@ -28,11 +28,12 @@ def wave(x, y):
     return jnp.sin(2 * x) * jnp.cos(3 * y)
 
 
-def test_weights_on_a_line_are_cells():
-    points = Points(Interval(0.0, 1.0), np.asarray([[0.9], [0.0], [0.2]]))
-    np.testing.assert_allclose(points.weights, [0.45, 0.1, 0.45], rtol=1e-6)
-    points = Points(Torus(0.0, 1.0), np.asarray([[0.9], [0.0], [0.2]]))
-    np.testing.assert_allclose(points.weights, [0.4, 0.15, 0.45], rtol=1e-6)
+def test_weights_of_three_points_integrate_the_parabola(x64):
+    points = Points(Interval(0.0, 1.0), np.asarray([[0.9], [0.0], [0.4]]))
+    powers = points.coordinates ** jnp.arange(3.0)
+    np.testing.assert_allclose(points.weights @ powers, [1, 1 / 2, 1 / 3], rtol=1e-12)
+    points = Points(Torus(0.0, 1.0), np.asarray([[0.75], [0.25]]))
+    np.testing.assert_allclose(points.weights, [0.5, 0.5], rtol=1e-12)
 
 
 @pytest.mark.parametrize("domain", [Interval(0.0, 2.0), SQUARE, Interval() * Torus()], ids=str)

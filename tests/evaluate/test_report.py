@@ -283,10 +283,10 @@ def moved_by(functions, distance):
 
 
 def edited(member, value):
+    """Pairs with a value that `Function` itself would not take."""
     pairs = waves(6, 16)
-    values = np.array(pairs.outputs.values)
-    values[member] = value
-    return Pairs(pairs.inputs, batch(values, pairs.outputs.discretization, CIRCLE))
+    values = pairs.outputs.values.at[member].set(value)
+    return eqx.tree_at(lambda p: p.outputs.values, pairs, values)
 
 
 def test_what_cannot_be_measured():

@@ -189,7 +189,7 @@ def test_symmetries_that_the_grid_carries_are_used():
         ({"steps": 0}, "at least one step"),
         ({"time_budget": -1.0, "steps": None}, "positive time budget"),
         ({"batch_size": 0}, "positive batch size"),
-        ({"data": jax.tree.map(lambda v: v * np.nan, pairs())}, "NaN or infinite"),
+        ({"data": jax.tree.map(lambda v: v * jnp.nan, pairs())}, "NaN or infinite"),
     ],
 )
 def test_bad_arguments_are_refused(options, text):

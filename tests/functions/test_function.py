@@ -176,6 +176,13 @@ def test_algebra():
         np.modf(f)
 
 
+def test_points_may_be_lists_of_traced_numbers():
+    f = line()
+    one = jax.jit(lambda x: f.at([[x], [0.5]]))(0.25)
+    np.testing.assert_allclose(one, f.at([[0.25], [0.5]]), atol=1e-6)
+    np.testing.assert_allclose(jax.grad(lambda x: f.at([[x]])[0, 0])(0.25), np.cos(0.25), atol=1e-4)
+
+
 def test_arrays_that_combine():
     two = Function(np.ones((4, 2), np.float32), GRID)
     np.testing.assert_array_equal((two + np.asarray([1, 2], np.float32)).values[0], [2, 3])

@@ -195,7 +195,7 @@ REFUSALS = {
     "unknown operator": (
         lambda: build({"operator": "FNOO"}, SQUARE, SQUARE),
         ModelError,
-        "DeepONet, FNO, NearestNeighbours",
+        "DeepONet, FNO, .*Normalised",
     ),
     "unknown argument": (
         lambda: build({**fno().describe(), "colour": 1}, SQUARE, SQUARE),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.domains import Grid, Interval
+from riesz.domains import Grid, Interval, MaskedGrid
 from riesz.errors import DataError, ModelError
 from riesz.functions import Function
 from riesz.kernels import Matern, SquaredExponential
@@ -82,6 +82,16 @@ def test_wrong_data_are_refused_with_the_repair(call, text):
 def test_what_is_no_kernel_is_refused(kernel, text):
     with pytest.raises(ModelError, match=text):
         GaussianProcess(kernel)
+
+
+def test_holes_of_a_grid_are_not_observed():
+    present = np.array([True, True, False, True, True])
+    sea = MaskedGrid(GRID, present)
+    values = Values(sea, np.where(present, np.arange(5.0), np.nan)[:, None], 0.1)
+    np.testing.assert_array_equal(values.values, [[0], [1], [3], [4]])
+    np.testing.assert_allclose(values.points, np.asarray(GRID.coordinates)[present])
+    mean = PRIOR.condition(values).marginal(on=sea).mean
+    assert mean.discretization == sea and mean.values[2] == 0
 
 
 def test_results_print_their_numbers():

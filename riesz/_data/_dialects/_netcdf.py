@@ -46,8 +46,11 @@ class NetCDFSource(AbstractSource):
         with reading(self.location, name), _opened(self.location, self.engine) as data:
             variable = data[name].squeeze([d for d in data[name].dims if d not in self.dims[name]])
             variable = variable.transpose(*self.dims[name])
+            low, high = _valid(variable)
             for start, stop in ranges:
-                yield np.asarray(variable[start:stop].values)
+                values = np.asarray(variable[start:stop].values)
+                wrong = (values < low) | (values > high)
+                yield np.where(wrong, np.nan, values) if wrong.any() else values
 
 
 def netcdf_hdf5(source: HDF5Source) -> AbstractSource | None:
@@ -199,6 +202,17 @@ def _said(name: str, attributes: Mapping[str, Any]) -> Role:
     if known or attributes.get("axis") in ("X", "Y", "Z") or unit.startswith("degrees_"):
         return known or "space"  # pyright: ignore[reportReturnType]
     return role_of(name)
+
+
+def _valid(variable: Any) -> tuple[float, float]:
+    """The range outside of which values are missing (CF 2.5.1), of the values as they are read."""
+    attributes = variable.attrs
+    ends = attributes.get("valid_range", (attributes.get("valid_min"), attributes.get("valid_max")))
+    scale = float(variable.encoding.get("scale_factor", 1.0))
+    offset = float(variable.encoding.get("add_offset", 0.0))
+    low, high = (None if x is None else float(x) * scale + offset for x in ends)
+    rounding = 1e-6 * max(abs(x) for x in (low or 0.0, high or 0.0, 1e-30))
+    return (-np.inf if low is None else low - rounding, np.inf if high is None else high + rounding)
 
 
 def _is_lon(name: str) -> bool:

@@ -11,7 +11,12 @@ from jaxtyping import Array, Float, Int
 from riesz.domains._axes._axis import AbstractAxis, Nodes
 
 # Where the first node lies, in steps from the lower end, and the steps there are beyond size - 1.
-_PLACES = {"vertex": (0.0, 0), "left": (0.0, 1), "right": (1.0, 1), "centre": (0.5, 1)}
+_PLACES: dict[Nodes, tuple[float, int]] = {
+    "vertex": (0.0, 0),
+    "left": (0.0, 1),
+    "right": (1.0, 1),
+    "centre": (0.5, 1),
+}
 
 
 class EquispacedAxis(AbstractAxis):
