@@ -97,8 +97,8 @@ def _made(domain: AbstractDomain, size: int, nodes: "str | None | Nodes") -> Abs
 
 
 def _baseline(name: str) -> AbstractOperator:
-    """A baseline of a few smooth functions and twice their squares."""
-    inputs = [smooth_input(_BOX, 12, None, shift) for shift in (0.0, 0.7, 1.1, 2.0, 2.9)]
+    """A baseline of a few smooth functions, on nodes between which functions stay smooth."""
+    inputs = [smooth_input(_BOX, 10, "chebyshev", shift) for shift in (0.0, 0.7, 1.1, 2.0, 2.9)]
     a = jnp.stack([f.values for f in inputs])
     grid = inputs[0].discretization
     pairs = Pairs(batch(a, grid, _BOX), batch(2 * a**2 + a, grid, _BOX))
@@ -138,7 +138,7 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
         Residual(_small(_BOX, _BOX), _baseline("PCA + ridge"), jnp.full(1, 0.1))
     ),
     "regridded FNO": lambda: OperatorCase(
-        Regridded(_small(_BOX, _BOX), Grid(_BOX.domain, 16)), None, 4.0
+        Regridded(_small(_BOX, _BOX), Grid(_BOX.domain, 12, "chebyshev")), None, 4.0
     ),
 }
 
