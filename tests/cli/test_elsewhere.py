@@ -8,11 +8,10 @@ TRAIN = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20"]
 
 
 def bumps(c, x, y):
-    """Smooth functions of the plane, one per row of coefficients."""
-    parts = np.stack([np.ones_like(x), np.sin(3 * x), np.cos(2 * y), x * y], -1)
-    return np.einsum(
-        "nk,n...k->n...", c, parts * np.ones((len(c), *(1,) * parts.ndim)[: parts.ndim])
-    )
+    """Smooth functions of the plane, one per row of coefficients; places may differ by row."""
+    parts = np.stack([np.ones_like(x), np.sin(3 * x), np.cos(2 * y), x * y])
+    c = c.reshape(*c.shape, *(1,) * (1 if x.ndim == 1 or len(x) == len(c) else 2))
+    return sum(c[:, k] * parts[k] for k in range(4))
 
 
 def sensors_to_field(draw, path):
@@ -22,7 +21,7 @@ def sensors_to_field(draw, path):
     values = bumps(c, places[..., 0], places[..., 1])
     places[3, 12:], values[3, 12:] = np.nan, np.nan
     x = np.linspace(0, 1, SIDE)
-    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
+    field = bumps(c, *np.meshgrid(x, x, indexing="ij"))
     np.savez(path, input=values, input_coordinates=places, output=field, x=x, y=x)
     return (SIDE, SIDE)
 
@@ -31,8 +30,8 @@ def field_to_points(draw, path):
     """A field on a grid, and its square at 30 places."""
     c, places = draw.normal(size=(SAMPLES, 4)), draw.uniform(size=(30, 2))
     x = np.linspace(0, 1, SIDE)
-    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
-    values = np.stack([bumps(row[None], *places.T)[0] for row in c]) ** 2
+    field = bumps(c, *np.meshgrid(x, x, indexing="ij"))
+    values = bumps(c, *places.T) ** 2
     np.savez(path, input=field, x=x, y=x, output=values, output_coordinates=places)
     return (30,)
 
@@ -73,7 +72,7 @@ def test_points_of_each_output_are_asked_for(tmp_path, value, call):
     draw, data, out = np.random.default_rng(1), tmp_path / "data.npz", tmp_path / "run"
     c, places = draw.normal(size=(SAMPLES, 4)), draw.uniform(size=(SAMPLES, 20, 2))
     x = np.linspace(0, 1, SIDE)
-    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
+    field = bumps(c, *np.meshgrid(x, x, indexing="ij"))
     values = bumps(c, places[..., 0], places[..., 1])
     np.savez(data, input=field, x=x, y=x, output=values, output_coordinates=places)
     value("train", data, *TRAIN, "--no-base", "--out", out)
