@@ -4,7 +4,7 @@ BIN := .venv/bin
 CORE := .venv/.core-installed
 DEV := .venv/.dev-installed
 BENCH := .venv-bench/.installed
-PEERS := torch==2.13.0 neuraloperator==2.0.0 scikit-learn
+PEERS := torch==2.13.0 neuraloperator==2.0.0 scikit-learn statsmodels
 ORACLE := .venv-oracle/.installed
 # neural-tangents runs on no later jax, and that jax on no later Python than 3.12.
 ORACLE_PYTHON ?= python3.11
@@ -34,6 +34,7 @@ bench-kernels: $(CORE) $(ORACLE)
 
 bench-evidence: $(BENCH)
 	.venv-bench/bin/python benchmarks/evidence.py
+	.venv-bench/bin/python benchmarks/tuning.py
 
 reproduce: $(DEV)
 	$(BIN)/riesz reproduce --all

@@ -94,7 +94,7 @@ def grid_of(
         if nodes[i] == "uniform" and side.domain is None:
             closed = True
         named = axis._replace(name=axis.name or f"axis {i + 1}")
-        if axis.values is None or (ends and kind):
+        if axis.values is None:
             placed.append(_unknown(named, size, ends, closed, kind, where))
         else:
             placed.append(_known(named, ends, closed, kind, where))
@@ -138,7 +138,7 @@ def _unknown(
     axis: Axis, size: int, ends: tuple[float, float] | None, closed: bool | None,
     kind: str | None, where: str,
 ) -> _Placed:  # fmt: skip
-    """An axis without coordinates, or one whose coordinates the call replaces."""
+    """An axis without coordinates."""
     lower, upper = ends or (0.0, 1.0)
     if not closed and kind is None:
         raise DataError(
@@ -151,11 +151,7 @@ def _unknown(
             "numpy.linspace(0, 1, n) is nodes='vertex', numpy.arange(n) / n is nodes='left' "
             "(in the command line --nodes vertex, --nodes left; --periodic yes for a closed axis)",
         )
-    note = ""
-    if axis.values is not None:
-        first, last = axis.values[0], axis.values[-1]
-        note = f"{axis}: domain and nodes of the call, not {first:g} .. {last:g} of the file"
-    return _Placed(lower, upper, bool(closed), "uniform" if closed else kind or "vertex", note)
+    return _Placed(lower, upper, bool(closed), "uniform" if closed else kind or "vertex")
 
 
 def _known(
@@ -189,12 +185,16 @@ def _known(
         }
         match = [k for k, (a, b) in kinds.items() if max(abs(first - a), abs(last - b)) <= slack]
         exact = tuple(np.clip(x, lower, upper).tolist())
+        if kind == "chebyshev" and _is_chebyshev(x, lower, upper, slack):
+            return _Placed(lower, upper, False, kind)
+        if kind is not None and not (even and kind in match):
+            raise _contradiction(axis, x, f"nodes={kind!r} from {lower:g} to {upper:g}", where)
         return _Placed(lower, upper, False, match[0] if match and even else exact)
     if kind is not None:
         before = {"vertex": 0, "left": 0, "right": step, "centre": step / 2}.get(kind, 0)
         after = {"vertex": 0, "right": 0, "left": step, "centre": step / 2}.get(kind, 0)
-        if not even and kind != "chebyshev":
-            raise _contradiction(axis, x, f"even spacing for nodes={kind!r}", where)
+        if not (_is_chebyshev(x, first, last, slack) if kind == "chebyshev" else even):
+            raise _contradiction(axis, x, f"the spacing of nodes={kind!r}", where)
         return _Placed(first - before, last + after, False, kind)
     if axis.cells is not None:
         lower, upper = axis.cells
@@ -203,6 +203,12 @@ def _known(
     if even:
         return _Placed(first, last, False, "vertex")
     return _Placed(first, last, False, exact, f"{axis} is spaced unevenly")
+
+
+def _is_chebyshev(x: Float[np.ndarray, " n"], lower: float, upper: float, slack: float) -> bool:
+    angles = np.pi * np.arange(len(x)) / max(len(x) - 1, 1)
+    nodes = (lower + upper) / 2 - (upper - lower) / 2 * np.cos(angles)
+    return bool(np.abs(x - nodes).max() <= slack)
 
 
 def _slack(axis: Axis, step: float) -> float:

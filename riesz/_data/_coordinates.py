@@ -35,6 +35,11 @@ def fields_of(source: AbstractSource) -> dict[str, ArrayInfo]:
     return {k: v for k, v in fields.items() if k not in of_mesh}
 
 
+def labels_of(info: ArrayInfo) -> tuple[Axis, ...]:
+    """What the names of an array's axes say of them."""
+    return tuple(Axis(role_of(k), k) for k in info.labels)
+
+
 def coordinates_of(source: AbstractSource) -> list[str]:
     """The names of arrays that are coordinates in space."""
     fields = fields_of(source)
@@ -47,7 +52,7 @@ def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
     info = source.info(name)
     if info.axes or len(info.shape) < 2:
         return info.axes
-    axes = [Axis(role_of(k), k) for k in info.labels] or [Axis() for _ in info.shape]
+    axes = list(labels_of(info)) or [Axis() for _ in info.shape]
     found = _places(source, name, role)
     if found is not None:
         at, places = found

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from riesz._data._axes import Axis, Side, grid_of
-from riesz._data._coordinates import axes_of, coordinates_of, fields_of, has_time
+from riesz._data._coordinates import (
+    axes_of,
+    coordinates_of,
+    fields_of,
+    has_time,
+    labels_of,
+)
 from riesz._data._layout import Samples, stacked
 from riesz._data._settle import Settled, settle
 from riesz._data._source import AbstractSource
@@ -196,15 +202,16 @@ def foreign_samples(
 def _settled(source: AbstractSource, role: str, given: Given, lead: int | None) -> Settled:
     name = str(given.name)
     info, side = source.info(name), given.side._replace(domain=given.domain)
-    replaced = given.discretization is not None or (side.domain is not None and side.nodes)
-    axes = info.axes if replaced else axes_of(source, name, role)
+    replaced = given.discretization is not None or (given.side.domain is not None and side.nodes)
+    axes = (info.axes or labels_of(info)) if replaced else axes_of(source, name, role)
     dim = len(given.discretization.shape) if given.discretization is not None else side.dim()
     settled = settle(info, axes, side, dim, lead, source.location.to(name))
-    unused = coordinates_of(source) if replaced and not info.axes else []
-    if not unused:
+    if not replaced:
         return settled
+    unused = [str(a) for a in settled.axes if a.values is not None] or coordinates_of(source)
+    plain = tuple(a._replace(role="space", values=None) for a in settled.axes)
     note = f"domain and nodes of the call; the coordinates {listed(unused)} are not used"
-    return replace(settled, notes=(*settled.notes, note))
+    return replace(settled, axes=plain, notes=(*settled.notes, *([note] if unused else [])))
 
 
 def _fitting(given: Given, layout: Settled, where: str) -> AbstractDiscretization:

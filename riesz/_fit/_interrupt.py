@@ -18,8 +18,7 @@ class DeferredInterrupt:
         self.asked, self._show = False, show
         self._before = signal.getsignal(signal.SIGINT)
         self._deferred = (
-            self._before is signal.default_int_handler
-            and threading.current_thread() is threading.main_thread()
+            _raises(self._before) and threading.current_thread() is threading.main_thread()
         )
 
     def __enter__(self) -> "DeferredInterrupt":
@@ -40,3 +39,9 @@ class DeferredInterrupt:
     def _restore(self) -> None:
         if self._deferred:
             signal.signal(signal.SIGINT, self._before)
+
+
+def _raises(handler: object) -> bool:
+    """Whether a handler of Ctrl-C is Python's own, or says that it ends like it."""
+    own = handler is signal.default_int_handler
+    return own or getattr(handler, "raises_keyboard_interrupt", False)

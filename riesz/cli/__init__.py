@@ -15,7 +15,7 @@ from riesz.cli import _predict as _predict
 from riesz.cli import _sample as _sample
 from riesz.cli import _train as _train
 from riesz.cli._app import app as app
-from riesz.cli._guard import INTERRUPTED, failed
+from riesz.cli._guard import INTERRUPTED, failed, say_interrupted
 from riesz.cli._leave import leave, leave_at_second_interrupt
 from riesz.cli._output import say
 from riesz.errors import UsageError
@@ -45,4 +45,5 @@ def run(arguments: list[str]) -> int:
         )
         return failed(usage, "--json" in arguments)
     except (KeyboardInterrupt, typer.Abort):
+        say_interrupted(None, "--json" in arguments)
         return INTERRUPTED

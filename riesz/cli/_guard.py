@@ -8,7 +8,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from functools import wraps
 from typing import Any, TextIO
 
@@ -152,19 +152,19 @@ def _place(error: Exception) -> str | None:
     return f"{own[-1].filename}:{own[-1].lineno}" if own else None
 
 
-_unsaid: list[None] = []  # one entry from the start of a command until its interruption is said
+_unsaid: list[None] = [None]  # empty from the moment at which an interruption is said
 
 
 def say_interrupted(resume: str | None, as_json: bool, stdout: TextIO | None = None) -> None:
-    """Say, once per command, that it was interrupted and how it goes on."""
-    try:
-        _unsaid.pop()
-    except IndexError:
+    """Say that a command was interrupted and how it goes on, with one JSON value at most."""
+    if not _unsaid:
         time.sleep(0.2)  # for the thread that says it
         return
     say("interrupted" + (f"; to go on, repeat:\n  {resume}" if resume else ""))
-    if as_json:
-        _print(to_json({"status": "interrupted", "resume": resume}), stdout)
+    with suppress(IndexError):  # a second interruption has just said it
+        _unsaid.pop()
+        if as_json:
+            _print(to_json({"status": "interrupted", "resume": resume}), stdout)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from types import FrameType
 from typing import NoReturn
 
 from riesz.cli._folder import this_command
@@ -35,16 +36,37 @@ def leave_at_second_interrupt() -> None:
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
         return
+    signal.signal(signal.SIGINT, _answer)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_count, args=(reader,), daemon=True).start()
 
 
+def _answer(number: int, frame: FrameType | None) -> None:
+    """Python's own answer to Ctrl-C, but at once where a module is only half imported.
+
+    What a library makes of an interruption within its import is anybody's guess.
+    """
+    below = frame
+    while below is not None:
+        if below.f_code.co_filename.startswith("<frozen importlib"):
+            _leave_interrupted()
+        below = below.f_back
+    signal.default_int_handler(number, frame)
+
+
+_answer.__dict__["raises_keyboard_interrupt"] = True  # so that a fit may defer it
+
+
 def _count(reader: int) -> None:
     interrupts = 0
     while interrupts < 2:
         interrupts += os.read(reader, 64).count(signal.SIGINT)
+    _leave_interrupted()
+
+
+def _leave_interrupted() -> NoReturn:
     try:
         say_interrupted(this_command(), "--json" in sys.argv, sys.__stdout__)
     finally:

@@ -13,8 +13,8 @@ from riesz._data import fingerprint, write_pairs
 from riesz.cli import app
 from riesz.cli._predict import read_inputs
 from riesz.cli._reading import Reading
-from riesz.domains import Box, Interval, MaskedGrid, Torus
-from riesz.errors import UsageError
+from riesz.domains import Box, Interval, MaskedGrid, Space, Torus
+from riesz.errors import DataError, UsageError
 
 FILE = pathlib.Path(__file__).parents[1] / "data" / "_foreign.py"
 spec = importlib.util.spec_from_file_location("_foreign", FILE)
@@ -132,3 +132,14 @@ def test_sea_surface_temperature_opens_as_it_is(tmp_path):
     write_pairs(tmp_path / "native.h5", pairs)
     native = open_pairs(tmp_path / "native.h5")
     assert native.fingerprint == fingerprint(pairs) and native.output_grid.shape == (18, 432)
+
+
+def test_a_model_reads_inputs_by_their_coordinates(tmp_path):
+    """Nodes of an option and coordinates of a file must agree on the model's domain."""
+    x = np.linspace(0, 1, 9)[::-1]
+    np.savez(tmp_path / "d.npz", a=np.stack([x, 2 * x]), x=x)
+    space = Space(Interval(0, 1))
+    found = read_inputs(str(tmp_path / "d.npz"), Reading(nodes="vertex"), {}, space)
+    np.testing.assert_allclose(found.values[1, :, 0], np.linspace(0, 2, 9), rtol=1e-6)
+    with pytest.raises(DataError, match="the coordinates of x in the file disagree"):
+        read_inputs(str(tmp_path / "d.npz"), Reading(nodes="centre"), {}, space)

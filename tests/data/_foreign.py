@@ -643,6 +643,19 @@ def npz_equal_sizes(path):
 again("npz_equal_sizes", "told by domain and nodes", domain=Box((0, 0), (1, 2)), nodes="vertex")
 
 
+again("npz_left", "coordinates replaced by the call", domain=Interval(0, 1), nodes="left")
+
+
+@case("Chebyshev nodes, told", ".npz", nodes="chebyshev", domain=None)
+def npz_chebyshev(path):
+    x = 1 - np.cos(np.pi * np.arange(12) / 11)
+    np.savez(path, a=field(5, x), u=field(5, x), x=x)
+    return Truth(wide(field(5, x)), wide(field(5, x)), (x,), says="0..2 (12 chebyshev)")
+
+
+again("npz_chebyshev", "uneven coordinates are no even nodes", "disagree", nodes="left")
+
+
 @case("two coordinates are the same", ".npz", "do not ascend")
 def npz_duplicates(path):
     x = np.array([0, 0.1, 0.1, 0.3, 0.5, 0.7, 1.0])

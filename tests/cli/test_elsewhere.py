@@ -1,0 +1,105 @@
+"""Inputs and outputs at different points: trained, banded, saved, predicted and evaluated."""
+
+import numpy as np
+import pytest
+
+SAMPLES, SIDE = 60, 12
+TRAIN = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20"]
+
+
+def bumps(c, x, y):
+    """Smooth functions of the plane, one per row of coefficients."""
+    parts = np.stack([np.ones_like(x), np.sin(3 * x), np.cos(2 * y), x * y], -1)
+    return np.einsum(
+        "nk,n...k->n...", c, parts * np.ones((len(c), *(1,) * parts.ndim)[: parts.ndim])
+    )
+
+
+def sensors_to_field(draw, path):
+    """Up to 15 sensors at other places in each sample, and the field on a grid."""
+    c = draw.normal(size=(SAMPLES, 4))
+    places = draw.uniform(size=(SAMPLES, 15, 2))
+    values = bumps(c, places[..., 0], places[..., 1])
+    places[3, 12:], values[3, 12:] = np.nan, np.nan
+    x = np.linspace(0, 1, SIDE)
+    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
+    np.savez(path, input=values, input_coordinates=places, output=field, x=x, y=x)
+    return (SIDE, SIDE)
+
+
+def field_to_points(draw, path):
+    """A field on a grid, and its square at 30 places."""
+    c, places = draw.normal(size=(SAMPLES, 4)), draw.uniform(size=(30, 2))
+    x = np.linspace(0, 1, SIDE)
+    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
+    values = np.stack([bumps(row[None], *places.T)[0] for row in c]) ** 2
+    np.savez(path, input=field, x=x, y=x, output=values, output_coordinates=places)
+    return (30,)
+
+
+def curves_to_curves(draw, path):
+    """Curves at 24 even places, and their derivatives at 17 uneven ones."""
+    c, k = draw.normal(size=(SAMPLES, 3)), np.arange(1, 4)
+    x, y = np.linspace(0, 1, 24), np.linspace(0, 1, 17) ** 1.5
+    np.savez(
+        path,
+        input=c @ np.sin(k[:, None] * x),
+        input_coordinates=x,
+        output=(c * k) @ np.cos(k[:, None] * y),
+        output_coordinates=y,
+    )
+    return (17,)
+
+
+@pytest.mark.parametrize("kind", [sensors_to_field, field_to_points, curves_to_curves])
+@pytest.mark.parametrize("base", ["--base", "--no-base"])
+def test_outputs_lie_at_other_points(kind, base, tmp_path, value):
+    data, out, answer = tmp_path / "data.npz", tmp_path / "run", tmp_path / "answer.npz"
+    shape = kind(np.random.default_rng(0), data)
+    trained = value("train", data, *TRAIN, base, "--out", out)
+    (result,) = trained["results"]
+    assert tuple(result["shape"]) == shape and np.isfinite(result["error"])
+    assert trained["baselines"] and result["channels"][0]["half_width"]["mean"] > 0
+    predicted = value("predict", out, data, "-o", answer)
+    assert tuple(predicted["shape"]) == shape and predicted["calibrated"]
+    arrays = np.load(answer)
+    assert arrays["prediction"].shape == (SAMPLES, *shape, 1)
+    assert (arrays["lower"] <= arrays["upper"]).all() and np.isfinite(arrays["prediction"]).all()
+    again = value("evaluate", out, "--data", data)
+    assert again["results"][0]["n"] == SAMPLES and again["baselines"]
+
+
+def test_points_of_each_output_are_asked_for(tmp_path, value, call):
+    draw, data, out = np.random.default_rng(1), tmp_path / "data.npz", tmp_path / "run"
+    c, places = draw.normal(size=(SAMPLES, 4)), draw.uniform(size=(SAMPLES, 20, 2))
+    x = np.linspace(0, 1, SIDE)
+    field = np.stack([bumps(row[None], *np.meshgrid(x, x, indexing="ij"))[0] for row in c])
+    values = bumps(c, places[..., 0], places[..., 1])
+    np.savez(data, input=field, x=x, y=x, output=values, output_coordinates=places)
+    value("train", data, *TRAIN, "--no-base", "--out", out)
+    error = value("predict", out, data, "-o", tmp_path / "a.npz", code=2)["error"]
+    assert "--on FILE" in error["expected"]
+    points = tmp_path / "points.npz"
+    np.savez(points, u=np.zeros((SAMPLES, 20)), coordinates=places)
+    predicted = value("predict", out, data, "--on", points, "-o", tmp_path / "b.npz")
+    assert predicted["shape"] == [20]
+    assert np.load(tmp_path / "b.npz")["coordinates"].shape == (SAMPLES, 20, 2)
+
+
+def test_flat_outputs_are_named_and_sizes_are_of_no_concern(tmp_path, value):
+    draw, data = np.random.default_rng(0), tmp_path / "data.npz"
+    x = np.linspace(0, 1, 24)
+    c, k = draw.normal(size=(SAMPLES, 3)), np.arange(1, 4)
+    wave = c @ np.sin(k[:, None] * x)
+    flat, zero = np.full_like(wave, 7.0), wave.copy()
+    zero[5] = 0
+    outputs = np.stack([1e-30 * wave, 1e30 * wave, flat, zero], -1)
+    np.savez(data, a=wave[..., None], u=outputs.astype("f4"))
+    out = tmp_path / "run"
+    options = ["--nodes", "vertex", "--channels", "last", "--no-base", *TRAIN]
+    trained = value("train", data, *options, "--out", out)
+    channels = trained["results"][0]["channels"]
+    assert all(np.isfinite(c["error"]) for c in channels) and len(channels) == 4
+    report = (out / "report.md").read_text()
+    assert "'u2' is constant" in report or "'u2' is 7 in all" in report
+    assert "'u3' is constant in 1 training samples: " in report or trained["training"]["notes"]
