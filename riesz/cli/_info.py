@@ -113,7 +113,7 @@ def _text(run: Path, model: dict[str, Any]) -> str:
             (
                 "training",
                 f"{training['steps']} steps, {training['seconds']:.0f} s, {training['status']}; "
-                f"{training['loss']}",
+                f"validation error {training['validation_error']:.2%}",
             ),
             ("inputs seen", ranges(card)),
             ("made", f"{card['created'][:10]} on {card['hardware']['device']}"),

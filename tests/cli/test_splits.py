@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+SMALL = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20"]
+
 
 @pytest.fixture(scope="module")
 def series(folder, write):
@@ -15,9 +17,9 @@ def series(folder, write):
 
 
 @pytest.mark.parametrize("by", ["random", "time"])
-def test_a_split_is_chosen_and_said(by, series, folder, value, call, tiny):
+def test_a_split_is_chosen_and_said(by, series, folder, value, call):
     out = folder / f"split_{by}"
-    result = value("train", series, "--nodes", "vertex", "--split", by, *tiny, "--out", out)
+    result = value("train", series, "--nodes", "vertex", "--split", by, *SMALL, "--out", out)
     card = value("info", out)
     assert card["split"]["by"] == by
     test = np.array(card["split"]["test_pairs"])
