@@ -1,15 +1,17 @@
 """Measures interpolation and quadrature on scattered points beside scipy.
 
-python benchmarks/scattered.py                # minutes; writes docs/tables/scattered.md
+python benchmarks/scattered.py                # half an hour; writes docs/tables/scattered.md
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jax
 import numpy as np
-from commands import TABLES, footer, load
+from commands import TABLES
 from scipy.integrate import simpson
 from scipy.interpolate import CubicSpline, RBFInterpolator
 
@@ -101,7 +103,6 @@ def row(dim: int, kind: int, n: int) -> str:
 
 
 def main() -> None:
-    busy = [load()]
     lines = [
         "| axes | points | n | type | at nodes | at nodes, compiled | between | scipy | ratio | "
         "integral |",
@@ -116,7 +117,9 @@ def main() -> None:
                         lines.append(row(dim, kind, n))
                     print(lines[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
                 jax.clear_caches()
-    (TABLES / "scattered.md").write_text("\n".join(lines) + f"\n\n{processor()}." + footer(busy))
+    today = datetime.now(UTC).date().isoformat()
+    end = f"\n\n{processor()}, {os.cpu_count()} cores, {today}.\n"
+    (TABLES / "scattered.md").write_text("\n".join(lines) + end)
 
 
 if __name__ == "__main__":

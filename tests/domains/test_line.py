@@ -153,6 +153,18 @@ def test_readings_that_differ_within_a_second_set_no_slope():
     assert np.abs(f.derivative(0).values).max() < 1e-3  # 0.5 per second between the readings
 
 
+def test_seconds_of_a_year_stay_apart_in_single_precision():
+    # 3e7 seconds are told apart by 2 in float32
+    time = 1.6e9 + np.concatenate([np.arange(0, 3.15e7, 86_400), [3.0e7, 3.0e7 + 1, 3.0e7 + 2]])
+    values = np.sin(time / 2e6)[:, None]
+    f = Function(values, Points(Interval(time.min(), time.max()), time[:, None]))
+    assert len(np.unique(np.asarray(f.discretization.relative))) < len(time)
+    np.testing.assert_array_equal(f.at(time[:, None]), f.values)
+    np.testing.assert_array_equal(f.discretization.exact()[:, 0], time - time.min())
+    padded = f.discretization.pad(512)
+    np.testing.assert_array_equal(padded.exact()[: len(time)], f.discretization.exact())
+
+
 def test_values_that_are_not_finite_are_named():
     points = Points(LINE, scattered(8))
     with pytest.raises(SolverError) as caught:
