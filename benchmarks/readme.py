@@ -30,7 +30,9 @@ WRITTEN_BY = {
     "kernels": "make bench-kernels",
     "layers": "python benchmarks/layers.py",
     "papers": "riesz reproduce --all; python benchmarks/readme.py",
+    "scattered": "python benchmarks/scattered.py",
     "speed": "python benchmarks/fno_speed.py --record",
+    "tuning": "python benchmarks/tuning.py",
     "wide_operators": "python benchmarks/wide_operators.py",
 }
 

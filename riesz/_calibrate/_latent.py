@@ -76,7 +76,7 @@ def sums(
 
 def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array, Array]:
     """Numbers of the 2^d nodes around each point, and their weights, both (points, 2^d)."""
-    points = discretization.relative.reshape(-1, grid.domain.dim)
+    points = jnp.asarray(discretization.relative).reshape(-1, grid.domain.dim)
     number, weight = jnp.zeros((points.shape[0], 1), int), jnp.ones((points.shape[0], 1))
     for axis, size in enumerate(grid.shape):
         left, right, share = _between(grid, axis, points[:, axis])

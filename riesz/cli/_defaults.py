@@ -13,7 +13,6 @@ GRID = {1: 128, 2: 32, 3: 16}
 # Values of all pairs, 4 bytes each, up to which they are read into memory before the fit.
 MOST_VALUES_IN_MEMORY = 2**29
 
-VALIDATION = 0.05  # of the pairs, where fresh samples calibrate and test
 CALIBRATION_SAMPLES, TEST_SAMPLES = 100, 50  # fresh ones; more where the level needs them
 REFINEMENTS = (1, 2, 4)
 MOST_POINTS = 2**18  # of the finest grid

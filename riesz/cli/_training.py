@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
-import numpy as np
 
 from riesz.cli import _defaults as defaults
 from riesz.cli._card import make_card
@@ -64,14 +63,11 @@ def _split(options: Options, source: Source) -> "Split":
 
     Where the problem gives fresh samples, these calibrate and test, and all pairs train.
     """
-    from riesz._fit import Split, split
-    from riesz.functions._pairs import split_members
+    from riesz._fit import split
 
     key = _key(options.seed, 0)
     if source.resolution is not None:
-        none = np.arange(0)
-        parts = split_members(source.samples, defaults.VALIDATION, key)
-        return Split(*parts, none, none, level=options.level)
+        return split(source.samples, key=key, level=options.level, held_out=0.0)
     file = source.file
     assert file is not None
     found = split(
@@ -154,7 +150,7 @@ def _run(
     card = make_card(options, source, file, split, recipe, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
     _save_points(folder.path, file)
-    rivals = baselines(training, key=_key(seed, 7))
+    rivals = baselines(training, key=_key(seed, 7), groups=split.groups)
     save_baselines(folder.path, rivals)
     report, example = _measure(options, source, banded, test, rivals, split, file)
     card["metrics"] = report.to_json()

@@ -74,7 +74,7 @@ class AbstractProblem(eqx.Module):
         finite. Under jit, grad or vmap nothing is known yet and nothing is raised: there use
         `solution` and read `converged`.
         """
-        solution = self.solution(a)
+        solution = _solution(self, a)
         values = solution.function.values
         if traced(solution.converged, values):
             return solution.function
@@ -179,3 +179,9 @@ def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
         found=f"{a.channels} channels on {a.domain}, {found}",
         repair="resample the input onto problem.grid(resolution)",
     )
+
+
+@eqx.filter_jit
+def _solution(problem: AbstractProblem, a: Function) -> Solution:
+    """Compiled: a solver that fails may then hold NaN, which a function outside does not."""
+    return problem.solution(a)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import inf, log2
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -189,7 +190,8 @@ class _Check:
         )
 
     def failure(self) -> None:
-        a = self.draws[0] * jnp.nan
+        draw = self.draws[0]  # NaN is put behind the constructor, which does not take it
+        a = eqx.tree_at(lambda f: f.values, draw, jnp.full_like(draw.values, jnp.nan))
         converged = self.solve(a).converged
         self.require(not converged, "an input of NaN is reported", "converged False", converged)
         try:

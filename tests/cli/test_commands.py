@@ -105,7 +105,7 @@ def test_predict_many(run, folder, value, write, suffix, points):
     source, target = folder / f"in{points}.h5", folder / f"out{points}.{suffix}"
     write(source, a=np.random.default_rng(1).normal(size=(3, points)))
     result = value("predict", run, source, "-o", target)
-    assert result["members"] == 3 and result["shape"] == [points]
+    assert result["samples"] == 3 and result["shape"] == [points]
     assert result["calibrated"] == (points == 24)
     if suffix == "npz":
         arrays = dict(np.load(target))
@@ -120,7 +120,7 @@ def test_predict_many(run, folder, value, write, suffix, points):
 
 def test_predict_reads_npz(run, folder, value):
     np.savez(folder / "in.npz", a=np.zeros((2, 24)))
-    assert value("predict", run, folder / "in.npz", "-o", folder / "npz-out.npz")["members"] == 2
+    assert value("predict", run, folder / "in.npz", "-o", folder / "npz-out.npz")["samples"] == 2
 
 
 def test_predict_takes_one_function_and_overwrites_nothing(run, folder, value, write):
@@ -130,7 +130,7 @@ def test_predict_takes_one_function_and_overwrites_nothing(run, folder, value, w
     before = target.read_bytes()
     error = value("predict", run, source, "-o", target, code=2)["error"]
     assert "left untouched" in error["message"] and target.read_bytes() == before
-    assert value("predict", run, source, "-o", target, "--force")["members"] == 1
+    assert value("predict", run, source, "-o", target, "--force")["samples"] == 1
 
 
 def test_predict_refuses_values_that_are_not_finite(run, folder, value, write):
