@@ -121,15 +121,7 @@ def _output_points(
     from riesz.functions import take
 
     if on is not None:
-        target = load_functions(on, space=None)
-        if target.domain != model.output_space.domain:
-            raise UsageError(
-                "the points wanted are not in the domain of the model's outputs",
-                where=f"--on {on}",
-                expected=str(model.output_space.domain),
-                found=str(target.domain),
-                repair="give a file with functions of the output's domain",
-            )
+        target = load_functions(on, domain=model.output_space.domain)
         return _one_or_each(target, len(functions.values), on)
     if (run / POINTS).exists():
         return take(load_functions(run / POINTS), 0).discretization

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-SAMPLES, SIDE = 60, 12
-TRAIN = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20"]
+SAMPLES, SIDE = 60, 8
+TRAIN = ["--modes", "2", "--width", "4", "--layers", "1", "--steps", "10"]
 
 
 def bumps(c, x, y):
