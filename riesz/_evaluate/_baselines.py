@@ -39,6 +39,11 @@ class BaselineResult:
         return self.difference.high < 0
 
     @property
+    def same(self) -> bool:
+        """Whether it has the operator's errors, because the operator is this baseline."""
+        return self.difference.low == self.difference.high == 0
+
+    @property
     def worse(self) -> bool:
         """Whether it is worse than the operator, beyond the 95 % interval of the difference."""
         return self.difference.low > 0
@@ -80,6 +85,12 @@ def verdict(
         )
     best = min(baselines, key=lambda b: b.error.mean)
     there = f"{best.error.mean:.2%}"
+    same = next((b for b in baselines if b.same), None)
+    if same is not None and best.error.mean == same.error.mean:
+        return (
+            f"{operator} is the baseline {same.name}, with error {here}: no network was surely "
+            "better in validation; try more samples"
+        )
     if best.better:
         return f"{best.name} is better: {there} against {here} of {operator}; {_advice(best)}"
     if not best.worse:

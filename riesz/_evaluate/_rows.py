@@ -43,7 +43,7 @@ def baseline_rows(report: dict[str, Any]) -> list[list[str]]:
 
 def title(report: dict[str, Any]) -> str:
     """What was measured against what."""
-    return f"{report['operator']}, {report['parameters']:,} parameters, against " + str(
+    return f"{report['operator']}, {report['parameters']:,} trained parameters, against " + str(
         report["reference"]
     )
 

@@ -65,7 +65,7 @@ def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) 
         f"{how_split(split)}, seed {card['seed']}.",
         *(f"- Of the split: {note}." for note in split["notes"]),
         f"- Training: {training['steps']} steps in {training['seconds']:.0f} s "
-        f"({training['status']}), {metrics['parameters']:,} parameters, validation error "
+        f"({training['status']}), {metrics['parameters']:,} trained parameters, validation error "
         f"{training['validation_error']:.2%}.",
         *(f"- Of the training: {note}." for note in training["notes"]),
         f"- Inputs seen: {ranges(card)}. Outside of that neither errors nor band are known.",

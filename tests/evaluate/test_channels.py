@@ -198,7 +198,10 @@ def test_baselines_stand_in_the_first_line():
     assert record["verdict"] == lost.verdict and record["baselines"][1]["better"]
     assert "ridge" in str(lost).split("on the same samples")[1]
     tie = riesz.evaluate(good, pairs, baselines={"twin": good})
-    assert tie.verdict.startswith("twin is as good: ")
+    assert tie.verdict.startswith("Shifted is the baseline twin, with error ")
+    far = Shifted(TWO, TWO, (1.0, 1.0), (-0.02, -0.02))
+    (other,) = riesz.evaluate(near, pairs, baselines={"far": far}).baselines
+    assert other.better == other.worse == other.same == False  # noqa: E712
     assert "not compared with any baseline" in same.verdict
 
 
