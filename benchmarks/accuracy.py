@@ -8,6 +8,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+from commands import hardware, today
 
 from riesz.domains import Box, Grid, Interval, Points, Torus
 from riesz.functions import Function
@@ -95,6 +96,8 @@ def main():
         "| value, up to the ends | integral, estimated weights |",
         "|---|---|",
         f"| {cells[0]} | {cells[1]} |",
+        "",
+        f"{hardware()}, {today()}.",
     ]
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text("\n".join(lines) + "\n")

@@ -28,8 +28,25 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
+def processor() -> str:
+    """The model of the CPU, as Linux names it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = (x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def hardware() -> str:
+    """The processor and its cores."""
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
+def today() -> str:
+    """The date."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def footer(loads: list[float]) -> str:
     """When and where this was measured, and how busy the machine was before each run."""
     busy = ", ".join(f"{x:.1f}" for x in loads)
-    where = f"{os.cpu_count()} cores, {platform.machine()}"
-    return f"\n\n{where}, {datetime.now(UTC).date().isoformat()}; load before each run: {busy}.\n"
+    return f"\n\n{hardware()}, {today()}; load before each run: {busy}.\n"

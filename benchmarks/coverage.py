@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from commands import hardware, today
 
 from riesz import calibrate, fit
 from riesz.operators import FNO
@@ -43,7 +44,8 @@ def main() -> None:
         print(rows[-1], flush=True)
     text = "| asked | mean coverage | deviation between splits |\n|---|---|---|\n" + "\n".join(rows)
     text += f"\n\n{SPLITS} random splits, {CALIBRATION} pairs to calibrate, {UNSEEN} unseen, "
-    text += f"antiderivative on 65 points; validation error {fitted.validation_error:.4f}.\n"
+    text += f"antiderivative on 65 points; validation error {fitted.validation_error:.4f}."
+    text += f"\n\n{hardware()}, {today()}.\n"
     path = Path(__file__).resolve().parent.parent / "docs" / "tables" / "coverage.md"
     path.write_text(text)
 

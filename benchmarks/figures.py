@@ -25,7 +25,7 @@ def caption(card: dict) -> str:
         f"A test function of the problem `{card['problem'] or data['group']}` that the model has "
         f"not seen, with its {card['level']:.0%} band. The model was trained on "
         f"{split['training']} pairs on {points} points for {training['seconds']:.0f} s "
-        f"({hardware['device']}, {hardware['cores']} cores). Against "
+        f"({hardware['processor']}, {hardware['cores']} cores). Against "
         f"{card['metrics']['reference']}, its mean relative L2 error on "
         f"{result['n']} test functions is {result['relative_l2']:.2%}"
     )

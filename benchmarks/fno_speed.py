@@ -10,15 +10,14 @@ docs/tables/speed.md.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+
+from commands import hardware, today
 
 HERE = Path(__file__).resolve().parent
 WORK = {"step": "train step", "forward": "forward pass"}
@@ -177,8 +176,8 @@ def main() -> None:
     result = measure(options.runs)
     result |= {
         "runs": options.runs,
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
+        "date": today(),
+        "hardware": hardware(),
     }
     print(table(result))
     if options.record:

@@ -11,11 +11,8 @@ compiled. `--record` writes benchmarks/results/kernels.json and docs/tables/kern
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +20,7 @@ import numpy as np
 from _kernels_cases import DESCRIPTIONS, ORACLE, inputs
 from _kernels_limits import LIMITS
 from _kernels_side import Side
+from commands import hardware, today
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "kernels.json"
@@ -147,8 +145,8 @@ def main() -> None:
     result = measure(options.peer, options.runs, options.only)
     result |= {
         "runs": options.runs,
-        "date": datetime.now(UTC).date().isoformat(),
-        "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
+        "date": today(),
+        "hardware": hardware(),
     }
     print(table(result))
     if options.record:

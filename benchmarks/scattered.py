@@ -3,15 +3,12 @@
 python benchmarks/scattered.py                # half an hour; writes docs/tables/scattered.md
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import jax
 import numpy as np
-from commands import TABLES
+from commands import TABLES, hardware, today
 from scipy.integrate import simpson
 from scipy.interpolate import CubicSpline, RBFInterpolator
 
@@ -78,12 +75,6 @@ def measure(cloud: np.ndarray, probes: np.ndarray) -> dict[str, float]:
     }
 
 
-def processor() -> str:
-    """The model of the CPU, as Linux names it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(x.split(":")[1].strip() for x in lines if x.startswith("model name"))
-
-
 def row(dim: int, kind: int, n: int) -> str:
     found = []
     for seed in SEEDS:
@@ -117,8 +108,7 @@ def main() -> None:
                         lines.append(row(dim, kind, n))
                     print(lines[-1], f"{time.perf_counter() - start:.0f} s", flush=True)
                 jax.clear_caches()
-    today = datetime.now(UTC).date().isoformat()
-    end = f"\n\n{processor()}, {os.cpu_count()} cores, {today}.\n"
+    end = f"\n\n{hardware()}, {today()}.\n"
     (TABLES / "scattered.md").write_text("\n".join(lines) + end)
 
 

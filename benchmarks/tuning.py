@@ -67,16 +67,8 @@ def main() -> None:
     head = "| series | | log evidence | test error | seconds |\n" + "|---" * 5 + "|\n"
     note = "\n\nThe test error is the root mean square on a fifth of the points, as a share of the "
     note += "spread of their values. Seconds of `riesz` include the start of Python, compilation "
-    note += f"and figures. CPU: {_cpu()}."
+    note += "and figures."
     (TABLES / "tuning.md").write_text(head + "\n".join(lines) + note + footer(loads))
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    return next(
-        (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "unknown"
-    )
 
 
 if __name__ == "__main__":

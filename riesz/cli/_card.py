@@ -3,6 +3,7 @@
 import os
 import platform
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riesz.cli import _defaults as defaults
@@ -95,6 +96,15 @@ def _hardware() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "device": f"{len(devices)} x {devices[0].device_kind}",
     }
+
+
+def _processor() -> str:
+    """The model of the CPU where the system says it, else the kind of machine."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
