@@ -115,6 +115,5 @@ def next_commands(folder: Path, card: dict[str, Any]) -> list[str]:
     if card["resolution"] is not None:
         commands.append(f"riesz evaluate {run} --grid {2 * card['resolution']} --samples 20")
     else:
-        nodes = ",".join(dict.fromkeys(card["data"]["nodes"]))
-        commands.append(f"riesz evaluate {run} --data FILE::HELD_OUT --nodes {nodes}")
+        commands.append(f"riesz evaluate {run} --data FILE::HELD_OUT")
     return commands
