@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from riesz._fit._check import same_points
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted, Status
 from riesz._fit._losses import headline, surely_less
@@ -99,7 +98,7 @@ def errors_of(
 ) -> Float[np.ndarray, " n"]:
     """The headline error of each sample."""
     parts = [
-        np.asarray(_errors(operator, part, after, same_points(part)))[:count]
+        np.asarray(_errors(operator, part, after, part.same_points))[:count]
         for part, count in chunks(pairs, _CHUNK)
     ]
     return np.concatenate(parts).astype(float)

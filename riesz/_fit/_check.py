@@ -69,7 +69,7 @@ def survey(pairs: PairsLike, name: str) -> Survey:
     for part in pieces(pairs):
         for side, f in (("input", part.inputs), ("output", part.outputs)):
             _require_finite(f, f"{name} sample", side, start)
-        same = same and same_points(part)
+        same = same and part.same_points
         flat += [(start + i, c) for i, c in _constant(part.outputs)]
         for leaf in jax.tree.leaves(part):
             digest.update(np.ascontiguousarray(leaf).tobytes())
@@ -93,15 +93,6 @@ def _require_finite(f: Function, what: str, side: str, start: int) -> None:
         repair="leave these samples out, or mask the points: "
         "riesz.domains.MaskedGrid(grid, np.isfinite(values))",
     )
-
-
-def same_points(pairs: Pairs) -> bool:
-    """Whether the outputs of some pairs are sampled at the points of their inputs."""
-    a, u = pairs.inputs.discretization, pairs.outputs.discretization
-    if jax.tree.structure(a) != jax.tree.structure(u):
-        return False
-    leaves = zip(jax.tree.leaves(a), jax.tree.leaves(u), strict=True)
-    return all(np.array_equal(x, y) for x, y in leaves)
 
 
 def _constant(f: Function) -> list[tuple[int, int]]:

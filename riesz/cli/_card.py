@@ -27,7 +27,6 @@ def make_card(
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """The card, without the metrics."""
-    from riesz._fit._check import same_points
     from riesz._io import input_range
 
     grid, out = file.input_grid, file.output_grid
@@ -45,7 +44,7 @@ def make_card(
             "shape": list(grid.shape),
             "nodes": file.inputs.describe()["nodes"],
             "output_shape": list(out.shape),
-            "outputs_elsewhere": file.outputs.each is not None and not same_points(file[:1]),
+            "outputs_elsewhere": file.outputs.each is not None and not file[:1].same_points,
             "output_nodes": file.outputs.describe()["nodes"],
             **{k: v for k, v in source.reading.given().items() if k in ("lead", "channels")},
             "understood": file.understood(),

@@ -276,10 +276,9 @@ def _said_in_the_report() -> Iterator[None]:
 def _save_points(folder: Path, file: "PairsFile") -> None:
     """Where outputs are sampled, for predictions; only where it is known for new inputs."""
     from riesz._data import save_functions
-    from riesz._fit._check import same_points
 
     first = file[:1]
-    if file.outputs.each is None and not same_points(first):
+    if file.outputs.each is None and not first.same_points:
         save_functions(folder / POINTS, first.outputs, overwrite=True)
 
 

@@ -76,6 +76,15 @@ class Pairs(eqx.Module):
         """Where the outputs live."""
         return self.outputs.space
 
+    @property
+    def same_points(self) -> bool:
+        """Whether each output is sampled at the points of its input; not inside compiled code."""
+        a, u = self.inputs.discretization, self.outputs.discretization
+        if jax.tree.structure(a) != jax.tree.structure(u):
+            return False
+        leaves = zip(jax.tree.leaves(a), jax.tree.leaves(u), strict=True)
+        return all(np.array_equal(x, y) for x, y in leaves)
+
     def split(self, fraction: float, *, key: PRNGKeyArray) -> tuple["Pairs", "Pairs"]:
         """The pairs without, and with, a random `fraction` of them (at least one)."""
         rest, held = split_members(len(self), fraction, key)
