@@ -53,7 +53,7 @@ reproduce: $(DEV)
 
 $(CORE): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -e .
+	$(BIN)/python -m pip install -q -e ".[io]"
 	touch $@
 
 $(DEV): $(CORE)

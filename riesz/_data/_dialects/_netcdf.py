@@ -103,7 +103,7 @@ def _opened(location: Location, engine: str) -> Any:
             where=str(location),
             expected="the extra io of riesz",
             found="a NetCDF file",
-            repair="pip install 'riesz[io]'",
+            repair="pip install xarray h5netcdf",
         ) from None
     options: dict[str, Any] = {"phony_dims": "sort"} if engine == "h5netcdf" else {}
     return xarray.open_dataset(
