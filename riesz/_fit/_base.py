@@ -168,6 +168,8 @@ def _pilot(
         "folder": None if folder is None else Path(folder) / "pilot",
     }
     operator = Normalised.between(network, *scales)
+    if settings.get("progress", True):
+        say(f"first {_PILOT:.0%} of the fit: the network on its own, to compare with the baseline")
     pilot = fit(operator, training, validation=validation, **{**settings, **short})
     left = None if budget is None else (1 - _PILOT) * budget
     return pilot, {**settings, "time_budget": left}
