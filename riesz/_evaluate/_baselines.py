@@ -41,7 +41,7 @@ class BaselineResult:
     @property
     def same(self) -> bool:
         """Whether it has the operator's errors, because the operator is this baseline."""
-        return self.difference.low == self.difference.high == 0
+        return self.error.mean > 0 and self.difference.low == self.difference.high == 0
 
     @property
     def worse(self) -> bool:

@@ -189,6 +189,8 @@ def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Spa
     if foreign and single in source.arrays:
         alone = len(source.arrays[single].shape) == space.domain.dim
         if alone and not axes_of(source, single, "input"):
+            points = " x ".join(map(str, source.arrays[single].shape))
+            say(f"note: taken {single!r} as one function on {points} points, not as several")
             return _single(source, single, reading.side("input")["nodes"], space)
     side = reading.side("input")
     lead = card.get("data", {}).get("lead")
