@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted, Status
 from riesz._fit._losses import headline, surely_less
+from riesz._fit._progress import say
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._pairs import chunks, pieces, subset
 from riesz.operators import AbstractOperator, Affine, Normalised, Residual
