@@ -24,8 +24,13 @@ from riesz.errors import UsageError
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _train.process_start = time.monotonic() - time.process_time()
-    leave_at_second_interrupt()
-    leave(run(sys.argv[1:]))
+    try:
+        leave_at_second_interrupt()
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after the command itself
+        say_interrupted(None, "--json" in sys.argv)
+        code = INTERRUPTED
+    leave(code)
 
 
 def run(arguments: list[str]) -> int:

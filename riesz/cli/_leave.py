@@ -36,27 +36,35 @@ def leave_at_second_interrupt() -> None:
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
         return
-    signal.signal(signal.SIGINT, _answer)
+    signal.signal(signal.SIGINT, _leave_at_once)  # until all of this stands
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_count, args=(reader,), daemon=True).start()
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, _answer)
 
 
 def _answer(number: int, frame: FrameType | None) -> None:
-    """Python's own answer to Ctrl-C, but at once where a module is only half imported.
+    """Python's own answer to Ctrl-C, once, but at once where a module is only half imported.
 
-    What a library makes of an interruption within its import is anybody's guess.
+    What a library makes of an interruption within its import is anybody's guess. The second must
+    not fall on what Python does about the first.
     """
     below = frame
     while below is not None:
         if below.f_code.co_filename.startswith("<frozen importlib"):
             _leave_interrupted()
         below = below.f_back
+    signal.signal(signal.SIGINT, _leave_at_once)
     signal.default_int_handler(number, frame)
 
 
 _answer.__dict__["raises_keyboard_interrupt"] = True  # so that a fit may defer it
+
+
+def _leave_at_once(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    _leave_interrupted()
 
 
 def _count(reader: int) -> None:

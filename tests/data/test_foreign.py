@@ -98,5 +98,5 @@ def require_places(samples, axes, points):
 def test_netcdf_without_its_libraries(name, tmp_path, monkeypatch):
     path = written(name, tmp_path)[0]
     monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(DataError, match=r"pip install 'riesz\[io\]'"):
+    with pytest.raises(DataError, match="pip install xarray h5netcdf"):
         open_pairs(path)
