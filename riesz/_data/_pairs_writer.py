@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from riesz._core import replacing
 from riesz._data._layout import PAIRS, Samples, write_description
 from riesz._data._npz import DESCRIPTION
 from riesz._data._scan import fingerprint, to_float32
@@ -161,17 +162,8 @@ def write_npz(
             )
         arrays[samples.name] = values
         arrays |= samples.arrays()
-    temporary = f"{target}.{os.getpid()}.partial"
-    with writing(location):
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            if os.path.exists(temporary):
-                os.remove(temporary)
+    with writing(location), replacing(target) as draft, draft.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _require_same(location: Location, pairs: Pairs) -> None:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from riesz._core import write_atomically
 from riesz.errors import RunError
 
 NAME = "checkpoint.safetensors"
@@ -52,22 +51,3 @@ def read_checkpoint(folder: Path, like: Any) -> tuple[Any, dict[str, Any]] | Non
             repair="delete the file to start the fit anew, or choose another folder",
         ) from error
     return jax.tree.unflatten(structure, [jax.numpy.asarray(x) for x in found]), record
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a crash or a full disk at any moment leaves the old content or the new.
-
-    **Raises:** `OSError` that names the file.
-    """
-    draft = path.with_name(path.name + ".part")
-    try:
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        error.filename = error.filename or str(path)
-        raise

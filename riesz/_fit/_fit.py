@@ -12,6 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, PRNGKeyArray
 
+from riesz._core import write_atomically
 from riesz._fit._check import (
     check_fit,
     check_pairs,
@@ -19,7 +20,7 @@ from riesz._fit._check import (
     notes,
     survey,
 )
-from riesz._fit._checkpoint import NAME, write_atomically
+from riesz._fit._checkpoint import NAME
 from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss, Scale
 from riesz._fit._run import Run

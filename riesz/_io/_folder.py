@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from riesz._core import write_atomically
 from riesz.errors import ModelError
 
 FORMAT = "riesz.model"
@@ -43,8 +44,8 @@ def write_folder(folder: Path, record: dict[str, Any], weights: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _finish_interrupted(folder)
     text = json.dumps(seal(record), indent=1, allow_nan=False)
-    _write(folder / (WEIGHTS + _NEW), weights)
-    _write(folder / (MODEL + _NEW), text.encode())
+    write_atomically(folder / (WEIGHTS + _NEW), weights)
+    write_atomically(folder / (MODEL + _NEW), text.encode())
     _sync(folder)
     os.replace(folder / (WEIGHTS + _NEW), folder / WEIGHTS)
     os.replace(folder / (MODEL + _NEW), folder / MODEL)
@@ -244,14 +245,6 @@ def _finish_interrupted(folder: Path) -> None:
                 os.replace(newer, present)
         except ModelError:
             pass
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)  # never write through a link
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

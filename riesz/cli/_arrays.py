@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from riesz._core import replacing
 from riesz.errors import UsageError
 
 _OVERHEAD = 2**15  # bytes of a file beside its values
@@ -43,8 +44,7 @@ def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any])
 
     arrays = {name: np.asarray(x) for name, x in arrays.items()}
     _require_space(path, sum(x.nbytes for x in arrays.values()) + _OVERHEAD)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as draft:
         if path.suffix.lower() == ".npz":
             with draft.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
@@ -53,15 +53,6 @@ def write_arrays(path: Path, arrays: dict[str, Any], attributes: dict[str, Any])
                 for name, x in arrays.items():
                     file.create_dataset(name, data=x)
                 file.attrs["riesz"] = json.dumps(attributes)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except (OSError, RuntimeError) as error:  # HDF5 raises both, without a name
-        if getattr(error, "filename", None) is None:
-            setattr(error, "filename", str(path))  # noqa: B010
-        raise
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _require_space(path: Path, size: int) -> None:

@@ -123,7 +123,7 @@ def _kernel_text(kernel: Any) -> str:
 
 
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
-    from riesz._fit._checkpoint import write_atomically
+    from riesz._core import write_atomically
     from riesz.cli._arrays import write_arrays
     from riesz.cli._output import to_json
 

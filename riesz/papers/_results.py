@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import riesz
+from riesz._core import write_atomically
 from riesz.errors import RunError
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -60,9 +61,7 @@ def write_result(name: str, measured: dict[str, float], seconds: float) -> dict[
     }
     results = {**read_results(), name: record}
     text = json.dumps(dict(sorted(results.items())), indent=2) + "\n"
-    draft = RESULTS.with_name(f"{RESULTS.name}.{os.getpid()}.part")
-    draft.write_text(text)
-    os.replace(draft, RESULTS)
+    write_atomically(RESULTS, text.encode())
     return record
 
 
