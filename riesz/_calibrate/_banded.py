@@ -12,11 +12,12 @@ from jaxtyping import Array, Bool, Float
 from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import batched
 from riesz._calibrate._scale import Scale
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Points, Space
 from riesz.domains._discretization import traced
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators import AbstractOperator, Constant, build
+from riesz.operators import AbstractOperator, build
 from riesz.operators import apply as apply_operator
 
 
@@ -82,7 +83,7 @@ class Banded(eqx.Module):
 
     operator: AbstractOperator
     scale: Scale
-    scores: tuple[Constant, ...]  # (n,) each
+    scores: tuple[Frozen, ...]  # (n,) each
     inputs: InputStatistics
     sizes: tuple[int, ...] = eqx.field(static=True)
     level: float = eqx.field(static=True)
@@ -201,7 +202,7 @@ class Banded(eqx.Module):
         inner = build(description["inner"], input_space, output_space)
         scale = Scale.build(description["scale"], output_space.channels)
         inputs = InputStatistics.build(description["inputs"], input_space.channels)
-        scores = tuple(Constant(jnp.ones(int(n))) for n in description["scores"])
+        scores = tuple(Frozen(jnp.ones(int(n))) for n in description["scores"])
         sizes = tuple(map(int, description["sizes"]))
         level, scattered = float(description["level"]), bool(description["scattered"])
         return cls(inner, scale, scores, inputs, sizes, level, scattered)

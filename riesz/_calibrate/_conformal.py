@@ -14,11 +14,11 @@ from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import grid_below
 from riesz._calibrate._predict import predict
 from riesz._calibrate._scale import Scale, fit_scale, require_finite
-from riesz._core import Watch
+from riesz._core import Frozen, Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import chunks, subset
-from riesz.operators import AbstractOperator, Constant
+from riesz.operators import AbstractOperator
 
 SCALE_FRACTION = 0.25
 _CHUNK = 32
@@ -102,7 +102,7 @@ def calibrate(
             break  # otherwise points taken for known are not: without any
     dtype = scale.field.value.dtype
     sizes = tuple(sorted(scores))
-    arrays = tuple(Constant(jnp.asarray(scores[size], dtype)) for size in sizes)
+    arrays = tuple(Frozen(jnp.asarray(scores[size], dtype)) for size in sizes)
     return Banded(operator, scale, arrays, inputs, sizes, float(level), scattered)
 
 

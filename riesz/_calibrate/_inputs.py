@@ -11,11 +11,11 @@ from jaxtyping import Array
 from scipy.linalg import eigh
 
 from riesz._calibrate._latent import batched, latent_grid, sums
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import Function, PairsLike, take
 from riesz.functions._pairs import chunks, subset
-from riesz.operators import Constant
 
 NOTHING = 0.01  # standard deviations at a point that do not matter: there may be only rounding
 STATISTICS = ("point", "mean", "components", "remainder")
@@ -36,12 +36,12 @@ class InputStatistics(eqx.Module):
     statistics, each found from other inputs (5 folds); `means` their means per channel.
     """
 
-    mean: Constant  # (*grid.shape, c)
-    deviation: Constant  # (*grid.shape, c), positive
-    components: Constant  # (k, *grid.shape, c)
-    variances: Constant  # (k,)
-    reference: Constant  # (n, 4)
-    means: Constant  # (n, c)
+    mean: Frozen  # (*grid.shape, c)
+    deviation: Frozen  # (*grid.shape, c), positive
+    components: Frozen  # (k, *grid.shape, c)
+    variances: Frozen  # (k,)
+    reference: Frozen  # (n, 4)
+    means: Frozen  # (n, c)
     grid: Grid = eqx.field(static=True)
 
     @classmethod
@@ -71,7 +71,7 @@ class InputStatistics(eqx.Module):
             reference,
             means,
         )
-        constants = [Constant(jnp.asarray(x, float)) for x in parts]
+        constants = [Frozen(jnp.asarray(x, float)) for x in parts]
         return cls(*constants, grid=grid)
 
     def statistics(self, inputs: Function) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +111,7 @@ class InputStatistics(eqx.Module):
         n, k = int(description["n"]), int(description["components"])
         shape = (*grid.shape, channels)
         shapes = [shape, shape, (k, *shape), (k,), (n, len(STATISTICS)), (n, channels)]
-        constants = [Constant(jnp.ones(s)) for s in shapes]
+        constants = [Frozen(jnp.ones(s)) for s in shapes]
         return cls(*constants, grid=grid)
 
 

@@ -11,12 +11,13 @@ from jaxtyping import Array, Float
 
 from riesz._calibrate._latent import grid_below, latent_grid, mean_over, on_grid, sums
 from riesz._calibrate._predict import predict
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import chunks
-from riesz.operators import AbstractOperator, Constant
+from riesz.operators import AbstractOperator
 
 FLOOR = 0.05  # of the largest value of the channel
 PRIORS = (20.0, 80.0, np.inf)  # samples that the mean over the domain counts for
@@ -38,9 +39,9 @@ class Scale(eqx.Module):
     is zero where the outputs are known: at nodes where predictions and targets vanish.
     """
 
-    field: Constant  # (*grid.shape, channels), not negative
-    centre: Constant  # (channels,)
-    typical: Constant  # (channels,), mean size of predictions
+    field: Frozen  # (*grid.shape, channels), not negative
+    centre: Frozen  # (channels,)
+    typical: Frozen  # (channels,), mean size of predictions
     grid: Grid = eqx.field(static=True)
     exponent: float = eqx.field(static=True)
 
@@ -75,7 +76,7 @@ class Scale(eqx.Module):
         """The structure that `describe` gave, with arbitrary arrays."""
         grid, exponent = grid_from_json(description["grid"]), float(description["exponent"])
         field, one = jnp.ones((*grid.shape, channels)), jnp.ones(channels)
-        return cls(Constant(field), Constant(one), Constant(one), grid, exponent)
+        return cls(Frozen(field), Frozen(one), Frozen(one), grid, exponent)
 
 
 def _sizes(f: Function, centre: Float[Array, " c"], unit: Float[Array, " c"]) -> Array:
@@ -127,7 +128,7 @@ def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) 
         field[data.known] = 0
     field, dtype = field * data.unit, data.values.dtype
     arrays = field, data.centres[centre], data.typical[centre]
-    constants = [Constant(jnp.asarray(x, dtype)) for x in arrays]
+    constants = [Frozen(jnp.asarray(x, dtype)) for x in arrays]
     return Scale(*constants, grid=data.grid, exponent=exponent)
 
 

@@ -8,10 +8,11 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from riesz._core import trainable
 from riesz.errors import DataError, RieszError, RunError
 from riesz.functions import Function, Pairs, PairsLike, take
 from riesz.functions._pairs import pieces
-from riesz.operators import AbstractOperator, Affine, trainable
+from riesz.operators import AbstractOperator, Affine
 from riesz.operators._statistics import batch_weights
 
 _NAMED = 5  # samples that a note lists

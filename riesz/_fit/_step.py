@@ -10,9 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core import trainable
 from riesz._fit._losses import headline
 from riesz.functions import AbstractSymmetry, Function, Pairs, take
-from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map, trainable
+from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map
 from riesz.operators._apply import larger
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from riesz import __version__
 from riesz._calibrate import Banded
+from riesz._core import trainable
 from riesz._io._folder import FORMAT, VERSION, WEIGHTS, read_folder, write_folder
 from riesz._io._tensors import (
     from_bytes,
@@ -23,7 +24,7 @@ from riesz._io._tensors import (
 )
 from riesz.domains._json import space_from_json, space_to_json
 from riesz.errors import ModelError, RieszError
-from riesz.operators import AbstractOperator, trainable
+from riesz.operators import AbstractOperator
 
 Folder = str | os.PathLike[str]
 

@@ -1,7 +1,7 @@
 """The contract of a discretization: points, quadrature weights, evaluation and derivatives."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from riesz._core import FROZEN
 from riesz.domains._domain import AbstractDomain
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class AbstractDiscretization(eqx.Module):
     sum(weights * f) approximates the integral of f. A point of weight zero is padding or a hole:
     no result depends on what is there. Values of a function have shape `(*shape, channels)`.
     """
+
+    parameter_kind: ClassVar[str] = FROZEN  # geometry is data
 
     domain: eqx.AbstractVar[AbstractDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]

@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from riesz._core import Frozen, trainable
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.kernels._fixed import Fixed
-from riesz.operators import trainable
 
 Leaves = tuple[Array, ...]
 Output = Callable[[Leaves, PyTree], Float[Array, " o"]]
@@ -37,22 +36,22 @@ def parameters(model: eqx.Module) -> tuple[Leaves, Any, PyTree]:
 class Parametrised(eqx.Module):
     """A model as a function of its parameters, which themselves are data, not to be fitted."""
 
-    held: Fixed
-    rest: Fixed
+    held: Frozen
+    rest: Frozen
     structure: Any = eqx.field(static=True)
 
     def __init__(self, model: eqx.Module):
         leaves, self.structure, rest = parameters(model)
-        self.held, self.rest = Fixed(leaves), Fixed(rest)
+        self.held, self.rest = Frozen(leaves), Frozen(rest)
 
     @property
     def leaves(self) -> Leaves:
         """The parameters, one array a leaf."""
-        return self.held.value()
+        return self.held.value
 
     def model(self, leaves: Leaves) -> Any:
         """The model with these parameters."""
-        return eqx.combine(jax.tree.unflatten(self.structure, leaves), self.rest.value())
+        return eqx.combine(jax.tree.unflatten(self.structure, leaves), self.rest.value)
 
     def values(self, leaves: Leaves, x: PyTree) -> Float[Array, "*out"]:
         """The numbers in the output at one input."""

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core import Frozen
 from riesz.errors import DataError
 from riesz.kernels._features import AbstractFeatures, inner_products
-from riesz.kernels._fixed import Fixed
 from riesz.kernels._inputs import per_input, points
 from riesz.kernels._kernel import AbstractKernel, Inputs
 from riesz.kernels._stationary import AbstractStationary
@@ -39,7 +39,7 @@ class FourierFeatures(AbstractFeatures):
     """
 
     kernel: AbstractStationary
-    normals: Fixed
+    normals: Frozen
     key: PRNGKeyArray
 
     def __init__(self, kernel: AbstractKernel, dim: int, count: int, *, key: PRNGKeyArray):
@@ -53,11 +53,11 @@ class FourierFeatures(AbstractFeatures):
             )
         self.kernel = kernel
         self.key, draw = jax.random.split(key)
-        self.normals = Fixed(_orthogonal_normals(draw, count, dim))
+        self.normals = Frozen(_orthogonal_normals(draw, count, dim))
 
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
         x = points(x, self)
-        normals = self.normals.value()
+        normals = self.normals.value
         if x.shape[1] != normals.shape[1]:
             raise DataError(
                 "these features were drawn for inputs of another dimension",

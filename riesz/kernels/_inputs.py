@@ -19,7 +19,6 @@ PerInput = int | float | Float[Array, ""] | Float[Array, " d"]
 # What a field of a kernel or a process holds, in its metadata: `tune` draws starts accordingly.
 LENGTH = {"role": "length"}  # positive, in the unit of the inputs
 VARIANCE = {"role": "variance"}  # positive, in the squared unit of the values
-FREE = {"role": "free"}  # a function whose arrays may have either sign
 
 
 def hyperparameter(value: Any) -> Any:

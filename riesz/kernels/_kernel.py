@@ -1,12 +1,13 @@
 """The contract of a kernel, and its algebra."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core import POSITIVE
 from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
 from riesz.kernels._text import written
 
@@ -21,13 +22,16 @@ class AbstractKernel(eqx.Module):
     respect to a kernel is that with respect to them, by `jax.grad`, or by `equinox.filter_grad`
     where a kernel has other leaves too, such as keys. They are positive, those of functions that
     a kernel holds excepted; one that is zero or infinite switches its part off and stays so when
-    hyperparameters are fitted.
+    hyperparameters are fitted. Arrays that are data, such as landmarks, are frozen: their
+    gradient is zero.
 
     Inputs have shape `(n, *features)`: n points of R^d have shape (n, d), n images
     (n, height, width, channels). Kernels add and multiply, with each other and with positive
     numbers, and run under jit, vmap and grad. `riesz.kernels.gram` evaluates them on more
     points than one call should hold.
     """
+
+    parameter_kind: ClassVar[str] = POSITIVE
 
     @abstractmethod
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:

@@ -9,10 +9,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from riesz._core import KIND, REAL
 from riesz.errors import DataError
 from riesz.kernels._distances import fold_columns
 from riesz.kernels._inputs import (
-    FREE,
     VARIANCE,
     PerInput,
     Scalar,
@@ -49,7 +49,7 @@ class Gibbs(AbstractKernel):
     """
 
     length_scale: Callable[[Float[Array, " d"]], PerInput] = eqx.field(
-        converter=as_pytree, metadata=FREE
+        converter=as_pytree, metadata={KIND: REAL}
     )
     variance: Scalar = eqx.field(converter=hyperparameter, default=1.0, metadata=VARIANCE)
 

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
+from riesz._core import Frozen
 from riesz.errors import DataError
 from riesz.kernels._features import AbstractFeatures
-from riesz.kernels._fixed import Fixed
 from riesz.kernels._kernel import AbstractKernel, Inputs
 
 
@@ -33,13 +33,13 @@ class NetworkFeatures(AbstractFeatures):
     Source: Takhanov 2024, arXiv 2404.17461.
     """
 
-    network: Fixed
+    network: Frozen
 
     def __init__(self, network: Callable[[Any], Array]):
-        self.network = Fixed(network)
+        self.network = Frozen(network)
 
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
-        outputs = jax.vmap(self.network.value(x.dtype))(x)
+        outputs = jax.vmap(self.network.astype(x.dtype))(x)
         outputs = outputs.reshape(x.shape[0], -1)
         return outputs / jnp.sqrt(jnp.asarray(outputs.shape[1], x.dtype))
 
@@ -66,7 +66,7 @@ class NystromFeatures(AbstractFeatures):
     """
 
     kernel: AbstractKernel
-    landmarks: Fixed
+    landmarks: Frozen
 
     def __init__(self, kernel: AbstractKernel, landmarks: Shaped[Any, "m *features"]):
         if jnp.ndim(landmarks) == 0 or len(landmarks) == 0:
@@ -78,10 +78,10 @@ class NystromFeatures(AbstractFeatures):
                 repair="give some of the inputs, x[:200]",
             )
         self.kernel = kernel
-        self.landmarks = Fixed(landmarks)
+        self.landmarks = Frozen(landmarks)
 
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
-        z = self.landmarks.value(x.dtype)
+        z = self.landmarks.astype(x.dtype)
         gram = self.kernel(z)
         ridge = len(z) * jnp.finfo(x.dtype).eps * jnp.diagonal(gram).mean()
         factor = jnp.linalg.cholesky(gram + ridge * jnp.eye(len(z), dtype=x.dtype))

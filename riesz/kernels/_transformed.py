@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core import KIND, REAL
 from riesz.errors import DataError
 from riesz.kernels._inputs import (
-    FREE,
     LENGTH,
     PerInput,
     as_pytree,
@@ -169,7 +169,7 @@ class Warped(AbstractKernel):
     """
 
     kernel: AbstractKernel
-    function: Callable[[Any], Any] = eqx.field(converter=as_pytree, metadata=FREE)
+    function: Callable[[Any], Any] = eqx.field(converter=as_pytree, metadata={KIND: REAL})
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         image = jax.vmap(self.function)

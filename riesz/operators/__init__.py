@@ -1,5 +1,7 @@
 """Learnable maps between functions."""
 
+from riesz._core import Frozen as Frozen
+from riesz._core import trainable as trainable
 from riesz.operators._apply import apply as apply
 from riesz.operators._apply import micro_batch as micro_batch
 from riesz.operators._apply import micro_map as micro_map
@@ -10,8 +12,6 @@ from riesz.operators._baselines import PointwiseLinear as PointwiseLinear
 from riesz.operators._baselines import TrainingMean as TrainingMean
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
-from riesz.operators._layers import Constant as Constant
-from riesz.operators._layers import trainable as trainable
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import build as build

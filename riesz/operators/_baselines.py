@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators._anchor import points_from_json, points_to_json
-from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator, require_input
 
 
@@ -20,7 +20,7 @@ class TrainingMean(AbstractOperator):
 
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
-    mean: Constant  # (*target.shape, channels)
+    mean: Frozen  # (*target.shape, channels)
     target: AbstractDiscretization
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
@@ -35,7 +35,7 @@ class TrainingMean(AbstractOperator):
     def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "TrainingMean":
         """The structure that `describe` gave."""
         on = points_from_json(arguments["target"], target.domain)
-        return cls(source, target, Constant(jnp.zeros((*on.shape, target.channels))), on)
+        return cls(source, target, Frozen(jnp.zeros((*on.shape, target.channels))), on)
 
 
 class Persistence(AbstractOperator):
@@ -73,8 +73,8 @@ class PointwiseLinear(AbstractOperator):
 
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
-    weight: Constant  # (input channels, output channels)
-    bias: Constant  # (output channels,)
+    weight: Frozen  # (input channels, output channels)
+    bias: Frozen  # (output channels,)
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a)
@@ -89,7 +89,7 @@ class PointwiseLinear(AbstractOperator):
     def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "PointwiseLinear":
         """The structure that `describe` gave."""
         shape = source.channels, target.channels
-        weight, bias = Constant(jnp.zeros(shape)), Constant(jnp.zeros(shape[1]))
+        weight, bias = Frozen(jnp.zeros(shape)), Frozen(jnp.zeros(shape[1]))
         return cls(source, target, weight, bias, **arguments)
 
 
@@ -103,10 +103,10 @@ class PCARidge(AbstractOperator):
 
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
-    before: Constant  # mean of the inputs (*source.shape, channels)
-    analysis: Constant  # sqrt(weight) v_k, (source.size * channels, k)
-    synthesis: Constant  # w_k, (k, target.size * channels)
-    after: Constant  # mean of the outputs (*target.shape, channels)
+    before: Frozen  # mean of the inputs (*source.shape, channels)
+    analysis: Frozen  # sqrt(weight) v_k, (source.size * channels, k)
+    synthesis: Frozen  # w_k, (k, target.size * channels)
+    after: Frozen  # mean of the outputs (*target.shape, channels)
     source: AbstractDiscretization
     target: AbstractDiscretization
 
@@ -135,7 +135,7 @@ class PCARidge(AbstractOperator):
         after = jnp.zeros((*there.shape, target.channels))
         analysis = jnp.zeros((before.size, arguments["terms"]))
         synthesis = jnp.zeros((arguments["terms"], after.size))
-        a, b, c, d = (Constant(x) for x in (before, analysis, synthesis, after))
+        a, b, c, d = (Frozen(x) for x in (before, analysis, synthesis, after))
         return cls(source, target, a, b, c, d, here, there)
 
 
@@ -148,10 +148,10 @@ class NearestNeighbours(AbstractOperator):
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     neighbours: int = eqx.field(static=True)
-    before: Constant  # mean of the inputs (*source.shape, channels)
-    analysis: Constant  # sqrt(weight) v_k, (source.size * channels, k)
-    inputs: Constant  # components of the training inputs (n, k)
-    outputs: Constant  # training outputs (n, *target.shape, channels)
+    before: Frozen  # mean of the inputs (*source.shape, channels)
+    analysis: Frozen  # sqrt(weight) v_k, (source.size * channels, k)
+    inputs: Frozen  # components of the training inputs (n, k)
+    outputs: Frozen  # training outputs (n, *target.shape, channels)
     source: AbstractDiscretization
     target: AbstractDiscretization
 
@@ -185,7 +185,7 @@ class NearestNeighbours(AbstractOperator):
         before = jnp.zeros((*here.shape, source.channels))
         outputs = jnp.zeros((n, *there.shape, target.channels))
         parts = before, jnp.zeros((before.size, k)), jnp.zeros((n, k)), outputs
-        a, b, c, d = (Constant(x) for x in parts)
+        a, b, c, d = (Frozen(x) for x in parts)
         return cls(source, target, arguments["neighbours"], a, b, c, d, here, there)
 
 

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions._agreement import require_inside
-from riesz.operators._layers import Constant, Perceptron, coordinate_features, feature_count
+from riesz.operators._layers import Perceptron, coordinate_features, feature_count
 from riesz.operators._operator import AbstractOperator, require_input
 
 
@@ -45,7 +46,7 @@ class DeepONet(AbstractOperator):
     basis: int = eqx.field(static=True)
     width: int = eqx.field(static=True)
     depth: int = eqx.field(static=True)
-    sensors: Constant
+    sensors: Frozen
     branch: Perceptron
     trunk: "Perceptron | PODTrunk"
     bias: Float[Array, " c"]
@@ -76,7 +77,7 @@ class DeepONet(AbstractOperator):
                 found=f"sensors {positions.shape}, width={width}, depth={depth}, basis={basis}",
             )
         require_inside(input_space.domain, positions, "DeepONet(sensors=...)")
-        self.sensors = Constant(jnp.asarray(positions, float))
+        self.sensors = Frozen(jnp.asarray(positions, float))
         channels = output_space.channels
         k1, k2 = jax.random.split(key)
         inputs = positions.shape[0] * input_space.channels
@@ -140,8 +141,8 @@ class DeepONet(AbstractOperator):
 class PODTrunk(eqx.Module):
     """Fixed modes and a mean, given as functions on the grid of the training outputs."""
 
-    modes: Constant  # (*shape, basis * channels)
-    mean: Constant  # (*shape, channels)
+    modes: Frozen  # (*shape, basis * channels)
+    mean: Frozen  # (*shape, channels)
     grid: Grid = eqx.field(static=True)
 
     @classmethod
@@ -164,7 +165,7 @@ class PODTrunk(eqx.Module):
             return modes[:basis].T.reshape(*grid.shape, basis) / root
 
         modes = jnp.stack([leading(c) for c in range(values.shape[-1])], -1)
-        return cls(Constant(modes.reshape(*grid.shape, -1)), Constant(mean), grid)
+        return cls(Frozen(modes.reshape(*grid.shape, -1)), Frozen(mean), grid)
 
     def __call__(self, on: AbstractDiscretization) -> tuple[Array, Array]:
         channels = self.mean.value.shape[-1]

@@ -10,22 +10,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.domains import AbstractDiscretization, AbstractDomain
 
 
-class Constant(eqx.Module):
-    """An array that belongs to an operator but is not trained, such as sensor positions."""
-
-    value: Float[Array, "..."]
-
-
-def trainable(operator: eqx.Module) -> eqx.Module:
-    """A prefix tree for `eqx.partition`: True for parameters, False for constants and points."""
-    fixed = (Constant, AbstractDiscretization)
-
-    def select(leaf):
-        return not isinstance(leaf, fixed) and eqx.is_inexact_array(leaf)
-
-    return jax.tree.map(select, operator, is_leaf=lambda x: isinstance(x, fixed))
-
-
 class Pointwise(eqx.Module):
     """The affine map x W + b along the last axis."""
 

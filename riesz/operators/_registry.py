@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from riesz._core import Frozen
 from riesz.domains import Grid, Space
 from riesz.errors import ModelError
 from riesz.operators._baselines import (
@@ -18,7 +19,6 @@ from riesz.operators._baselines import (
 )
 from riesz.operators._deeponet import DeepONet, PODTrunk
 from riesz.operators._fno import FNO
-from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._regridded import Regridded
 from riesz.operators._residual import Residual
@@ -85,7 +85,7 @@ def _deeponet(kind, arguments, input_space, output_space):
     grid = Grid(output_space.domain, pod["shape"], pod["nodes"])
     channels = output_space.channels
     modes = jnp.zeros((*grid.shape, arguments["basis"] * channels))
-    trunk = PODTrunk(Constant(modes), Constant(jnp.zeros((*grid.shape, channels))), grid)
+    trunk = PODTrunk(Frozen(modes), Frozen(jnp.zeros((*grid.shape, channels))), grid)
     return eqx.tree_at(lambda o: o.trunk, operator, trunk)
 
 

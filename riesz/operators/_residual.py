@@ -6,12 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from riesz._core import Frozen, trainable
 from riesz.domains import AbstractDiscretization
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators._deeponet import DeepONet
 from riesz.operators._fno import FNO
-from riesz.operators._layers import Constant, trainable
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._wrappers import AbstractWrapper
 
@@ -28,12 +28,12 @@ class Residual(AbstractWrapper):
 
     inner: AbstractOperator
     base: AbstractOperator
-    size: Constant
+    size: Frozen
 
     def __init__(self, inner: AbstractOperator, base: AbstractOperator, size: Any = None):
         self.inner, self.base = inner, base
         ones = jnp.ones(inner.output_space.channels)
-        self.size = Constant(ones if size is None else jnp.asarray(size, float))
+        self.size = Frozen(ones if size is None else jnp.asarray(size, float))
 
     def __check_init__(self):
         spaces = [(o.input_space, o.output_space) for o in (self.base, self.inner)]

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from riesz._core import Frozen
 from riesz.functions import Function
-from riesz.operators._layers import Constant
 
 
 def batch_weights(functions: Function) -> Float[np.ndarray, "n *shape"]:
@@ -34,13 +34,13 @@ class Affine(eqx.Module):
     A channel that is constant has deviation 0.
     """
 
-    mean: Constant
-    deviation: Constant
+    mean: Frozen
+    deviation: Frozen
 
     @classmethod
     def identity(cls, channels: int) -> "Affine":
         """Mean 0, deviation 1."""
-        return cls(Constant(jnp.zeros(channels)), Constant(jnp.ones(channels)))
+        return cls(Frozen(jnp.zeros(channels)), Frozen(jnp.ones(channels)))
 
     @classmethod
     def of(cls, batches: Iterable[Function]) -> "Affine":
@@ -67,7 +67,7 @@ class Affine(eqx.Module):
             low = np.minimum(low, values.min(axes, where=there, initial=np.inf))
             high = np.maximum(high, values.max(axes, where=there, initial=-np.inf))
         deviation = np.where(high > low, np.sqrt(square / volume), 0) if volume else square
-        return cls(Constant(jnp.asarray(mean, float)), Constant(jnp.asarray(deviation, float)))
+        return cls(Frozen(jnp.asarray(mean, float)), Frozen(jnp.asarray(deviation, float)))
 
     @property
     def unit(self) -> Float[jax.Array, " c"]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
+from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Space
 from riesz.functions import PairsLike
 from riesz.functions._pairs import pieces, subset
@@ -19,7 +20,6 @@ from riesz.operators._baselines import (
     PointwiseLinear,
     TrainingMean,
 )
-from riesz.operators._layers import Constant
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._residual import Residual
 from riesz.operators._ridge import Basis, leading, nearest, ridge
@@ -68,10 +68,10 @@ class Table(NamedTuple):
         squares = scaled.reshape(len(scaled), -1, c) ** 2
         return np.sqrt(squares.sum(1) * c).mean(1)
 
-    def functions(self, rows: Float[np.ndarray, "*n p"]) -> Constant:
+    def functions(self, rows: Float[np.ndarray, "*n p"]) -> Frozen:
         """Rows as values on the points, in the default precision."""
         shape = (*rows.shape[:-1], *self.on.shape, self.space.channels)
-        return Constant(jnp.asarray(rows.reshape(shape), float))
+        return Frozen(jnp.asarray(rows.reshape(shape), float))
 
 
 def baselines(
@@ -228,7 +228,7 @@ def _apply(a: Table, weight: np.ndarray, bias: np.ndarray) -> Float[np.ndarray, 
 
 
 def _linear(source: Space, target: Space, weight: Any, bias: Any) -> PointwiseLinear:
-    arrays = (Constant(jnp.asarray(x, float)) for x in (weight, bias))
+    arrays = (Frozen(jnp.asarray(x, float)) for x in (weight, bias))
     return PointwiseLinear(source, target, *arrays)
 
 
@@ -239,8 +239,8 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
         a.space,
         u.space,
         a.functions(a.rows.mean(0)),
-        Constant(jnp.asarray(_analysis(a, basis.modes), float)),
-        Constant(jnp.asarray(fit.synthesis / root, float)),
+        Frozen(jnp.asarray(_analysis(a, basis.modes), float)),
+        Frozen(jnp.asarray(fit.synthesis / root, float)),
         u.functions(u.rows.mean(0)),
         a.on,
         u.on,
@@ -261,8 +261,8 @@ def _nearest(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) ->
         u.space,
         found.neighbours,
         a.functions(a.rows.mean(0)),
-        Constant(jnp.asarray(_analysis(a, found.modes), float)),
-        Constant(jnp.asarray(found.components, float)),
+        Frozen(jnp.asarray(_analysis(a, found.modes), float)),
+        Frozen(jnp.asarray(found.components, float)),
         u.functions(u.rows[found.kept]),
         a.on,
         u.on,

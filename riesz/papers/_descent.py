@@ -14,7 +14,7 @@ def descend(
     import jax
     import jax.numpy as jnp
 
-    from riesz.operators import trainable
+    from riesz._core import trainable
 
     trained, rest = eqx.partition(model, trainable(model))
 

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jaxtyping import Array, Float
 
+from riesz._core import Frozen
 from riesz.kernels import AbstractKernel
-from riesz.kernels._fixed import Fixed
 from riesz.kernels._inputs import symmetric
 from riesz.processes._compiled import compiled
 from riesz.processes._deep_kernel_machine_layers import Layers, with_covariances
@@ -29,15 +29,15 @@ class LearnedKernel(AbstractKernel):
     2023, arXiv:2108.13097). Made by `DeepKernelMachine.condition`; it has no hyperparameters.
     """
 
-    state: Fixed
+    state: Frozen
 
     def __init__(self, conditional: "Conditional"):
-        self.state = Fixed(conditional)
+        self.state = Frozen(conditional)
 
     @property
     def points(self) -> Inputs:
         """The points z."""
-        return self.state.value().points
+        return self.state.value.points
 
     @property
     def grams(self) -> tuple[Square, ...]:
@@ -110,17 +110,17 @@ class Given(NamedTuple):
 
 
 @compiled
-def _grams(state: Fixed) -> tuple[Square, ...]:
-    known = state.value()
+def _grams(state: Frozen) -> tuple[Square, ...]:
+    known = state.value
     roots = [prior @ change for prior, change in zip(known.priors, known.changes, strict=True)]
     return tuple(root @ root.T for root in roots)
 
 
 @compiled
-def _between(state: Fixed, x: Inputs, y: Others | None) -> Float[Array, "n m"]:
-    return state.value(x.dtype)(x, y)
+def _between(state: Frozen, x: Inputs, y: Others | None) -> Float[Array, "n m"]:
+    return state.astype(x.dtype)(x, y)
 
 
 @compiled
-def _variances(state: Fixed, x: Inputs) -> Float[Array, " n"]:
-    return state.value(x.dtype).diagonal(x)
+def _variances(state: Frozen, x: Inputs) -> Float[Array, " n"]:
+    return state.astype(x.dtype).diagonal(x)

@@ -7,9 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core import KIND, REAL
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import FREE, as_traced
+from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
@@ -57,12 +58,13 @@ class GaussianProcess(AbstractProcess):
     """
 
     kernel: AbstractKernel
-    mean: Mean = eqx.field(metadata=FREE)
+    mean: Mean = eqx.field(metadata={KIND: REAL})
     channels: int = eqx.field(static=True)
 
     def __init__(self, kernel: Kernel, mean: Mean = 0.0, channels: int = 1):
         self.kernel = _as_kernel(kernel)
-        self.mean = mean if callable(mean) else jnp.asarray(mean, float)
+        absent = isinstance(mean, int | float) and mean == 0  # which is not tuned
+        self.mean = 0.0 if absent else mean if callable(mean) else jnp.asarray(mean, float)
         self.channels = channels
 
     def mean_at(self, x: Inputs) -> Float[Array, "n c"]:

@@ -8,14 +8,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import GetAttrKey
 from jaxtyping import Array, Float
 
+from riesz._core import FROZEN, POSITIVE, REAL, kinds
 from riesz.errors import DataError
-from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import FREE
-
-FIXED, POSITIVE, REAL = "fixed", "positive", "real"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Hyperparameters(eqx.Module):
         leaves, tree = jax.tree.flatten(self.tree)
         out, start = [], 0
         for leaf, kind in zip(leaves, self.kinds, strict=True):
-            if kind != FIXED:
+            if kind != FROZEN:
                 leaf = jnp.asarray(leaf, vector.dtype)
                 part = vector[start : start + leaf.size].reshape(leaf.shape)
                 start += leaf.size
@@ -66,7 +62,7 @@ class Hyperparameters(eqx.Module):
         """The part of the vector that each free leaf has, by the number of the leaf."""
         out, start = {}, 0
         for i, (leaf, kind) in enumerate(zip(jax.tree.leaves(self.tree), self.kinds, strict=True)):
-            if kind != FIXED:
+            if kind != FROZEN:
                 out[i] = slice(start, start + np.size(leaf))
                 start += np.size(leaf)
         return out
@@ -77,44 +73,27 @@ def hyperparameters(
 ) -> Hyperparameters:
     """The free numbers of a process and its observations.
 
-    These are the inexact leaves of kernels, and of functions they hold; a mean that is a number
-    other than zero, and the arrays of one that is a module; noise given as one positive number.
+    These are the parameters of the process (`riesz.kernels.AbstractKernel` says which its are; a
+    mean of zero is none), and noise given as one positive number.
     `fixed` names some that are not, of `(process, observations)`, or of the process and the one
     observation if it is a `single` one.
     """
     tree = (process, observations)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    leaves, structure = jax.tree.flatten(tree)
     positions = jax.tree.unflatten(structure, [Position(i) for i in range(len(leaves))])
-    named = set() if fixed is None else _named(fixed, positions, single)
-    kinds = [FIXED if i in named else _kind(tree, *leaf) for i, leaf in enumerate(leaves)]
-    return Hyperparameters(tree, tuple(kinds))
+    stays = set() if fixed is None else _named(fixed, positions, single)
+    for observation, position in zip(observations, positions[1], strict=True):
+        if np.ndim(getattr(observation, "noise", 0)):  # given point by point
+            stays.add(position.noise.index)
+    marked = zip(kinds(tree), leaves, strict=True)
+    free = [FROZEN if i in stays else _switched(*one) for i, one in enumerate(marked)]
+    return Hyperparameters(tree, tuple(free))
 
 
-def _kind(tree: Any, path: tuple[Any, ...], leaf: Any) -> str:
-    if not eqx.is_inexact_array_like(leaf):
-        return FIXED
-    node, of_kernel, name = tree, False, ""
-    for key in path:
-        name = key.name if isinstance(key, GetAttrKey) else ""
-        of_kernel = of_kernel or isinstance(node, AbstractKernel)
-        if name and _role(node, name) == FREE["role"]:
-            zero = np.ndim(leaf) == 0 and key is path[-1] and float(leaf) == 0
-            return REAL if eqx.is_array(leaf) and not zero else FIXED
-        node = _child(node, key)
-    noise = path[0].idx == 1 and name == "noise" and np.ndim(leaf) == 0
-    return POSITIVE if (of_kernel or noise) and _is_positive(np.asarray(leaf)).any() else FIXED
-
-
-def _role(node: Any, name: str) -> str:
-    fields = getattr(type(node), "__dataclass_fields__", {})
-    return fields[name].metadata.get("role", "") if name in fields else ""
-
-
-def _child(node: Any, key: Any) -> Any:
-    if isinstance(key, GetAttrKey):
-        return getattr(node, key.name)
-    at: Any = getattr(key, "idx", getattr(key, "key", None))
-    return node[at] if isinstance(node, list | tuple | dict) else None
+def _switched(kind: str, leaf: Any) -> str:
+    """Positive numbers that are all zero or infinite stay so."""
+    off = kind == POSITIVE and not _is_positive(np.asarray(leaf)).any()
+    return FROZEN if off else kind
 
 
 def _named(fixed: Callable[..., Any], positions: Any, single: bool) -> set[int]:

@@ -1,12 +1,13 @@
 """Labels: classes that were observed at points."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from riesz._core import FROZEN
 from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
 from riesz.processes._compiled import is_traced
@@ -35,6 +36,7 @@ class Labels(eqx.Module):
     ```
     """
 
+    parameter_kind: ClassVar[str] = FROZEN
     points: Inputs
     labels: Int[Array, " m"]
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from riesz._core import FROZEN, KIND, POSITIVE
 from riesz.errors import DataError
 from riesz.kernels._text import written
 from riesz.processes._compiled import is_traced
@@ -29,6 +30,8 @@ class AbstractObservation(AbstractFunctionals):
     L f + noise * N(0, 1), independently for each entry; `noise` is one standard deviation for
     all rows or one a row, and may be zero.
     """
+
+    parameter_kind: ClassVar[str] = FROZEN
 
     values: eqx.AbstractVar[Data]
     noise: eqx.AbstractVar[Noise]
@@ -65,7 +68,7 @@ class Values(AbstractObservation):
 
     points: Inputs
     values: Data
-    noise: Noise
+    noise: Noise = eqx.field(metadata={KIND: POSITIVE})
 
     def __init__(self, points: On, values: Any, noise: Any = 0.0):
         where = "Values(points, values, noise)"
@@ -102,7 +105,7 @@ class Derivatives(AbstractObservation):
 
     points: Inputs
     values: Data
-    noise: Noise
+    noise: Noise = eqx.field(metadata={KIND: POSITIVE})
     axis: int = eqx.field(static=True)
 
     def __init__(self, points: On, values: Any, axis: int = 0, noise: Any = 0.0):
@@ -151,7 +154,7 @@ class Integrals(AbstractObservation):
     points: Inputs
     weights: Float[Array, "m n"]
     values: Data
-    noise: Noise
+    noise: Noise = eqx.field(metadata={KIND: POSITIVE})
 
     def __init__(self, on: On, weights: Any, values: Any, noise: Any = 0.0):
         where = "Integrals(on, weights, values, noise)"

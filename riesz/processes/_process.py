@@ -2,11 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 from jaxtyping import PRNGKeyArray, Shaped
 
+from riesz._core import FROZEN
 from riesz.domains import AbstractDiscretization
 from riesz.kernels._text import written
 from riesz.processes._marginals import AbstractMarginal, Fields
@@ -27,7 +28,11 @@ class AbstractProcess(eqx.Module):
     standard deviations are `Function`s; on an array of inputs `(points, *features)`, as a
     kernel takes them, they are arrays `(points, channels)`. A process is a pytree; its methods
     run under jit and vmap, and it passes `riesz.testing.check_process`.
+
+    Its hyperparameters are those of its kernels and of fields that say so.
     """
+
+    parameter_kind: ClassVar[str] = FROZEN
 
     def __repr__(self) -> str:
         return written(self)

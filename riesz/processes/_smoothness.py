@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core import cast
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._observations import Derivatives
-from riesz.processes._system import cast
 
 _POINTS = 64  # at which it is looked for
 _STEP = 1e-6  # of the extent of the points

@@ -9,9 +9,10 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
+from riesz._core import POSITIVE
 from riesz.kernels import AbstractKernel, Product
 from riesz.kernels._inputs import LENGTH, VARIANCE
-from riesz.processes._hyperparameters import POSITIVE, Hyperparameters, Position
+from riesz.processes._hyperparameters import Hyperparameters, Position
 from riesz.processes._observations import AbstractObservation
 
 _AMPLITUDES = (0.1, 10.0)  # times the mean square of the values

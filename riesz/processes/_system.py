@@ -1,7 +1,7 @@
 """The linear system behind a Gaussian process with observations."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core import cast
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced
 from riesz.processes._functionals import (
@@ -100,9 +101,3 @@ class System(eqx.Module):
             return jax.lax.map(variance, jnp.arange(len(o.values)), batch_size=64)
 
         return jnp.concatenate([single(o) for o in self.observations])
-
-
-def cast(tree: Any, dtype: Any) -> Any:
-    """The same tree with its inexact arrays in one type."""
-    wrong = lambda x: eqx.is_inexact_array(x) and x.dtype != dtype  # noqa: E731
-    return jax.tree.map(lambda x: x.astype(dtype) if wrong(x) else x, tree)

@@ -10,17 +10,17 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core import POSITIVE, cast
 from riesz.errors import DataError, ModelError, SolverError
 from riesz.kernels._progress import Progress
 from riesz.kernels._text import written
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence
-from riesz.processes._hyperparameters import POSITIVE, Hyperparameters, hyperparameters
+from riesz.processes._hyperparameters import Hyperparameters, hyperparameters
 from riesz.processes._inputs import require_key
 from riesz.processes._process import AbstractProcess, RandomKey
 from riesz.processes._solvers import AbstractSolver, InducingPoints
 from riesz.processes._starts import choose_rows, draw_starts
-from riesz.processes._system import cast
 
 _MOST = 2000  # observations whose exact evidence is maximised
 _SCREENED = 512  # observations whose evidence ranks the starts

@@ -20,7 +20,7 @@ from riesz._evaluate._statistics import clopper_pearson
 from riesz.domains import Box, Grid, Interval, Points, Space, Torus
 from riesz.errors import DataError, InputRangeWarning, ModelError, RunError
 from riesz.functions import Function, Pairs, batch
-from riesz.operators import FNO, AbstractOperator, Constant, Normalised
+from riesz.operators import FNO, AbstractOperator, Frozen, Normalised
 
 CIRCLE = Space(Torus(0.0, 1.0))
 LINE = Space(Interval(0.0, 2.0))
@@ -144,9 +144,9 @@ def constant_band(operator, inputs, scores, points=16, level=0.9):
     """A band of one half-width everywhere, with these scores."""
     grid = Grid(operator.output_space.domain, points)
     channels = operator.output_space.channels
-    ones, one = Constant(jnp.ones((*grid.shape, channels))), Constant(jnp.ones(channels))
+    ones, one = Frozen(jnp.ones((*grid.shape, channels))), Frozen(jnp.ones(channels))
     scale = Scale(ones, one, one, grid, 0.0)
-    scores = (Constant(jnp.sort(jnp.asarray(scores))),)
+    scores = (Frozen(jnp.sort(jnp.asarray(scores))),)
     return Banded(operator, scale, scores, InputStatistics.of(inputs), (points,), level)
 
 

@@ -17,7 +17,7 @@ from riesz._fit._losses import slope_norm
 from riesz.domains import Box, Grid, Points, Space, Torus
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs, Reflection, Translation, _pairs, batch
-from riesz.operators import FNO, Constant
+from riesz.operators import FNO, Frozen
 
 KEY = jax.random.key(0)
 GRID = Grid(Torus(0.0, 1.0), 16)
@@ -167,8 +167,8 @@ def test_a_time_budget_ends_the_fit():
 
 def test_constants_are_not_trained():
     def statistics(operator):
-        leaves = jax.tree.leaves(operator, is_leaf=lambda x: isinstance(x, Constant))
-        return [np.asarray(x.value) for x in leaves if isinstance(x, Constant)]
+        leaves = jax.tree.leaves(operator, is_leaf=lambda x: isinstance(x, Frozen))
+        return [np.asarray(x.value) for x in leaves if isinstance(x, Frozen)]
 
     trained, data = statistics(uninterrupted().operator), pairs()
     assert len(trained) == 4

@@ -17,7 +17,7 @@ from riesz.domains import Box, Grid, Interval, Product, Space, Torus
 from riesz.domains._json import grid_from_json, grid_to_json, space_from_json, space_to_json
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function, Pairs, batch
-from riesz.operators import FNO, Constant, DeepONet, Normalised, ZeroDirichlet
+from riesz.operators import FNO, DeepONet, Frozen, Normalised, ZeroDirichlet
 
 CIRCLE = Space(Torus(0.0, 1.0), 1, ("u",), ("m",))
 LINE = Space(Interval(0.0, 2.0))
@@ -36,8 +36,8 @@ def fno():
 
 def banded():
     grid = Grid(CIRCLE.domain, 16)
-    field = Constant(jnp.linspace(0.5, 1.5, 16)[:, None])
-    one, scores = Constant(jnp.ones(1)), (Constant(jnp.linspace(1.0, 2.5, 40)),)
+    field = Frozen(jnp.linspace(0.5, 1.5, 16)[:, None])
+    one, scores = Frozen(jnp.ones(1)), (Frozen(jnp.linspace(1.0, 2.5, 40)),)
     scale = Scale(field, one, one, grid, 0.5)
     return Banded(fno(), scale, scores, InputStatistics.of(pairs(CIRCLE).inputs), (9,), 0.9)
 
