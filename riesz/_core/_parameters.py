@@ -7,8 +7,8 @@ A leaf of a model is
   its part off and stays so;
 - `REAL`: any other number, the kind of all arrays of which nothing else is said.
 
-A class says so of all its leaves by the class attribute `parameter_kind`, a field of all leaves below
-it by `eqx.field(metadata={KIND: POSITIVE})`. What stands nearest to a leaf holds.
+A class says so of all its leaves by the class attribute `parameter_kind`, a field of all leaves
+below it by `eqx.field(metadata={KIND: POSITIVE})`. What stands nearest to a leaf holds.
 """
 
 from typing import Any, ClassVar
