@@ -26,6 +26,14 @@ class AbstractFunctionals(eqx.Module):
     def apply(self, f: ArrayFunction) -> Float[Array, "m *tail"]:
         """The functionals of a function f, which maps inputs one a row to values one a row."""
 
+    def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
+        """The covariances among these functionals.
+
+        Those that see the function itself at their points overwrite it: of one set of points a
+        kernel knows more (`kernel(x)`, with noise on the diagonal) than of two equal ones.
+        """
+        return cross(kernel, self, self)
+
 
 class Evaluations(AbstractFunctionals):
     """The values at points."""
@@ -35,6 +43,9 @@ class Evaluations(AbstractFunctionals):
     def apply(self, f: ArrayFunction) -> Float[Array, "m *tail"]:
         return f(self.points)
 
+    def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
+        return kernel(self.points)
+
 
 def cross(
     kernel: AbstractKernel, left: AbstractFunctionals, right: AbstractFunctionals
@@ -42,8 +53,7 @@ def cross(
     """The covariances between the functionals on the left and those on the right."""
 
     def of_left(x: Inputs) -> Float[Array, "n r"]:
-        # a kernel knows more of inputs that are the same than of inputs that are equal
-        return right.apply(lambda y: kernel(x) if y is x else kernel(x, y).T).T
+        return right.apply(lambda y: kernel(x, y).T).T
 
     return left.apply(of_left)
 
@@ -60,7 +70,7 @@ def gram_all(
 ) -> Float[Array, "m m"]:
     """The covariance matrix of all functionals of a sequence, symmetric to the last bit."""
     blocks = {
-        (i, j): cross(kernel, left, right)
+        (i, j): left.gram(kernel) if i == j else cross(kernel, left, right)
         for i, left in enumerate(functionals)
         for j, right in enumerate(functionals)
         if i <= j

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from riesz._core import FROZEN, KIND, POSITIVE
 from riesz.errors import DataError
+from riesz.kernels import AbstractKernel
 from riesz.kernels._text import written
 from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
@@ -78,6 +79,9 @@ class Values(AbstractObservation):
 
     def apply(self, f: ArrayFunction) -> Any:
         return f(self.points)
+
+    def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
+        return kernel(self.points)
 
     def rows(self, index: Rows) -> "Values":
         return take_rows(self, index, lambda o: (o.points, o.values, o.noise))
@@ -175,6 +179,9 @@ class Integrals(AbstractObservation):
 
     def apply(self, f: ArrayFunction) -> Any:
         return jnp.tensordot(self.weights, f(self.points), 1)
+
+    def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
+        return self.weights @ kernel(self.points) @ self.weights.T
 
     def rows(self, index: Rows) -> "Integrals":
         return take_rows(self, index, lambda o: (o.weights, o.values, o.noise))

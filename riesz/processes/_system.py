@@ -1,7 +1,7 @@
 """The linear system behind a Gaussian process with observations."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from riesz._core import cast
-from riesz.kernels import AbstractKernel
+from riesz.errors import DataError
+from riesz.kernels import AbstractKernel, White
 from riesz.kernels._inputs import as_traced
 from riesz.processes._functionals import (
     Evaluations,
     Inputs,
-    cross,
     cross_all,
     gram_all,
     in_blocks,
@@ -76,6 +76,22 @@ class System(eqx.Module):
         noise = np.concatenate([np.asarray(o.noise).ravel() for o in self.observations])
         return float(noise.min()), float(noise.max())
 
+    def require_no_white(self, solver: str, *kinds: type[AbstractObservation]) -> None:
+        """Refuse noise of the kernel for a solver that sees no set of points as one.
+
+        With `kinds` only observations of these kinds are meant.
+        """
+        white = any(isinstance(k, White) for k in _parts(self.kernel))
+        if white and (not kinds or any(isinstance(o, kinds) for o in self.observations)):
+            raise DataError(
+                f"{solver} do not see the White noise of a kernel",
+                where="GaussianProcess.condition(observations, solver)",
+                expected="a kernel without White",
+                found=f"{self.kernel}",
+                repair="leave White out and give its standard deviation to the observations: "
+                "noise = sqrt(noise**2 + variance); or use Cholesky() on fewer of them",
+            )
+
     def matrix(self) -> Float[Array, "m m"]:
         """The covariance matrix of the observed values."""
         return gram_all(self.kernel, self.observations) + jnp.diag(self.variances)
@@ -96,8 +112,12 @@ class System(eqx.Module):
         def single(o: AbstractObservation) -> Float[Array, " n"]:
             def variance(i: Array) -> Array:
                 row = o.rows(i[None])
-                return cross(self.kernel, row, row)[0, 0]
+                return row.gram(self.kernel)[0, 0]
 
             return jax.lax.map(variance, jnp.arange(len(o.values)), batch_size=64)
 
         return jnp.concatenate([single(o) for o in self.observations])
+
+
+def _parts(kernel: AbstractKernel) -> list[Any]:
+    return jax.tree.leaves(kernel, is_leaf=lambda k: isinstance(k, White))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from riesz.domains import Box, Grid
+from riesz.domains import Box, Grid, Interval
 from riesz.errors import DataError, ModelError, SolverError
-from riesz.kernels import Matern, SquaredExponential
+from riesz.kernels import Matern, SquaredExponential, White
 from riesz.processes import (
     Cholesky,
     ConjugateGradients,
@@ -227,3 +227,44 @@ def test_the_bound_has_the_gradient_of_differences(x64):
 
     at = (jnp.asarray(0.4), jnp.asarray(0.1), jnp.asarray(x[:5]))
     check_grads(bound, at, order=1, modes=["rev"], atol=1e-3, rtol=1e-3)
+
+
+def test_white_noise_of_the_kernel_is_noise_of_the_observations(getkey, x64, monkeypatch):
+    x = jax.random.uniform(getkey(), (30, 1), float)
+    y, on = jnp.sin(6 * x), jnp.linspace(0, 1, 5)[:, None]
+    white = GaussianProcess(SquaredExponential(0.3) + 0.5 * White())
+    plain = GaussianProcess(SquaredExponential(0.3))
+    expected = plain.condition(Values(x, y, (0.01 + 0.5) ** 0.5)).marginal(on=on)
+    for rows in (4096, 8):  # of a matrix in compiled code, and on the host
+        monkeypatch.setattr(_cholesky, "_HOST_ROWS", rows)
+        found = white.condition(Values(x, y, 0.1)).marginal(on=on)
+        np.testing.assert_allclose(found.mean, expected.mean, atol=1e-10)
+        np.testing.assert_allclose(found.variance, expected.variance + 0.5, atol=1e-10)
+
+
+@pytest.mark.parametrize("solver", [ConjugateGradients(), InducingPoints(jnp.zeros((1, 1)))])
+def test_solvers_that_do_not_see_white_noise_refuse_it(solver):
+    values = Values(jnp.linspace(0, 1, 5)[:, None], jnp.zeros((5, 1)), 0.1)
+    prior = GaussianProcess(SquaredExponential(0.3) * White() + SquaredExponential(0.1))
+    with pytest.raises(DataError, match=r"White noise(.|\n)*sqrt\(noise\*\*2 \+ variance\)"):
+        prior.condition(values, solver)
+
+
+def test_white_noise_of_integrals(x64):
+    grid = Grid(Interval(0.0, 1.0), 9)
+    weights = jnp.stack([grid.weights, grid.weights * grid.coordinates[:, 0]])
+    prior = GaussianProcess(White(2.0))
+    posterior = prior.condition(Integrals(grid, weights, jnp.ones((2, 1)), 0.1))
+    expected = 2 * weights @ weights.T + 0.01 * jnp.eye(2)
+    factor = posterior.solution.factor
+    np.testing.assert_allclose(factor @ factor.T, expected, rtol=1e-12)
+
+
+def test_equal_points_are_as_good_as_the_same_points(x64):
+    kernel = SquaredExponential(0.3) + 0.5 * White()
+    points = np.linspace(0, 1, 6)[:, None]
+    first = Values(points, np.ones((6, 1)), 0.1)
+    once = GaussianProcess(kernel).log_evidence([first, Values(first.points, first.values, 0.2)])
+    copy = Values(jnp.array(points), np.ones((6, 1)), 0.2)
+    twice = GaussianProcess(kernel).log_evidence([first, copy])
+    np.testing.assert_allclose(once, twice, rtol=1e-12)

@@ -43,6 +43,7 @@ class ConjugateGradients(AbstractSolver):
     limit: int = eqx.field(static=True, default=1000)
 
     def solve(self, system: System) -> AbstractSolution:
+        system.require_no_white("conjugate gradients")
         solution = _solve(self, system)
         if not is_traced(solution.converged) and not bool(solution.converged):
             raise SolverError(

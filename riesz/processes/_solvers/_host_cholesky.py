@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 from riesz.errors import SolverError
 from riesz.processes._compiled import compiled, is_traced
 from riesz.processes._functionals import AbstractFunctionals, cross
-from riesz.processes._observations import AbstractObservation
+from riesz.processes._observations import AbstractObservation, Integrals
 from riesz.processes._solvers._indefinite import indefinite_error, rounding
 from riesz.processes._solvers._solver import AbstractSolution
 from riesz.processes._system import BLOCK_FLOATS, System
@@ -43,6 +43,7 @@ class HostCholeskySolution(AbstractSolution):
 
 def host_cholesky(system: System) -> HostCholeskySolution:
     """Build the matrix by blocks of columns, factorise it where it lies, and solve."""
+    system.require_no_white("blocks of a large matrix of integrals", Integrals)
     rows, dtype = system.shape[0], system.dtype
     _require_memory(rows, dtype)
     matrix = _assemble(system, rows, dtype)

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float
 
 from riesz.errors import DataError, SolverError
 from riesz.processes._compiled import compiled, is_traced
-from riesz.processes._functionals import AbstractFunctionals, Evaluations, cross, cross_all
+from riesz.processes._functionals import AbstractFunctionals, Evaluations, cross_all
 from riesz.processes._solvers._solver import (
     AbstractSolution,
     AbstractSolver,
@@ -90,7 +90,7 @@ class _Parts(eqx.Module):
 
 def _parts(points: Array, system: System) -> _Parts:
     inducing = Evaluations(points.astype(system.dtype))
-    gram = cross(system.kernel, inducing, inducing)
+    gram = inducing.gram(system.kernel)
     size = len(gram)
     nugget = 10 * size * jnp.finfo(gram.dtype).eps * jnp.diag(gram).max()
     factor = jnp.linalg.cholesky(gram + nugget * jnp.eye(size, dtype=gram.dtype))
@@ -129,6 +129,7 @@ def _bound(points: Array, system: System) -> Float[Array, ""]:
 
 
 def _require_noise(system: System) -> None:
+    system.require_no_white("inducing points")
     if not is_traced(*(o.noise for o in system.observations)) and system.noise_range[0] == 0:
         raise DataError(
             "inducing points need noise on every observation",
