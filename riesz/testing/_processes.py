@@ -14,9 +14,10 @@ from jaxtyping import Float
 from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function, take
 from riesz.kernels import Matern, SquaredExponential
-from riesz.networks import Dense, Erf
+from riesz.networks import Dense, Erf, Relu
 from riesz.processes import (
     AbstractProcess,
+    DeepKernelMachine,
     GaussianPosterior,
     GaussianProcess,
     Labels,
@@ -250,6 +251,16 @@ def _trained() -> AbstractProcess:
     return _network().train(Values(x, jnp.asarray([[1.0], [-1.0]], float)), time=jnp.inf)
 
 
+def _machine() -> DeepKernelMachine:
+    layers = Dense(1, 1.5, 0.5) >> Relu() >> Dense(1, 1.5, 0.5) >> Relu() >> Dense(1)
+    return DeepKernelMachine(layers, nu=10.0)
+
+
+def _learned() -> AbstractProcess:
+    x = jnp.linspace(0.0, 1.0, 5, dtype=float)[:, None]
+    return _machine().condition(Values(x, jnp.sin(5 * x), 0.3))
+
+
 def _field() -> AbstractProcess:
     return random_field(Space(_UNIT), SquaredExponential(0.15), boundary="neumann", waves=8)
 
@@ -274,6 +285,8 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
     "RandomField": lambda: ProcessCase(_field(), _LINE, _UNIT),
     "WideNetwork": lambda: ProcessCase(_network(), _LINE, _UNIT, noisy=False),
     "TrainedNetwork": lambda: ProcessCase(_trained(), _LINE, _UNIT, noisy=False),
+    "DeepKernelMachine": lambda: ProcessCase(_machine(), _LINE, _UNIT, observable=False),
+    "DeepKernelPosterior": lambda: ProcessCase(_learned(), _LINE, _UNIT, observable=False),
     "LaplacePosterior": lambda: ProcessCase(_classes(1), _LINE, _UNIT, observable=False),
     "LaplacePosterior, three classes": lambda: ProcessCase(
         _classes(3), _LINE, _UNIT, observable=False

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from riesz import processes
 from riesz.kernels import SquaredExponential
 from riesz.processes import AbstractProcess, GaussianProcess, Normal
 from riesz.testing import PROCESS_CHECKS, PROCESS_INSTANCES, check_process
@@ -55,3 +56,10 @@ def test_a_broken_process_is_named(x64):
     process = Overconfident(GaussianProcess(SquaredExponential(0.2)))
     with pytest.raises(AssertionError, match="^moments: covariance of samples is .* standard err"):
         check_process(process)
+
+
+def test_every_public_process_is_in_the_battery():
+    public = {x for x in vars(processes).values() if isinstance(x, type)}
+    final = {x for x in public if issubclass(x, AbstractProcess) and x is not AbstractProcess}
+    tried = {type(make().process) for make in PROCESS_INSTANCES.values()}
+    assert final == tried
