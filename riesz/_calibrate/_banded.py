@@ -12,9 +12,8 @@ from jaxtyping import Array, Bool, Float
 from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import batched
 from riesz._calibrate._scale import Scale
-from riesz._core import Frozen
+from riesz._core import Frozen, traced
 from riesz.domains import AbstractDiscretization, Points, Space
-from riesz.domains._discretization import traced
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators import AbstractOperator, build

@@ -10,5 +10,6 @@ from riesz._core._parameters import Frozen as Frozen
 from riesz._core._parameters import cast as cast
 from riesz._core._parameters import kinds as kinds
 from riesz._core._parameters import trainable as trainable
+from riesz._core._tracing import traced as traced
 from riesz._core._wait import Watch as Watch
 from riesz._core._wait import settle as settle

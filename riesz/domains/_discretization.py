@@ -1,15 +1,14 @@
 """The contract of a discretization: points, quadrature weights, evaluation and derivatives."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from riesz._core import FROZEN
+from riesz._core import FROZEN, traced
 from riesz.domains._domain import AbstractDomain
 
 if TYPE_CHECKING:
@@ -97,8 +96,3 @@ class AbstractDiscretization(eqx.Module):
     @abstractmethod
     def method(self) -> str:
         """How functions are interpolated here, with the order of accuracy, in words."""
-
-
-def traced(*arrays: Any) -> bool:
-    """Whether any array is abstract, inside jit, vmap or grad, so that values are unknown."""
-    return any(isinstance(x, Tracer) for x in arrays)

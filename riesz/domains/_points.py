@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz.domains._discretization import AbstractDiscretization, traced
+from riesz._core import traced
+from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._scattered import differentiate, interpolate
 from riesz.domains._scattered_weights import estimated_weights

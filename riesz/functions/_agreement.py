@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from riesz._core import traced
 from riesz.domains import AbstractDiscretization, AbstractDomain
-from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 
 if TYPE_CHECKING:

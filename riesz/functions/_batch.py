@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
+from riesz._core import traced
 from riesz.domains import AbstractDiscretization, Points, Space
-from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._agreement import require_finite, require_same_domain
 from riesz.functions._function import Function

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
+from riesz._core import traced
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
@@ -16,7 +17,6 @@ from riesz.domains import (
     Points,
     Space,
 )
-from riesz.domains._discretization import traced
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
     is_batch,

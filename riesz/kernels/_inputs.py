@@ -6,9 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from riesz._core import traced
 from riesz.errors import DataError
 
 # A hyperparameter, and one that may differ from input to input.
@@ -50,7 +50,7 @@ def require_positive(kernel: Any, *names: str, infinite: bool = False) -> None:
     """Refuse hyperparameters that are not positive, where their values are known."""
     for name in names:
         value = getattr(kernel, name)
-        if isinstance(value, Tracer) or not isinstance(value, float | int | jax.Array):
+        if traced(value) or not isinstance(value, float | int | jax.Array):
             continue
         number = np.asarray(value)
         if not (number > 0).all() or (not infinite and np.isinf(number).any()):

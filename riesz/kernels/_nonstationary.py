@@ -6,10 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from riesz._core import KIND, REAL
+from riesz._core import KIND, REAL, traced
 from riesz.errors import DataError
 from riesz.kernels._distances import fold_columns
 from riesz.kernels._inputs import (
@@ -69,7 +68,7 @@ class Gibbs(AbstractKernel):
     def _lengths(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
         lengths = jnp.asarray(jax.vmap(self.length_scale)(x), x.dtype)
         lengths = jnp.broadcast_to(lengths.reshape(x.shape[0], -1), x.shape)
-        if not isinstance(lengths, Tracer) and not (np.asarray(lengths) > 0).all():
+        if not traced(lengths) and not (np.asarray(lengths) > 0).all():
             raise DataError(
                 "the length scale of a kernel is positive everywhere",
                 where="Gibbs(length_scale)(x)",

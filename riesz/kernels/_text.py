@@ -5,7 +5,8 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jax.core import Tracer
+
+from riesz._core import traced
 
 _DIGITS = 6
 _SHOWN = 8  # numbers of an array that are written out
@@ -20,7 +21,7 @@ def written(tree: Any) -> str:
 
 
 def _rounded(leaf: Any) -> Any:
-    if isinstance(leaf, Tracer) or not eqx.is_inexact_array_like(leaf):
+    if traced(leaf) or not eqx.is_inexact_array_like(leaf):
         return leaf
     numbers = np.asarray(leaf)
     if numbers.size > _SHOWN or not np.isrealobj(numbers):

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
+from riesz._core import traced
 from riesz.errors import ModelError
 from riesz.networks._graph import Constant
 from riesz.networks._network import AbstractNetwork, Chain
@@ -25,7 +25,7 @@ def write(part: Any) -> str:
         return write(tuple(map(tuple, part.array.tolist())))
     if dataclasses.is_dataclass(part):
         return f"{type(part).__name__}({', '.join(_arguments(part))})"
-    if isinstance(part, Tracer):
+    if traced(part):
         return "..."
     if isinstance(part, jax.Array | np.ndarray):
         return repr(np.asarray(part).tolist())

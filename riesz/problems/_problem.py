@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from riesz._core import traced
 from riesz._data import PairsFile
 from riesz.domains import Grid, Space
 from riesz.domains._axes import NODES
-from riesz.domains._discretization import traced
 from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
 

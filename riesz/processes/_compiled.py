@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import equinox as eqx
 import jax
-from jax.core import Tracer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,8 +24,3 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return eqx.filter_jit(precise)
-
-
-def is_traced(*trees: Any) -> bool:
-    """Whether any leaf is abstract, inside jit, vmap or grad, so that values are unknown."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from riesz._core import traced
 from riesz.kernels._inputs import as_traced
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
 from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
@@ -42,7 +43,7 @@ class GaussianPosterior(AbstractProcess):
     def __repr__(self) -> str:
         count = sum(map(len, self.observations))
         good = self.converged
-        status = "" if is_traced(good) else ", converged" if bool(good) else ", not converged"
+        status = "" if traced(good) else ", converged" if bool(good) else ", not converged"
         return (
             f"GaussianPosterior given {count} observations, by {self.solver!r}{status}\n"
             f"prior: {self.prior!r}"
@@ -84,7 +85,7 @@ class GaussianPosterior(AbstractProcess):
         return covariances(prior, self.solution, x)
 
     def _on_host(self, x: Inputs) -> bool:
-        return self.solution.on_host and not is_traced(x, self.solution)
+        return self.solution.on_host and not traced(x, self.solution)
 
 
 @compiled

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import KIND, REAL
+from riesz._core import KIND, REAL, traced
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
@@ -148,7 +148,7 @@ class GaussianProcess(AbstractProcess):
                     found=f"{o.values.shape[1]} in {type(o).__name__}",
                     repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
                 )
-            if isinstance(o, Derivatives) and not is_traced(self, o):
+            if isinstance(o, Derivatives) and not traced(self, o):
                 require_derivative(self.kernel, o)
         return System(self, observations)
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from riesz._core import traced
 from riesz.domains import AbstractDiscretization, MaskedGrid, Points
 from riesz.errors import DataError
 from riesz.functions import Function, batch
-from riesz.processes._compiled import is_traced
 from riesz.processes._marginals import Field, Fields
 from riesz.processes._process import On
 
@@ -150,7 +150,7 @@ def mask_of(on: Any) -> Bool[Array, "*shape"] | None:
 
 
 def _present(where: str, mask: Array, inputs: Any, values: Any) -> tuple[Any, Any]:
-    if is_traced(mask):
+    if traced(mask):
         raise DataError(
             "points that may be masked cannot be left out inside a compiled function",
             where=where,
@@ -165,7 +165,7 @@ def _present(where: str, mask: Array, inputs: Any, values: Any) -> tuple[Any, An
 def require_finite(where: str, **arrays: Any) -> None:
     """Refuse NaN and infinity, as far as values are known."""
     for name, array in arrays.items():
-        if is_traced(array):
+        if traced(array):
             continue
         bad = np.flatnonzero(~np.isfinite(np.asarray(array)).reshape(len(array), -1).all(1))
         if bad.size:

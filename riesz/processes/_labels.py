@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from riesz._core import FROZEN
+from riesz._core import FROZEN, traced
 from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
-from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import Inputs
 from riesz.processes._inputs import inputs_of, mask_of, require_finite
 from riesz.processes._observations import Rows, take_rows
@@ -44,7 +43,7 @@ class Labels(eqx.Module):
         where = "Labels(points, labels)"
         self.points = inputs_of(points)
         kept = mask_of(points)
-        known = labels if is_traced(labels) else np.asarray(labels)
+        known = labels if traced(labels) else np.asarray(labels)
         shape = (
             points.shape if isinstance(points, AbstractDiscretization) else self.points.shape[:1]
         )
@@ -58,8 +57,8 @@ class Labels(eqx.Module):
                 found=f"{known.dtype} of shape {known.shape}",
                 repair="number the classes from 0: np.unique(names, return_inverse=True)[1]",
             )
-        masked = kept is not None and (is_traced(kept) or not bool(np.asarray(kept).all()))
-        if masked or (not is_traced(known) and (known < 0).any()):
+        masked = kept is not None and (traced(kept) or not bool(np.asarray(kept).all()))
+        if masked or (not traced(known) and (known < 0).any()):
             raise DataError(
                 "every point has a label, and labels are not negative",
                 where=where,

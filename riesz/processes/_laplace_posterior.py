@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from riesz._core import traced
 from riesz.errors import DataError, SolverError
 from riesz.kernels._inputs import as_traced
 from riesz.kernels._normal_points import normal_points
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs, in_blocks
 from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
@@ -80,7 +81,7 @@ def laplace_posterior(prior: "GaussianProcess", labels: Sequence[Labels]) -> Lap
     """Condition on labels. Outside compiled code a failure raises."""
     together = _together(prior, labels)
     posterior = _condition(as_traced(prior, together.points.dtype), prior, together)
-    if not is_traced(posterior.converged) and not bool(posterior.converged):
+    if not traced(posterior.converged) and not bool(posterior.converged):
         raise SolverError(
             "Newton's method did not find the mode of the posterior",
             where="GaussianProcess.condition(labels)",
@@ -103,7 +104,7 @@ def _together(prior: "GaussianProcess", labels: Sequence[Labels]) -> Labels:
     """All labels as one, each of them a class of the process."""
     classes = max(2, prior.channels)
     for part in labels:
-        if not is_traced(part.labels) and int(np.asarray(part.labels).max(initial=0)) >= classes:
+        if not traced(part.labels) and int(np.asarray(part.labels).max(initial=0)) >= classes:
             raise DataError(
                 "there are more classes than the process has",
                 where="GaussianProcess.condition(labels)",

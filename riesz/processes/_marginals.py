@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core import traced
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.processes._compiled import is_traced
 
 if TYPE_CHECKING:
     Field = Any  # which of the two is known by `on`
@@ -42,7 +42,7 @@ class AbstractMarginal(eqx.Module):
         """
 
     def __repr__(self) -> str:
-        if is_traced(self):
+        if traced(self):
             return eqx.tree_pformat(self)
         mean, deviation = (
             np.asarray(f.values if isinstance(f, Function) else f)

@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from riesz._core import FROZEN, KIND, POSITIVE
+from riesz._core import FROZEN, KIND, POSITIVE, traced
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._text import written
-from riesz.processes._compiled import is_traced
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
 from riesz.processes._inputs import as_floats, observed, require_finite
 from riesz.processes._process import On
@@ -203,7 +202,7 @@ def as_noise(where: str, noise: Any, values: Data) -> Noise:
             expected=f"shape () or {values.shape[:1]}",
             found=f"shape {noise.shape}",
         )
-    known = None if is_traced(noise) else np.asarray(noise)
+    known = None if traced(noise) else np.asarray(noise)
     if known is not None and not ((known >= 0) & (known < np.inf)).all():
         raise DataError(
             "a standard deviation of noise is finite and not negative",

@@ -8,11 +8,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core import traced
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function
 from riesz.kernels._inputs import as_traced
 from riesz.networks import AbstractNetwork
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
 from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
@@ -73,7 +74,7 @@ class WideNetwork(AbstractProcess):
         `SolverError` for infinite time when the tangent kernel of the data is singular.
         """
         data = _exact_values(observations, self.channels)
-        known = not is_traced(time)
+        known = not traced(time)
         if known and not float(time) >= 0:
             raise DataError(
                 "a time of training is not negative",
@@ -84,7 +85,7 @@ class WideNetwork(AbstractProcess):
         dtype = data.values.dtype
         values, vectors, covariance = _decompose(as_traced(self, dtype), data.points)
         rank = values > jnp.finfo(dtype).eps * len(values) * values[-1]
-        if known and float(time) == inf and not is_traced(rank) and not bool(rank.all()):
+        if known and float(time) == inf and not traced(rank) and not bool(rank.all()):
             raise SolverError(
                 "the tangent kernel of the data is singular, so that training does not converge",
                 where="WideNetwork.train(observations, time=infinity)",
@@ -165,7 +166,7 @@ def _law(process: TrainedNetwork, x: Any, joint: bool) -> tuple[Any, Any, Any]:
 
 def _exact_values(observations: Any, channels: int) -> Values:
     listed = as_sequence(observations)
-    noisy = any(not is_traced(o.noise) and bool(jnp.any(o.noise > 0)) for o in listed)
+    noisy = any(not traced(o.noise) and bool(jnp.any(o.noise > 0)) for o in listed)
     columns = {o.values.shape[1] for o in listed}
     if not all(isinstance(o, Values) for o in listed) or noisy or columns != {channels}:
         raise DataError(

@@ -7,9 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from riesz._core import traced
 from riesz.errors import DataError
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._dense import require_size, require_stds
@@ -158,7 +158,7 @@ def _check(covariance: Array, widths: Sequence[int]) -> None:
             expected="shape (k, k), k from 1 to 8",
             found=f"shape {covariance.shape}",
         )
-    if not isinstance(covariance, Tracer):
+    if not traced(covariance):
         matrix = np.asarray(covariance, np.float64)
         values = np.linalg.eigvalsh(matrix) if np.isfinite(matrix).all() else np.array([np.nan])
         if not (np.allclose(matrix, matrix.T) and values[0] >= -1e-5 * values[-1]):

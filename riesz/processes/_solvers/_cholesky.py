@@ -6,7 +6,8 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz.processes._compiled import compiled, is_traced
+from riesz._core import traced
+from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals
 from riesz.processes._solvers._host_cholesky import host_cholesky
 from riesz.processes._solvers._indefinite import indefinite_error, rounding
@@ -35,7 +36,7 @@ class Cholesky(AbstractSolver):
     """
 
     def solve(self, system: System) -> AbstractSolution:
-        known = not is_traced(system)
+        known = not traced(system)
         if known and system.shape[0] > _HOST_ROWS and jax.default_backend() == "cpu":
             return host_cholesky(system)
         solution = _factorise(system)

@@ -9,8 +9,9 @@ import lineax as lx
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from riesz._core import traced
 from riesz.errors import ModelError, SolverError
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction
 from riesz.processes._solvers._pivoted_cholesky import Preconditioner, pivoted_cholesky
 from riesz.processes._solvers._solver import AbstractSolution, AbstractSolver
@@ -45,7 +46,7 @@ class ConjugateGradients(AbstractSolver):
     def solve(self, system: System) -> AbstractSolution:
         system.require_no_white("conjugate gradients")
         solution = _solve(self, system)
-        if not is_traced(solution.converged) and not bool(solution.converged):
+        if not traced(solution.converged) and not bool(solution.converged):
             raise SolverError(
                 "conjugate gradients did not converge",
                 where="GaussianProcess.condition(observations, ConjugateGradients(...))",

@@ -11,8 +11,9 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Bool, Float
 
+from riesz._core import traced
 from riesz.errors import SolverError
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, cross
 from riesz.processes._observations import AbstractObservation, Integrals
 from riesz.processes._solvers._indefinite import indefinite_error, rounding
@@ -34,7 +35,7 @@ class HostCholeskySolution(AbstractSolution):
     on_host: ClassVar[bool] = True
 
     def factors(self, cross):
-        if is_traced(cross, self.factor):
+        if traced(cross, self.factor):
             white = jsl.solve_triangular(self.factor, cross, lower=True)
         else:
             white = _solve_triangular(self.factor, np.array(cross, order="F"))

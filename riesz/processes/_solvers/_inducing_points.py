@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jaxtyping import Array, Bool, Float
 
+from riesz._core import traced
 from riesz.errors import DataError, SolverError
-from riesz.processes._compiled import compiled, is_traced
+from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, Evaluations, cross_all
 from riesz.processes._solvers._solver import (
     AbstractSolution,
@@ -41,7 +42,7 @@ class InducingPoints(AbstractSolver):
     def solve(self, system: System) -> AbstractSolution:
         _require_noise(system)
         solution = _solve(self.points, system)
-        if not is_traced(solution.converged) and not bool(solution.converged):
+        if not traced(solution.converged) and not bool(solution.converged):
             raise SolverError(
                 "the variational posterior has an indefinite matrix",
                 where="GaussianProcess.condition(observations, InducingPoints(points))",
@@ -130,7 +131,7 @@ def _bound(points: Array, system: System) -> Float[Array, ""]:
 
 def _require_noise(system: System) -> None:
     system.require_no_white("inducing points")
-    if not is_traced(*(o.noise for o in system.observations)) and system.noise_range[0] == 0:
+    if not traced(*(o.noise for o in system.observations)) and system.noise_range[0] == 0:
         raise DataError(
             "inducing points need noise on every observation",
             where="InducingPoints(points)",
