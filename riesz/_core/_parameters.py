@@ -84,7 +84,7 @@ def cast(tree: PyTree, dtype: Any) -> PyTree:
 
 
 def _kind(node: Any, path: tuple[Any, ...], leaf: Any) -> str:
-    if not eqx.is_inexact_array_like(leaf):
+    if not eqx.is_inexact_array(leaf) and not isinstance(leaf, float):
         return FROZEN
     kind = REAL
     for key in path:
