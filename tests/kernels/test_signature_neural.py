@@ -132,7 +132,9 @@ def test_the_order_is_2_and_gram_matrices_are_positive(homogeneous, x64):
     k = [kernel(r)(x) for r in (1, 2, 3)]
     assert 1.8 < np.log2(abs(k[1] - k[0]).max() / abs(k[2] - k[1]).max()) < 2.2
     k = kernel(1)(4 * x)
-    assert (k == k.T).all() and (np.diag(k) == kernel(1).diagonal(4 * x)).all()
+    assert (k == k.T).all()
+    # two programs of some hundred steps, rounded differently
+    np.testing.assert_allclose(np.diag(k), kernel(1).diagonal(4 * x), rtol=1e-13)
     assert np.linalg.eigvalsh(k)[0] > -1e-12 * k.max()
 
 
