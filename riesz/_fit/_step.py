@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._fit._losses import headline
+from riesz.domains._fixed import fixed, released
 from riesz.functions import AbstractSymmetry, Function, Pairs, take
 from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map, trainable
 from riesz.operators._apply import larger
@@ -62,6 +63,7 @@ def make_trainer(
     The operator is evaluated at the points of the outputs, which are those of the inputs where
     `same` says so. Validation errors are relative to the deviations of `after`.
     """
+    operator = fixed(operator)
     parameters, static = eqx.partition(operator, trainable(operator))
     parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
 
@@ -98,7 +100,7 @@ def make_trainer(
         State(parameters, optimiser.init(parameters)),
         jax.jit(step, donate_argnums=0),
         jax.jit(validate),
-        lambda parameters: eqx.combine(parameters, static),
+        lambda parameters: released(eqx.combine(parameters, static)),
     )
 
 

@@ -13,6 +13,7 @@ from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions._agreement import is_batch
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._regridded import Regridded
 
 # Values of one layer that are worked on at once. A step with gradients keeps several of each layer.
 _STEP_FLOATS = 2**17
@@ -57,6 +58,10 @@ def apply(
             found=f"one function, values of shape {functions.values.shape}",
             repair="write operator(function) for one",
         )
+    if isinstance(operator, Regridded):  # by the program that also resamples the training data
+        if on is None and functions.domain == operator.output_space.domain:
+            on = functions.discretization
+        operator, functions = operator.inner, operator.on_grid(functions)
     return _apply(operator, functions, on)
 
 
