@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from riesz.domains import MaskedGrid
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs
-from riesz.functions._fixed import fixed_pairs
+from riesz.functions._fixed import fixed_pairs, with_slopes
 from riesz.functions._norms import root
 from riesz.operators import Affine
 
@@ -35,7 +35,7 @@ class Scale(eqx.Module):
         scale = cls(after.mean.value, after.unit, jnp.zeros_like(after.unit))
         slopes = jax.jit(jax.vmap(lambda u: _per_channel(slope_norm, scale.target(u))))
         found = np.concatenate(
-            [np.asarray(slopes(fixed_pairs(pairs)[:].outputs)) for pairs in batches]
+            [np.asarray(slopes(with_slopes(fixed_pairs(pairs))[:].outputs)) for pairs in batches]
         )
         typical = jnp.asarray(np.sqrt(np.mean(found**2, 0)), scale.unit.dtype)
         return eqx.tree_at(lambda s: s.slope, scale, typical)

@@ -97,7 +97,7 @@ class Run:
     ) -> None:
         """Take steps until the fit ends; `status` says how."""
         bar = Progress(show)
-        training, held = fixed_pairs(training), fixed_pairs(held)
+        training, held = self.trainer.prepare(fixed_pairs(training)), fixed_pairs(held)
         every = max(len(training) // batch_size, 25)
         batches = make_batches(training, batch_size, key, self.step)
         try:

@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._fit._losses import headline
 from riesz.domains._fixed import fixed, released
-from riesz.functions import AbstractSymmetry, Function, Pairs, take
+from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
+from riesz.functions._fixed import with_slopes
 from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map, trainable
 from riesz.operators._apply import larger
 
@@ -31,6 +32,7 @@ class Trainer(NamedTuple):
     step: Callable[[State, Pairs, PRNGKeyArray, np.float32], tuple[State, Array]]
     validate: Callable[[Any, Pairs], Array]
     assemble: Callable[[Any], AbstractOperator]
+    prepare: Callable[[PairsLike], PairsLike]  # what a step needs of the training data, once
 
 
 def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, ""]:
@@ -101,6 +103,7 @@ def make_trainer(
         jax.jit(step, donate_argnums=0),
         jax.jit(validate),
         lambda parameters: released(eqx.combine(parameters, static)),
+        lambda pairs: with_slopes(pairs) if getattr(loss, "h1", 0) else pairs,
     )
 
 

@@ -50,18 +50,10 @@ class _Known:
         return hash(self._key)
 
 
-class FixedPoints(AbstractPoints):
-    """`Points` without leaves; made by `fixed` and undone by `released`."""
+class AbstractPrepared(AbstractPoints):
+    """Points with more than their places."""
 
-    known: _Known = eqx.field(static=True)
-
-    def __init__(self, points: Points):
-        self.known = _Known(points)
-
-    @property
-    def points(self) -> Points:
-        """The points as data."""
-        return self.known.points
+    points: eqx.AbstractVar[Points]
 
     @property
     def domain(self) -> AbstractDomain:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -91,6 +83,20 @@ class FixedPoints(AbstractPoints):
     @property
     def method(self) -> str:
         return self.points.method
+
+
+class FixedPoints(AbstractPrepared):
+    """`Points` without leaves; made by `fixed` and undone by `released`."""
+
+    known: _Known = eqx.field(static=True)
+
+    def __init__(self, points: Points):
+        self.known = _Known(points)
+
+    @property
+    def points(self) -> Points:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The points as data."""
+        return self.known.points
 
     def interpolate(
         self, values: Float[Array, "n c"], points: Float[Array | np.ndarray, "p d"]

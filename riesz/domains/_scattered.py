@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from riesz.domains._discretization import traced
 from riesz.domains._line import (
@@ -197,39 +197,53 @@ def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
         centre = traced_nearest(on.domain, position, on.mask, point)
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
         z = traced_offset(on.domain, point, position[:, centre])[None] / stencil.radius
-        return values[centre] + _weighted_differences(values, centre, stencil, values_at(jnp, z))[0]
+        wanted = values_at(jnp, z)
+        w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0, 0]
+        near = values[stencil.index[0]] - values[centre]
+        return values[centre] + w.astype(values.dtype) @ near
 
     return in_blocks(one, jnp.swapaxes(points, 0, 1), _floats(on))
 
 
-@partial(jax.jit, static_argnums=(2, 3))
 def _traced_differentiate(
     on: "Points", values: Array, axes: tuple[int, ...], order: int
 ) -> Float[Array, "n c r"]:
+    if on.domain.dim > 1:
+        return differences(on.mask, values, *traced_slopes(on, axes, order))
     values = jnp.where(on.mask[:, None], values, 0)
-    lengths = jnp.asarray([on.domain.lengths[axis] for axis in axes], on.relative.dtype)
-    if on.domain.dim == 1:
-        found = slopes_at_nodes(jnp, _traced_spline(on, values), order)[..., None]
-        found = found / lengths**order
-        return jnp.where(on.mask[:, None, None], found, 0).astype(values.dtype)
+    found = slopes_at_nodes(jnp, _traced_spline(on, values), order)
+    found = jnp.where(on.mask[:, None], found / on.domain.lengths[0] ** order, 0)
+    return found.astype(values.dtype)[..., None]
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def traced_slopes(
+    on: "Points", axes: tuple[int, ...], order: int
+) -> tuple[Int[Array, "n k"], Float[Array, "n k r"]]:
+    """Neighbours and weights of the derivatives along r axes at all nodes."""
     position = jnp.stack([on.relative, on.remainder])
     reach, merged = traced_merged(on.domain, position, on.mask)
+    lengths = jnp.asarray([on.domain.lengths[axis] for axis in axes], on.relative.dtype)
+    wanted = derivatives_at_centre(jnp, axes, order)
 
     def one(centre):
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
-        wanted = derivatives_at_centre(jnp, axes, order)
-        slopes = _weighted_differences(values, centre, stencil, wanted)  # (r, c)
-        return (slopes.T / (stencil.radius * lengths) ** order).astype(values.dtype)
+        w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0]
+        return stencil.index[0], w.T / (stencil.radius * lengths) ** order
 
-    found = in_blocks(one, jnp.arange(len(values)), _floats(on))
-    return jnp.where(on.mask[:, None, None], found, 0)
+    index, weights = in_blocks(one, jnp.arange(len(on.mask)), _floats(on))
+    return index, jnp.where(on.mask[:, None, None], weights, 0)
 
 
-def _weighted_differences(
-    values: Array, centre: Array, stencil: Stencils, wanted: Any
-) -> Float[Array, "r c"]:
-    w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0]
-    return w.astype(values.dtype) @ (values[stencil.index[0]] - values[centre])
+def differences(
+    mask: Bool[Array, " n"],
+    values: Float[Array, "n c"],
+    index: Int[Array, "n k"],
+    weights: Float[Array, "n k r"],
+) -> Float[Array, "n c r"]:
+    """Sums over the neighbours j of every node i of weights w_ij (v_j - v_i)."""
+    values = jnp.where(mask[:, None], values, 0)
+    return jnp.einsum("nkr,nkc->ncr", weights.astype(values.dtype), values[index] - values[:, None])
 
 
 def _traced_spline(on: "Points", values: Array) -> Any:

@@ -9,8 +9,13 @@ import numpy as np
 
 from riesz.domains import AbstractDiscretization, Points
 from riesz.domains._fixed import FixedPoints, fixed
+from riesz.domains._sloped import sloped
+from riesz.domains._stencils import NEIGHBOURS
+from riesz.functions._batch import by_parts
 from riesz.functions._function import Function
 from riesz.functions._pairs import Pairs, PairsLike
+
+_FLOATS = 2**27  # of stencils that are kept, 512 MiB
 
 
 def fixed_pairs(pairs: PairsLike, *, outputs_too: bool = True) -> PairsLike:
@@ -49,6 +54,19 @@ class _Fixed:
             _where_equal(pairs.inputs, self.inputs),
             _where_equal(pairs.outputs, self.outputs),
         )
+
+
+def with_slopes(pairs: PairsLike) -> PairsLike:
+    """Pairs in memory, with the stencils of the slopes at outputs' own points, if they fit it."""
+    if not isinstance(pairs, Pairs):
+        return pairs
+    on = pairs.outputs.discretization
+    if not isinstance(on, Points) or on.domain.dim == 1 or not on.stacked:
+        return pairs
+    floats = on.weights.size * NEIGHBOURS[on.domain.dim] * (1 + on.domain.dim)
+    if floats > _FLOATS:
+        return pairs
+    return Pairs(pairs.inputs, _moved(pairs.outputs, by_parts(sloped, on, len(pairs))))
 
 
 def _with(

@@ -12,6 +12,7 @@ from riesz.domains import AbstractDiscretization
 from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions._agreement import is_batch
+from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator, require_input
 from riesz.operators._regridded import Regridded
 
@@ -61,7 +62,7 @@ def apply(
     if isinstance(operator, Regridded):  # by the program that also resamples the training data
         if on is None and functions.domain == operator.output_space.domain:
             on = functions.discretization
-        operator, functions = operator.inner, operator.on_grid(functions)
+        operator, functions = operator.inner, on_points(functions, operator.grid)
     return _apply(operator, functions, on)
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from riesz.domains import Box, Grid, Interval, Points, Torus
 from riesz.domains._fixed import FixedPoints, fixed, released
+from riesz.domains._sloped import SlopedPoints
 from riesz.functions import Function, Pairs, batch
-from riesz.functions._fixed import fixed_pairs
+from riesz.functions._fixed import fixed_pairs, with_slopes
 
 DOMAINS = [Interval(0.0, 2.0), Box((0.0, -1.0), (2.0, 3.0)), Torus((0.0, 0.0), (1.0, 2.0))]
 
@@ -105,3 +106,22 @@ def test_points_read_later_are_compared_with_the_first():
     assert isinstance(pairs[:2].inputs.discretization, FixedPoints)
     assert isinstance(pairs[1:3].inputs.discretization, Points)
     assert isinstance(pairs[np.array([0, 3])].outputs.discretization, FixedPoints)
+
+
+@pytest.mark.parametrize("domain", DOMAINS[1:], ids=str)
+def test_stencils_of_own_points_are_made_once(domain, x64):
+    sets = [Points(domain, places(domain, seed)) for seed in range(3)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sets)
+    values = np.stack([wave(places(domain, seed)) for seed in range(3)])
+    pairs = Pairs(batch(values, stacked), batch(values, stacked))
+    kept = with_slopes(pairs)[:].outputs
+    assert isinstance(kept.discretization, SlopedPoints)
+
+    def slopes(f):
+        return f.gradient().values, f.derivative(1).values, f.derivative(0, 2).values
+
+    got = jax.jit(jax.vmap(slopes))(kept)
+    want = jax.vmap(slopes)(pairs.outputs)
+    assert all(jnp.allclose(x, y) for x, y in zip(got, want, strict=True))
+    program = str(jax.make_jaxpr(lambda f: jax.vmap(lambda g: g.norm("H1"))(f))(kept))
+    assert "while" not in program and "top_k" not in program
