@@ -57,7 +57,7 @@ class _Fixed:
 
 
 def with_slopes(pairs: PairsLike) -> PairsLike:
-    """Pairs in memory, with the stencils of the slopes at outputs' own points, if they fit it."""
+    """Pairs in memory, with the stencils of slopes at the outputs' own points, if they fit it."""
     if not isinstance(pairs, Pairs):
         return pairs
     on = pairs.outputs.discretization
@@ -66,7 +66,8 @@ def with_slopes(pairs: PairsLike) -> PairsLike:
     floats = on.weights.size * NEIGHBOURS[on.domain.dim] * (1 + on.domain.dim)
     if floats > _FLOATS:
         return pairs
-    return Pairs(pairs.inputs, _moved(pairs.outputs, by_parts(sloped, on, len(pairs))))
+    kept = by_parts(sloped, on, len(pairs))
+    return _with(pairs, kept if pairs.same_points else None, kept)
 
 
 def _with(

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from riesz.domains import (
     AbstractDiscretization,
@@ -16,6 +17,7 @@ from riesz.domains import (
     Points,
 )
 from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.domains._sloped import SlopedPoints
 from riesz.errors import ModelError
 from riesz.functions import Function, take
 from riesz.functions._batch import by_parts
@@ -62,15 +64,25 @@ def on_points(functions: Function, on: AbstractDiscretization) -> Function:
         leaves = zip(jax.tree.leaves(here), jax.tree.leaves(on), strict=True)
         if all(x.shape[1:] == y.shape and (np.asarray(x) == y).all() for x, y in leaves):
             return functions
-    return by_parts(lambda part: _resampled(part, on), functions, functions.values.shape[0])
+    here = here.points if isinstance(here, SlopedPoints) else here
+    count = functions.values.shape[0]
+    values = by_parts(lambda part: _resampled(*part, on), (functions.values, here), count)
+    return jax.vmap(lambda v: Function(v, on, functions.space))(values)
 
 
 @jax.jit
-def _resampled(functions: Function, on: AbstractDiscretization) -> Function:
+def _resampled(
+    values: Array, here: AbstractDiscretization, on: AbstractDiscretization
+) -> Float[Array, "n ..."]:
     size = max(1, _STENCILS // prod(on.shape))
-    if size == 1:
-        return jax.lax.map(lambda f: f.resample(on), functions)
-    return jax.lax.map(lambda f: f.resample(on), functions, batch_size=size)
+    shared = not here.stacked
+
+    def one(pair):
+        v, own = pair
+        return Function(v, here if shared else own).resample(on).values
+
+    members = values, None if shared else here
+    return jax.lax.map(one, members, batch_size=None if size == 1 else size)
 
 
 def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:
