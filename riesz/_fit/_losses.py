@@ -35,7 +35,7 @@ class Scale(eqx.Module):
         scale = cls(after.mean.value, after.unit, jnp.zeros_like(after.unit))
         slopes = jax.jit(jax.vmap(lambda u: _per_channel(slope_norm, scale.target(u))))
         found = np.concatenate(
-            [np.asarray(slopes(with_slopes(fixed_pairs(pairs))[:].outputs)) for pairs in batches]
+            [np.asarray(slopes(with_slopes(fixed_pairs(pairs)[:]).outputs)) for pairs in batches]
         )
         typical = jnp.asarray(np.sqrt(np.mean(found**2, 0)), scale.unit.dtype)
         return eqx.tree_at(lambda s: s.slope, scale, typical)

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._fit._losses import headline
+from riesz._fit._losses import RelativeLoss, headline
 from riesz.domains._fixed import fixed, released
 from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
 from riesz.functions._fixed import with_slopes
@@ -98,12 +98,13 @@ def make_trainer(
 
         return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
 
+    sloped = isinstance(loss, RelativeLoss) and loss.h1 > 0
     return Trainer(
         State(parameters, optimiser.init(parameters)),
         jax.jit(step, donate_argnums=0),
         jax.jit(validate),
         lambda parameters: released(eqx.combine(parameters, static)),
-        lambda pairs: with_slopes(pairs) if getattr(loss, "h1", 0) else pairs,
+        lambda pairs: with_slopes(pairs) if sloped and isinstance(pairs, Pairs) else pairs,
     )
 
 

@@ -64,16 +64,16 @@ class AbstractPrepared(AbstractPoints):
         return self.points.shape
 
     @property
-    def relative(self) -> Float[Array, "n d"]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def relative(self) -> Float[Array, "*shape d"]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.points.relative
 
     @property
-    def weights(self) -> Float[Array, " n"]:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def weights(self) -> Float[Array, "*shape"]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.points.weights
 
     @property
-    def mask(self) -> Bool[Array, " n"]:
-        """False for padding, shape (n,)."""
+    def mask(self) -> Bool[Array, "*shape"]:
+        """False for padding."""
         return self.points.mask
 
     @property

@@ -56,10 +56,8 @@ class _Fixed:
         )
 
 
-def with_slopes(pairs: PairsLike) -> PairsLike:
-    """Pairs in memory, with the stencils of slopes at the outputs' own points, if they fit it."""
-    if not isinstance(pairs, Pairs):
-        return pairs
+def with_slopes(pairs: Pairs) -> Pairs:
+    """The pairs, with the stencils of slopes at the outputs' own points, if memory holds them."""
     on = pairs.outputs.discretization
     if not isinstance(on, Points) or on.domain.dim == 1 or not on.stacked:
         return pairs
