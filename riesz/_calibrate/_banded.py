@@ -13,7 +13,8 @@ from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import batched
 from riesz._calibrate._scale import Scale
 from riesz._core import Frozen, traced
-from riesz.domains import AbstractDiscretization, Points, Space
+from riesz.domains import AbstractDiscretization, Space
+from riesz.domains._points import AbstractPoints
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators import AbstractOperator, build
@@ -159,8 +160,8 @@ class Banded(eqx.Module):
         """
         size = prod(discretization.shape)
         if self.scattered:
-            return isinstance(discretization, Points) and size <= max(self.sizes)
-        return not isinstance(discretization, Points) and size in self.sizes
+            return isinstance(discretization, AbstractPoints) and size <= max(self.sizes)
+        return not isinstance(discretization, AbstractPoints) and size in self.sizes
 
     def meaning(self) -> str:
         """What the level means, in words: how many scores it stands on."""

@@ -17,6 +17,7 @@ from riesz._calibrate._scale import Scale, fit_scale, require_finite
 from riesz._core import Frozen, Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
+from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks, subset
 from riesz.operators import AbstractOperator
 
@@ -165,7 +166,7 @@ def _reachable(count: int, level: float, few: str) -> float:
 def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.ndarray:
     """The sorted scores."""
     scores, wait = [], Watch("the calibration")
-    for part, count in chunks(pairs, _CHUNK):
+    for part, count in chunks(fixed_pairs(pairs), _CHUNK):
         prediction = wait(predict(operator, part))
         require_finite(prediction.values)
         scores.append(np.asarray(_suprema(scale, prediction, part.outputs))[:count])

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from riesz.domains import AbstractDiscretization
+from riesz.domains._fixed import fixed
 from riesz.functions import Function, Pairs
 from riesz.operators import AbstractOperator
 from riesz.operators import apply as apply_operator
@@ -11,6 +12,7 @@ from riesz.operators import apply as apply_operator
 
 def predict(operator: AbstractOperator, pairs: Pairs) -> Function:
     """The operator's answer to each input, on the points of the true output."""
+    operator = fixed(operator)
     if pairs.same_points:
         return apply_operator(operator, pairs.inputs)
     on = _of_all(pairs.outputs.discretization)

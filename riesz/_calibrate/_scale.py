@@ -16,6 +16,7 @@ from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
+from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks
 from riesz.operators import AbstractOperator
 
@@ -137,7 +138,7 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
     count = int(np.clip(_FLOATS // each, 1, len(pairs)))
     parts = []
     unit = centre = np.zeros(0)
-    for part, size in chunks(pairs, min(_CHUNK, count)):
+    for part, size in chunks(fixed_pairs(pairs), min(_CHUNK, count)):
         if sum(len(p[0]) for p in parts) >= count:
             break
         prediction = predict(operator, part)

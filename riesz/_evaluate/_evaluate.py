@@ -22,6 +22,7 @@ from riesz._io._range import RangeCheck
 from riesz.domains import Grid
 from riesz.errors import DataError, DriftWarning, RunError
 from riesz.functions import Pairs, PairsLike
+from riesz.functions._fixed import fixed_pairs, with_slopes
 from riesz.functions._pairs import chunks
 from riesz.operators import AbstractOperator
 from riesz.problems import AbstractProblem
@@ -236,8 +237,9 @@ def _on_data(operator, others, data, resolutions, n, chunk, check):
     dim = operator.output_space.domain.dim
     tallies = [Tally(operator, None if r is None else (r,) * dim) for r in wanted]
     rivals = {name: Tally(other, None) for name, other in others.items()}
-    for part, count in _limited(data, n or available, chunk):
+    for part, count in _limited(fixed_pairs(data), n or available, chunk):
         check.add(part.inputs, count)
+        part = with_slopes(part)
         for i, (resolution, tally) in enumerate(zip(wanted, tallies, strict=True)):
             pairs = part if resolution is None else _coarsened(part, resolution)
             tally.add(pairs, count)

@@ -179,9 +179,10 @@ def _measure(banded: Banded | None, prediction: Function, target: Function) -> d
         weights = on.weights.astype(difference.dtype)
         volume = weights.sum()
         out = {}
+        both = jnp.concatenate([difference, on.present(values)], -1)
         for kind in _NORMS:
-            out[f"error {kind}"] = _norms(difference, on, kind)
-            out[f"target {kind}"] = _norms(on.present(values), on, kind)
+            found = _norms(both, on, kind)
+            out[f"error {kind}"], out[f"target {kind}"] = jnp.split(found, 2)
         out["rms"] = out["error L2"] / jnp.sqrt(volume)
         mean = jnp.tensordot(weights, on.present(values), weights.ndim) / volume
         out["volume"], out["mean"] = volume, mean

@@ -14,7 +14,9 @@ from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted, Status
 from riesz._fit._losses import headline, surely_less
 from riesz._fit._progress import say
+from riesz.domains._fixed import fixed
 from riesz.functions import Pairs, PairsLike
+from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks, pieces, subset
 from riesz.operators import AbstractOperator, Affine, Normalised, Residual
 from riesz.operators._yardstick import Baseline, fit_baselines
@@ -99,8 +101,8 @@ def errors_of(
 ) -> Float[np.ndarray, " n"]:
     """The headline error of each sample."""
     parts = [
-        np.asarray(_errors(operator, part, after, part.same_points))[:count]
-        for part, count in chunks(pairs, _CHUNK)
+        np.asarray(_errors(fixed(operator), part, after, part.same_points))[:count]
+        for part, count in chunks(fixed_pairs(pairs), _CHUNK)
     ]
     return np.concatenate(parts).astype(float)
 

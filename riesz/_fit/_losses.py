@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from riesz.domains import MaskedGrid
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs
+from riesz.functions._fixed import fixed_pairs, with_slopes
 from riesz.functions._norms import root
 from riesz.operators import Affine
 
@@ -33,7 +34,9 @@ class Scale(eqx.Module):
         """The scale of these statistics; slopes are those of the outputs of some pairs."""
         scale = cls(after.mean.value, after.unit, jnp.zeros_like(after.unit))
         slopes = jax.jit(jax.vmap(lambda u: _per_channel(slope_norm, scale.target(u))))
-        found = np.concatenate([np.asarray(slopes(pairs.outputs)) for pairs in batches])
+        found = np.concatenate(
+            [np.asarray(slopes(with_slopes(fixed_pairs(pairs)[:]).outputs)) for pairs in batches]
+        )
         typical = jnp.asarray(np.sqrt(np.mean(found**2, 0)), scale.unit.dtype)
         return eqx.tree_at(lambda s: s.slope, scale, typical)
 
@@ -82,11 +85,12 @@ class RelativeLoss(eqx.Module):
         scale = _own_scale(target) if self.scale is None else self.scale
         error, size = scale.error(prediction, target), scale.target(target)
         loss = jnp.zeros(target.channels, error.values.dtype)
+        both = Function(jnp.concatenate([error.values, size.values], -1), target.discretization)
         if self.l2:
             floor = 0.0 if self.scale is None else _FLOOR * jnp.sqrt(_volume(target))
-            loss += self.l2 * _ratio(l2_norm, error, size, floor)
+            loss += self.l2 * _ratio(l2_norm, both, floor)
         if self.h1:
-            loss += self.h1 * _ratio(slope_norm, error, size, _FLOOR * scale.slope)
+            loss += self.h1 * _ratio(slope_norm, both, _FLOOR * scale.slope)
         return loss.mean()
 
 
@@ -127,10 +131,12 @@ def _own_scale(target: Function) -> Scale:
 
 
 def _ratio(
-    norm: Callable[[Function], Array], error: Function, size: Function, floor: Array | float
+    norm: Callable[[Function], Array], both: Function, floor: Array | float
 ) -> Float[Array, " c"]:
-    denominator = jnp.maximum(_per_channel(norm, size), floor)
-    return _per_channel(norm, error) / jnp.where(denominator > 0, denominator, 1)
+    """The norms of the first half of the channels over those of the second, at least `floor`."""
+    error, size = jnp.split(_per_channel(norm, both), 2)
+    denominator = jnp.maximum(size, floor)
+    return error / jnp.where(denominator > 0, denominator, 1)
 
 
 def _per_channel(norm: Callable[[Function], Array], f: Function) -> Float[Array, " c"]:

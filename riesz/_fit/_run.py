@@ -19,6 +19,7 @@ from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
 from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
+from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks
 
 _WORTH = 0.02  # the least part of its error by which a base must be improved
@@ -96,6 +97,7 @@ class Run:
     ) -> None:
         """Take steps until the fit ends; `status` says how."""
         bar = Progress(show)
+        training, held = self.trainer.prepare(fixed_pairs(training)), fixed_pairs(held)
         every = max(len(training) // batch_size, 25)
         batches = make_batches(training, batch_size, key, self.step)
         try:

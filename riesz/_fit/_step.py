@@ -11,8 +11,10 @@ import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core import trainable
-from riesz._fit._losses import headline
-from riesz.functions import AbstractSymmetry, Function, Pairs, take
+from riesz._fit._losses import RelativeLoss, headline
+from riesz.domains._fixed import fixed, released
+from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
+from riesz.functions._fixed import with_slopes
 from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map
 from riesz.operators._apply import larger
 
@@ -31,6 +33,7 @@ class Trainer(NamedTuple):
     step: Callable[[State, Pairs, PRNGKeyArray, np.float32], tuple[State, Array]]
     validate: Callable[[Any, Pairs], Array]
     assemble: Callable[[Any], AbstractOperator]
+    prepare: Callable[[PairsLike], PairsLike]  # what a step needs of the training data, once
 
 
 def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, ""]:
@@ -63,6 +66,7 @@ def make_trainer(
     The operator is evaluated at the points of the outputs, which are those of the inputs where
     `same` says so. Validation errors are relative to the deviations of `after`.
     """
+    operator = fixed(operator)
     parameters, static = eqx.partition(operator, trainable(operator))
     parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
 
@@ -95,11 +99,13 @@ def make_trainer(
 
         return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
 
+    sloped = isinstance(loss, RelativeLoss) and loss.h1 > 0
     return Trainer(
         State(parameters, optimiser.init(parameters)),
         jax.jit(step, donate_argnums=0),
         jax.jit(validate),
-        lambda parameters: eqx.combine(parameters, static),
+        lambda parameters: released(eqx.combine(parameters, static)),
+        lambda pairs: with_slopes(pairs) if sloped and isinstance(pairs, Pairs) else pairs,
     )
 
 

@@ -50,6 +50,11 @@ class AbstractDiscretization(eqx.Module):
     ) -> Float[Array, "*shape c"]:
         """The `order`-th partial derivative (1 or 2) along one axis of the domain."""
 
+    def gradient(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c d"]:
+        """The first derivatives along all axes."""
+        parts = [self.differentiate(values, axis, 1) for axis in range(self.domain.dim)]
+        return jnp.stack(parts, -1)
+
     def resample(
         self, values: Float[Array, "*shape c"], onto: "AbstractDiscretization"
     ) -> Float[Array, "..."]:

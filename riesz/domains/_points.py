@@ -1,5 +1,6 @@
 """Scattered samples, with masked padding so that ragged sets stack."""
 
+from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
@@ -10,12 +11,22 @@ from jaxtyping import Array, Bool, Float
 from riesz._core import traced
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
-from riesz.domains._scattered import differentiate, interpolate
+from riesz.domains._scattered import differentiate, gradient, interpolate
 from riesz.domains._scattered_weights import estimated_weights
 from riesz.errors import DomainError
 
 
-class Points(AbstractDiscretization):
+class AbstractPoints(AbstractDiscretization):
+    """Scattered points, as data or as constants of a program."""
+
+    @abstractmethod
+    def interpolate(
+        self, values: Float[Array, "n c"], points: Float[Array | np.ndarray, "p d"]
+    ) -> Float[Array, "p c"]:
+        """Values at points relative to the lower end; NumPy points are used in float64."""
+
+
+class Points(AbstractPoints):
     """Scattered points of a domain.
 
     **Arguments:**
@@ -159,6 +170,10 @@ class Points(AbstractDiscretization):
     ) -> Float[Array, "n c"]:
         self._refuse_duplicates()
         return differentiate(self, values, axis, order)
+
+    def gradient(self, values: Float[Array, "n c"]) -> Float[Array, "n c d"]:
+        self._refuse_duplicates()
+        return gradient(self, values)
 
     def _refuse_duplicates(self) -> None:
         if traced(self.relative, self.remainder, self.mask):

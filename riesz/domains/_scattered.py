@@ -4,14 +4,14 @@ Where points and nodes are known, stencils are found and solved by NumPy in floa
 compiled code the same formulas run in the type of the points. Work and memory go by blocks.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from riesz._core import traced
 from riesz.domains._line import (
@@ -50,7 +50,7 @@ def interpolate(on: "Points", values: Float[Array, "n c"], points: Any) -> Float
     """Values at points relative to the lower end, shape (p, d); NumPy points keep float64."""
     known = not traced(on.relative, on.remainder, on.mask, points)
     if known and on.domain.dim > 1:
-        return _apply(on, values, _weights_at(on, np.asarray(points, np.float64)), 1)
+        return weighted(on, values, weights_at(on, np.asarray(points, np.float64)), 1)
     if known and not traced(values):
         host = np.asarray(points, np.float64)[:, 0]
         spline = _host_spline(on, values)
@@ -72,14 +72,22 @@ def differentiate(
     """The first or second derivative along an axis at the nodes; 0 at masked ones."""
     known = not traced(on.relative, on.remainder, on.mask)
     if known and on.domain.dim > 1:
-        found = _apply(on, values, _weights_of_derivative(on, axis, order), 0)
+        found = weighted(on, values, weights_of_derivative(on, axis, order), 0)
         rows = np.flatnonzero(np.asarray(on.mask))
         return jnp.zeros((len(on.mask), values.shape[1]), values.dtype).at[rows].set(found)
     if known and not traced(values):
         found = slopes_at_nodes(np, _host_spline(on, values), order)
         found = found / on.domain.lengths[0] ** order
         return jnp.asarray(np.where(np.asarray(on.mask)[:, None], found, 0), values.dtype)
-    return _traced_differentiate(on, values, axis, order)
+    return _traced_differentiate(on, values, (axis,), order)[..., 0]
+
+
+def gradient(on: "Points", values: Float[Array, "n c"]) -> Float[Array, "n c d"]:
+    """The first derivatives along all axes at the nodes; 0 at masked ones."""
+    axes = tuple(range(on.domain.dim))
+    if traced(on.relative, on.remainder, on.mask):
+        return _traced_differentiate(on, values, axes, 1)
+    return jnp.stack([differentiate(on, values, axis, 1) for axis in axes], -1)
 
 
 # On the host
@@ -102,10 +110,10 @@ def _host_spline(on: "Points", values: Array) -> Any:
     return spline
 
 
-Weights = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+Weights = Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def _weights_at(on: "Points", points: Float[np.ndarray, "p d"]) -> Weights:
+def weights_at(on: "Points", points: Float[np.ndarray, "p d"]) -> Weights:
     """Blocks of centres (b,), neighbours (b, k) and weights of v_neighbour - v_centre (b, k)."""
     rows, cloud = _cloud(on)
     scaled = cloud.scaled(points)
@@ -117,9 +125,10 @@ def _weights_at(on: "Points", points: Float[np.ndarray, "p d"]) -> Weights:
         yield rows[centres], rows[stencils.index], solve_stencils(stencils, values_at(np, z))
 
 
-def _weights_of_derivative(on: "Points", axis: int, order: int) -> Weights:
+def weights_of_derivative(on: "Points", axis: int, order: int) -> Weights:
+    """The same for a derivative at the nodes that are not masked."""
     rows, cloud = _cloud(on)
-    wanted = derivatives_at_centre(np, axis, order)
+    wanted = derivatives_at_centre(np, (axis,), order)
     for start in range(0, len(rows), _BLOCK):
         centres = np.arange(start, min(start + _BLOCK, len(rows)))
         stencils = cloud.stencils(centres)
@@ -146,7 +155,7 @@ def _cloud(on: "Points") -> tuple[np.ndarray, Cloud]:
     return rows, Cloud(on.domain, on.exact()[rows])
 
 
-def _apply(on: "Points", values: Array, weights: Weights, keep: int) -> Array:
+def weighted(on: "Points", values: Array, weights: Weights, keep: int) -> Array:
     """Weighted differences, and `keep` times the value at the centre."""
     if traced(values):
         xp, data, dtype = jnp, jnp.where(on.mask[:, None], values, 0), values.dtype
@@ -188,34 +197,53 @@ def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
         centre = traced_nearest(on.domain, position, on.mask, point)
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
         z = traced_offset(on.domain, point, position[:, centre])[None] / stencil.radius
-        return values[centre] + _weighted_differences(values, centre, stencil, values_at(jnp, z))
+        wanted = values_at(jnp, z)
+        w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0, 0]
+        near = values[stencil.index[0]] - values[centre]
+        return values[centre] + w.astype(values.dtype) @ near
 
     return in_blocks(one, jnp.swapaxes(points, 0, 1), _floats(on))
 
 
-@partial(jax.jit, static_argnums=(2, 3))
-def _traced_differentiate(on: "Points", values: Array, axis: int, order: int) -> Array:
+def _traced_differentiate(
+    on: "Points", values: Array, axes: tuple[int, ...], order: int
+) -> Float[Array, "n c r"]:
+    if on.domain.dim > 1:
+        return differences(on.mask, values, *traced_slopes(on, axes, order))
     values = jnp.where(on.mask[:, None], values, 0)
-    length = on.domain.lengths[axis]
-    if on.domain.dim == 1:
-        found = slopes_at_nodes(jnp, _traced_spline(on, values), order) / length**order
-        return jnp.where(on.mask[:, None], found, 0).astype(values.dtype)
+    found = slopes_at_nodes(jnp, _traced_spline(on, values), order)
+    found = jnp.where(on.mask[:, None], found / on.domain.lengths[0] ** order, 0)
+    return found.astype(values.dtype)[..., None]
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def traced_slopes(
+    on: "Points", axes: tuple[int, ...], order: int
+) -> tuple[Int[Array, "n k"], Float[Array, "n k r"]]:
+    """Neighbours and weights of the derivatives along r axes at all nodes."""
     position = jnp.stack([on.relative, on.remainder])
     reach, merged = traced_merged(on.domain, position, on.mask)
+    lengths = jnp.asarray([on.domain.lengths[axis] for axis in axes], on.relative.dtype)
+    wanted = derivatives_at_centre(jnp, axes, order)
 
     def one(centre):
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
-        wanted = derivatives_at_centre(jnp, axis, order)
-        slope = _weighted_differences(values, centre, stencil, wanted)
-        return slope / ((stencil.radius * length) ** order).astype(values.dtype)
+        w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0]
+        return stencil.index[0], w.T / (stencil.radius * lengths) ** order
 
-    found = in_blocks(one, jnp.arange(len(values)), _floats(on))
-    return jnp.where(on.mask[:, None], found, 0)
+    index, weights = in_blocks(one, jnp.arange(len(on.mask)), _floats(on))
+    return index, jnp.where(on.mask[:, None, None], weights, 0)
 
 
-def _weighted_differences(values: Array, centre: Array, stencil: Stencils, wanted: Any) -> Array:
-    w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0, 0]
-    return w.astype(values.dtype) @ (values[stencil.index[0]] - values[centre])
+def differences(
+    mask: Bool[Array, " n"],
+    values: Float[Array, "n c"],
+    index: Int[Array, "n k"],
+    weights: Float[Array, "n k r"],
+) -> Float[Array, "n c r"]:
+    """Sums over the neighbours j of every node i of weights w_ij (v_j - v_i)."""
+    values = jnp.where(mask[:, None], values, 0)
+    return jnp.einsum("nkr,nkc->ncr", weights.astype(values.dtype), values[index] - values[:, None])
 
 
 def _traced_spline(on: "Points", values: Array) -> Any:

@@ -87,21 +87,24 @@ def values_at(xp: Any, z: Any) -> Callable[[Any], Functionals]:
     return make
 
 
-def derivatives_at_centre(xp: Any, axis: int, order: int) -> Callable[[Any], Functionals]:
-    """Functionals: the first or second derivative along an axis, at the centre."""
+def derivatives_at_centre(
+    xp: Any, axes: tuple[int, ...], order: int
+) -> Callable[[Any], Functionals]:
+    """Functionals: the first or second derivatives along r axes, at the centre."""
 
     def make(offsets):
-        along, distance = offsets[..., axis], _root(xp, (offsets**2).sum(-1))
+        along = xp.stack([offsets[..., axis] for axis in axes], -2)  # (b, r, k)
+        distance = _root(xp, (offsets**2).sum(-1))[..., None, :]
         first = -3 * distance * along
         kernels = first if order == 1 else 3 * (distance + along**2 / distance)
         dim = offsets.shape[-1]
         names = [(i,) for i in range(dim)] + [(i, j) for i in range(dim) for j in range(i, dim)]
-        target = (axis,) * order
-        row = np.asarray([float(order) if name == target else 0.0 for name in names])
+        wanted = [(axis,) * order for axis in axes]
+        rows = np.asarray([[float(order) * (name == one) for name in names] for one in wanted])
         polynomials = xp.broadcast_to(
-            xp.asarray(row, offsets.dtype), (*offsets.shape[:-2], 1, len(names))
+            xp.asarray(rows, offsets.dtype), (*offsets.shape[:-2], *rows.shape)
         )
-        return Functionals(kernels[..., None, :], polynomials)
+        return Functionals(kernels, polynomials)
 
     return make
 

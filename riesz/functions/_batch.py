@@ -1,6 +1,6 @@
 """Batches of functions: a leading axis on every leaf."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -104,3 +104,18 @@ def stack(functions: Sequence[Function]) -> Function:
                 repair="resample them onto one grid: f.resample(grid)",
             )
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+
+
+_TOGETHER = 16
+
+
+def by_parts(program: Callable[[Any], Any], members: Any, count: int) -> Any:
+    """`program` on parts of a batch of `count` members, joined.
+
+    All parts have one size, the last filled up with copies of its last member, so that one
+    compiled program serves batches of any size; a single member is a part of its own.
+    """
+    size = 1 if count == 1 else _TOGETHER
+    rows = np.minimum(np.arange(0, count, size)[:, None] + np.arange(size), count - 1)
+    parts = [program(jax.tree.map(lambda x, row=row: x[row], members)) for row in rows]
+    return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *parts)

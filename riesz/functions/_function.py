@@ -14,9 +14,9 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractTensorGrid,
-    Points,
     Space,
 )
+from riesz.domains._points import AbstractPoints
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
     is_batch,
@@ -187,7 +187,7 @@ class Function(eqx.Module):
             relative = np.asarray(points, np.float64) - np.asarray(lower)
             require_inside(self.domain, relative)
         here = self.discretization
-        if isinstance(here, Points):  # which need all digits to tell neighbours
+        if isinstance(here, AbstractPoints):  # which need all digits to tell neighbours
             return here.interpolate(self.values, relative)
         return here.interpolate(self.values, jnp.asarray(relative, dtype))
 
@@ -248,18 +248,15 @@ class Function(eqx.Module):
             )
         require_single(self, "Function.derivative", "jax.vmap(Function.derivative)(batch)")
         values = self.discretization.differentiate(self.values, axis, order)
-        power = "" if order == 1 else "^2"
-        name = self.domain.names[axis] or f"x{axis}"
-        unit = self.domain.units[axis] or f"[{name}]"
-        space = self._renamed(f"d{power}{{}}/d{name}{power}", f"{unit}{power}")
-        return Function(values, self.discretization, space)
+        return Function(values, self.discretization, self._slope_space(axis, order))
 
     def gradient(self) -> "Function":
         """All first derivatives as channels: channel c, axis i is channel c * dim + i."""
-        parts = [self.derivative(i) for i in range(self.domain.dim)]
-        values = jnp.stack([p.values for p in parts], -1)
-        names = zip(*(p.space.names for p in parts), strict=True)
-        units = zip(*(p.space.units for p in parts), strict=True)
+        require_single(self, "Function.gradient()", "jax.vmap(Function.gradient)(batch)")
+        values = self.discretization.gradient(self.values)
+        parts = [self._slope_space(axis, 1) for axis in range(self.domain.dim)]
+        names = zip(*(p.names for p in parts), strict=True)
+        units = zip(*(p.units for p in parts), strict=True)
         space = Space(
             self.domain,
             self.channels * self.domain.dim,
@@ -275,6 +272,13 @@ class Function(eqx.Module):
         parts = [differentiate(self.values, i, 2) for i in range(self.domain.dim)]
         space = self._renamed("laplacian {}", "[x]^2")
         return Function(sum(parts[1:], parts[0]), self.discretization, space)
+
+    def _slope_space(self, axis: int, order: int) -> Space:
+        """The space of a derivative along an axis."""
+        power = "" if order == 1 else "^2"
+        name = self.domain.names[axis] or f"x{axis}"
+        unit = self.domain.units[axis] or f"[{name}]"
+        return self._renamed(f"d{power}{{}}/d{name}{power}", f"{unit}{power}")
 
     def _renamed(self, name: str, per: str) -> Space:
         """The space of a derivative: [x] stands for the unit of x, where the domain has none."""

@@ -1,12 +1,13 @@
 """The points on which a baseline holds its functions, as JSON and as structure."""
 
 from collections.abc import Iterable
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from riesz.domains import (
     AbstractDiscretization,
@@ -16,9 +17,12 @@ from riesz.domains import (
     Points,
 )
 from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.domains._sloped import SlopedPoints
 from riesz.errors import ModelError
 from riesz.functions import Function, take
+from riesz.functions._batch import by_parts
 
+_STENCILS = 2**12  # points that are worked on at once: about 100 MiB
 _LEAST, _MOST = 8, 256  # nodes per axis of a grid that stands for points that vary
 
 
@@ -51,18 +55,34 @@ def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
 
 
 def on_points(functions: Function, on: AbstractDiscretization) -> Function:
-    """A batch resampled to one discretization, on which it may be already."""
+    """A batch resampled to one discretization, on which it may be already.
+
+    By one compiled program for batches of any size, with bounded memory.
+    """
     here = functions.discretization
     if jax.tree.structure(here) == jax.tree.structure(on):
         leaves = zip(jax.tree.leaves(here), jax.tree.leaves(on), strict=True)
         if all(x.shape[1:] == y.shape and (np.asarray(x) == y).all() for x, y in leaves):
             return functions
-    return _resampled(functions, on)
+    here = here.points if isinstance(here, SlopedPoints) else here
+    count = functions.values.shape[0]
+    values = by_parts(lambda part: _resampled(*part, on), (functions.values, here), count)
+    return jax.vmap(lambda v: Function(v, on, functions.space))(values)
 
 
 @jax.jit
-def _resampled(functions: Function, on: AbstractDiscretization) -> Function:
-    return jax.vmap(lambda f: f.resample(on))(functions)
+def _resampled(
+    values: Array, here: AbstractDiscretization, on: AbstractDiscretization
+) -> Float[Array, "n ..."]:
+    size = max(1, _STENCILS // prod(on.shape))
+    shared = not here.stacked
+
+    def one(pair):
+        v, own = pair
+        return Function(v, here if shared else own).resample(on).values
+
+    members = values, None if shared else here
+    return jax.lax.map(one, members, batch_size=None if size == 1 else size)
 
 
 def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:

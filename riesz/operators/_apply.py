@@ -8,11 +8,15 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from riesz.domains import AbstractDiscretization
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains._points import AbstractPoints
 from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions._agreement import is_batch
+from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._regridded import Regridded
+from riesz.operators._wrappers import Normalised
 
 # Values of one layer that are worked on at once. A step with gradients keeps several of each layer.
 _STEP_FLOATS = 2**17
@@ -57,7 +61,23 @@ def apply(
             found=f"one function, values of shape {functions.values.shape}",
             repair="write operator(function) for one",
         )
+    grid = _reads(operator)
+    if grid is not None and isinstance(functions.discretization, AbstractPoints):
+        # by a program of its own, which all operators and the training data share
+        if on is None and functions.domain == operator.output_space.domain:
+            on = functions.discretization
+        functions = on_points(functions, grid)
     return _apply(operator, functions, on)
+
+
+def _reads(operator: AbstractOperator) -> Grid | None:
+    """The grid to which an operator resamples its inputs before anything else."""
+    if isinstance(operator, Regridded):
+        return operator.grid
+    if isinstance(operator, Normalised):  # whose affine map commutes with interpolation
+        return _reads(operator.inner)
+    source = getattr(operator, "source", None)
+    return source if isinstance(source, Grid) else None
 
 
 @eqx.filter_jit

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import jax
 
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, PairsLike
+from riesz.functions._fixed import fixed_pairs
+from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._wrappers import AbstractWrapper
 
@@ -51,8 +52,9 @@ class Regridded(AbstractWrapper):
 
     def regrid(self, pairs: PairsLike) -> PairsLike:
         """Pairs whose inputs are on the grid: at once in memory, else when they are read."""
+        pairs = fixed_pairs(pairs, outputs_too=False)
         if isinstance(pairs, Pairs):
-            return Pairs(_resampled(pairs.inputs, self.grid), pairs.outputs)
+            return Pairs(on_points(pairs.inputs, self.grid), pairs.outputs)
         return _Regridded(pairs, self.grid)
 
     def describe(self) -> dict[str, Any]:
@@ -72,13 +74,4 @@ class _Regridded:
 
     def __getitem__(self, index: Any) -> Pairs:
         pairs = self.pairs[index]
-        return Pairs(_resampled(pairs.inputs, self.grid), pairs.outputs)
-
-
-_BLOCK = 64  # samples that are resampled at once
-
-
-@eqx.filter_jit
-def _resampled(functions: Function, grid: Grid) -> Function:
-    size = functions.values.shape[0]
-    return jax.lax.map(lambda f: f.resample(grid), functions, batch_size=min(_BLOCK, size))
+        return Pairs(on_points(pairs.inputs, self.grid), pairs.outputs)
