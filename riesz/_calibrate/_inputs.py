@@ -1,7 +1,7 @@
 """What inputs a calibration has met: by point, channel mean, principal component and hole."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -57,16 +57,16 @@ class InputStatistics(eqx.Module):
             inputs = take(inputs, some) if isinstance(inputs, Function) else subset(inputs, some)
         grid = _grid(inputs)
         parts = [_averages(f, grid, count) for f, count in _batches(inputs)]
-        seen = [np.concatenate(x) for x in zip(*parts, strict=True)]
-        count = len(seen[0])
+        seen = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+        count = len(seen.values)
         fold = np.arange(count) % min(_FOLDS, count)
         reference = np.zeros((count, len(STATISTICS)))
         for k in range(fold.max() + 1):
             rest = fold != k if fold.max() else fold == k
-            model = _Model.of(*(x[rest] for x in seen), grid)
-            reference[fold == k] = model.statistics(*(x[fold == k] for x in seen))
-        model = _Model.of(*seen, grid)
-        shape = (*grid.shape, seen[0].shape[-1])
+            model = _Model.of(seen.some(rest), grid)
+            reference[fold == k] = model.statistics(seen.some(fold == k))
+        model = _Model.of(seen, grid)
+        shape = (*grid.shape, seen.values.shape[-1])
         parts = (
             model.mean.reshape(shape),
             model.deviation.reshape(shape),
@@ -75,7 +75,7 @@ class InputStatistics(eqx.Module):
             model.holes.least.reshape(grid.shape),
             model.holes.most.reshape(grid.shape),
             reference,
-            seen[2],
+            seen.means,
         )
         constants = [Constant(jnp.asarray(x, float)) for x in parts]
         return cls(*constants, grid=grid)
@@ -104,7 +104,7 @@ class InputStatistics(eqx.Module):
         if not batched(inputs):
             inputs = jax.tree.map(lambda x: jnp.asarray(x)[None], inputs)
         seen = _averages(inputs, self.grid, inputs.values.shape[0])
-        return model.statistics(*seen), seen[2], holes.box(seen[3])
+        return model.statistics(seen), seen.means, holes.box(seen.absent)
 
     @property
     def channels(self) -> int:
@@ -128,6 +128,19 @@ class InputStatistics(eqx.Module):
         return cls(*constants, grid=grid)
 
 
+class _Seen(NamedTuple):
+    """Some inputs, averaged onto the grid."""
+
+    values: np.ndarray  # (n, p, c), averages at the nodes
+    present: np.ndarray  # (n, p), whether there are any
+    means: np.ndarray  # (n, c)
+    absent: np.ndarray  # (n, p), see `absence`
+
+    def some(self, which: np.ndarray) -> "_Seen":
+        """Those where `which` (n,) is true."""
+        return _Seen(*(x[which] for x in self))
+
+
 @dataclass(frozen=True)
 class _Model:
     """Mean, deviation, principal components and holes of inputs, on the host in float64."""
@@ -141,15 +154,9 @@ class _Model:
     holes: Holes
 
     @classmethod
-    def of(
-        cls,
-        values: np.ndarray,
-        present: np.ndarray,
-        means: np.ndarray,
-        absent: np.ndarray,
-        grid: Grid,
-    ) -> "_Model":
-        """From averages (n, p, c), where there are any (n, p), means (n, c) and holes (n, p)."""
+    def of(cls, seen: _Seen, grid: Grid) -> "_Model":
+        """That of n inputs."""
+        values, present, means, absent = seen
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
         mean = (values * weight).sum(0) / np.maximum(count, 1)
         square = (((values - mean) * weight) ** 2).sum(0) / np.maximum(count - 1, 1)
@@ -162,18 +169,17 @@ class _Model:
         variances, holes = power / max(n - 1, 1), Holes.of(absent, grid)
         return cls(mean, deviation, components, variances, means.mean(0), spread, holes)
 
-    def statistics(
-        self, values: np.ndarray, present: np.ndarray, means: np.ndarray, absent: np.ndarray
-    ) -> np.ndarray:
+    def statistics(self, seen: _Seen) -> np.ndarray:
         """The seven statistics of some inputs, (n, 7)."""
+        values, present, means, absent = seen
         present = present & (self.holes.always < 1)  # values elsewhere are new: see `Holes`
         z = _standardised(values, present, self.mean, self.deviation)
         scores = z @ self.components.T
         rest = np.maximum((z**2).sum(1) - (scores**2).sum(1), 0)
         mean = np.abs((means - self.centre) / self.spread).max(1)
         main = np.sqrt((scores**2 / self.variances).mean(1)) if scores.size else 0 * mean
-        values = np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
-        return np.concatenate([values, self.holes.statistics(absent)], 1)
+        found = np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
+        return np.concatenate([found, self.holes.statistics(absent)], 1)
 
 
 def _principal(z: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
@@ -221,8 +227,7 @@ def _batches(inputs: Function | PairsLike):
         yield from ((part.inputs, count) for part, count in chunks(inputs, _CHUNK))
 
 
-def _averages(f: Function, grid: Grid, count: int) -> tuple[np.ndarray, ...]:
-    """Averages `(n, p, c)` at the nodes, whether there are any, channel means, and `absence`."""
+def _averages(f: Function, grid: Grid, count: int) -> _Seen:
     values, on = f.values, f.discretization
     unit = jnp.asarray(_unit(f), values.dtype)
     total, number = (np.asarray(x, np.float64)[:count] for x in _sums(values / unit, on, grid))
@@ -230,7 +235,7 @@ def _averages(f: Function, grid: Grid, count: int) -> tuple[np.ndarray, ...]:
     number = number.reshape(len(number), -1)
     means = total.sum(1) / np.maximum(number.sum(1), 1e-12)[:, None]
     averages = total / np.maximum(number, 1e-12)[..., None]
-    return averages, number > 1e-6, means, absence(number, on, grid)
+    return _Seen(averages, number > 1e-6, means, absence(number, on, grid))
 
 
 def _unit(f: Function) -> np.ndarray:
