@@ -12,6 +12,7 @@ from riesz.functions import Function
 from riesz.operators import Constant
 
 _CELLS = {1: 8, 2: 16}  # along an axis, over which derivatives of this order are averaged
+_EPS = 2e-6
 _LEAST = 0.1  # of the typical size
 _REACH = 16.0  # the factor lies between 1 / 16 and 16
 
@@ -98,6 +99,9 @@ def means(f: Function, order: int) -> Float[Array, "..."]:
     top = jnp.max(jnp.abs(jnp.stack(parts)))  # squares of 1e-30 underflow in float32
     top = jnp.where(top > 0, top, 1)
     size = jnp.sqrt(sum(((p / top) ** 2 for p in parts), jnp.zeros_like(f.values))) * top
+    # below eps n^order max |f| there is only rounding
+    least = _EPS * max(on.shape) ** order * jnp.max(jnp.abs(on.present(f.values)))
+    size = jnp.where(size > least, size, 0)
     total, count = sums(size, _cells(on, order), on)
     mean = total.sum(tuple(range(count.ndim))) / count.sum()
     return jnp.where(count[..., None] > 0, total / jnp.maximum(count, 1e-12)[..., None], mean)

@@ -213,7 +213,7 @@ def _typical(inputs: Function, predictions: Function) -> tuple[np.ndarray, np.nd
 
 def _exponents(data: _Residuals) -> tuple[float, float]:
     """Those of the roughness, for g = 1 and the first prior."""
-    if all(bool((x == 1).all()) for x in data.local):
+    if all(bool((x == x.ravel()[0]).all()) for x in data.local):
         return _SMOOTH
     all_in = np.zeros((1, len(data.values)), bool)
     fields = jnp.asarray(_fields(data, all_in, *_OPTIONS[0], _SMOOTH), data.values.dtype)
