@@ -58,7 +58,8 @@ class AdaptiveBand:
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Band:
         """The band of one function at this step."""
-        return _around(self.banded, self.banded.operator(a, on), jnp.asarray(self.quantile))
+        prediction = self.banded.operator(a, on)
+        return _around(self.banded, a, prediction, jnp.asarray(self.quantile))
 
     @property
     def quantile(self) -> float:
@@ -68,7 +69,7 @@ class AdaptiveBand:
     def observe(self, a: Function, u: Function) -> "AdaptiveBand":
         """The band of the next step, after the target u of a became known."""
         prediction = self.banded.operator(a, u.discretization)
-        return self.after(float(_score(self.banded.scale, prediction, u)))
+        return self.after(float(_score(self.banded.scale, a, prediction, u)))
 
     def after(self, score: float) -> "AdaptiveBand":
         """The band after the score of this step."""
@@ -156,10 +157,10 @@ def _recent(recent: tuple[float, ...], score: float, window: int) -> tuple[float
 
 
 @eqx.filter_jit
-def _around(banded: Banded, prediction: Function, quantile: Array) -> Band:
-    return banded.around(prediction, quantile)
+def _around(banded: Banded, a: Function, prediction: Function, quantile: Array) -> Band:
+    return banded.around(a, prediction, quantile)
 
 
 @eqx.filter_jit
-def _score(scale: Scale, prediction: Function, u: Function) -> Float[Array, ""]:
-    return scale.score(prediction, u)
+def _score(scale: Scale, a: Function, prediction: Function, u: Function) -> Float[Array, ""]:
+    return scale.score(a, prediction, u)

@@ -67,10 +67,10 @@ class Band(eqx.Module):
 
 
 class Banded(eqx.Module):
-    """An operator with a band of half-width q s(x) g(a), made by `riesz.calibrate`.
+    """An operator with a band of half-width q s(x) g(a) h(a, x), made by `riesz.calibrate`.
 
     `banded(a)` is a `Band` around `operator(a)`, on any discretization of the output domain.
-    s(x) g(a) is the `scale`, see `Scale`; q the quantile of the calibration's scores.
+    s(x) g(a) h(a, x) is the `scale`, see `Scale`; q the quantile of the calibration's scores.
 
     `scores` are the sorted scores of each set of the calibration, these having functions on
     `sizes` points, ascending, and the guarantee is for the points of these sets (see
@@ -130,15 +130,15 @@ class Banded(eqx.Module):
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Band:
         """The band of one function."""
-        return self.around(self.operator(a, on))
+        return self.around(a, self.operator(a, on))
 
     def apply(self, functions: Function, on: AbstractDiscretization | None = None) -> Band:
         """The bands of a batch of functions, by one compiled program for each shape."""
-        return _bands(self, apply_operator(self.operator, functions, on))
+        return _bands(self, functions, apply_operator(self.operator, functions, on))
 
-    def around(self, prediction: Function, quantile: Array | None = None) -> Band:
-        """The band around a prediction of the operator; with another quantile where given."""
-        half = self.scale(prediction)
+    def around(self, a: Function, prediction: Function, quantile: Array | None = None) -> Band:
+        """The band around the prediction for a; with another quantile where given."""
+        half = self.scale(a, prediction)
         if quantile is None:
             quantile = self.quantile_at(prod(prediction.discretization.shape))
         half = Function(
@@ -209,8 +209,8 @@ class Banded(eqx.Module):
 
 
 @eqx.filter_jit
-def _bands(banded: Banded, predictions: Function) -> Band:
-    return jax.vmap(banded.around)(predictions)
+def _bands(banded: Banded, functions: Function, predictions: Function) -> Band:
+    return jax.vmap(banded.around)(functions, predictions)
 
 
 def rank(n: int, level: float) -> int:

@@ -47,17 +47,18 @@ def calibrate(
     a promise for each input, and ends where inputs leave the distribution: see
     `riesz.check_range`, and `riesz.adapt` for sequences that drift.
 
-    Method. A random quarter of the held-out pairs gives the scale s(x) g(a): its shape over the
-    domain and the channels, and how it grows with the size of the prediction (`Scale`). Each of
-    the other n pairs has the score
+    Method. A random quarter of the held-out pairs gives the scale s(x) g(a) h(a, x): its shape over
+    the domain and the channels, how it grows with the size of the prediction, and with the local
+    roughness of input and prediction (`Scale`, `Roughness`). Each of the other n pairs has the
+    score
 
-        sup_{x, c} |u_c(x) - G(a)_c(x)| / (s_c(x) g_c(a)),
+        sup_{x, c} |u_c(x) - G(a)_c(x)| / (s_c(x) g_c(a) h_c(a, x)),
 
-    and the half-width of the band is s(x) g(a) times the ceil((n + 1) level)-th smallest score.
-    A score depends on its own pair and on the quarter only, so that the scores of the n pairs and
-    of a new one are exchangeable, and the rank of the new one is uniform: this is the guarantee,
-    whatever the scale. At nodes of a grid where all targets and predictions of the quarter
-    vanish (a boundary condition) the scale is zero, and so is the band; absent points count
+    and the half-width of the band is s(x) g(a) h(a, x) times the ceil((n + 1) level)-th smallest
+    score. A score depends on its own pair and on the quarter only, so that the scores of the n
+    pairs and of a new one are exchangeable, and the rank of the new one is uniform: this is the
+    guarantee, whatever the scale. At nodes of a grid where all targets and predictions of the
+    quarter vanish (a boundary condition) the scale is zero, and so is the band; absent points count
     nowhere.
 
     Sources: Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World* (2005); Lei et
@@ -169,7 +170,7 @@ def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.nd
     for part, count in chunks(fixed_pairs(pairs), _CHUNK):
         prediction = wait(predict(operator, part))
         require_finite(prediction.values)
-        scores.append(np.asarray(_suprema(scale, prediction, part.outputs))[:count])
+        scores.append(np.asarray(_suprema(scale, part.inputs, prediction, part.outputs))[:count])
     out = np.sort(np.concatenate(scores))
     if np.isnan(out).any():
         require_finite(out)
@@ -177,5 +178,7 @@ def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.nd
 
 
 @eqx.filter_jit
-def _suprema(scale: Scale, predictions: Function, targets: Function) -> Float[Array, " n"]:
-    return jax.vmap(scale.score)(predictions, targets)
+def _suprema(
+    scale: Scale, inputs: Function, predictions: Function, targets: Function
+) -> Float[Array, " n"]:
+    return jax.vmap(scale.score)(inputs, predictions, targets)

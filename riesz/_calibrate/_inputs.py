@@ -1,7 +1,7 @@
-"""What inputs a calibration has met: by point, by channel mean and by principal component."""
+"""What inputs a calibration has met: by point, channel mean, principal component and hole."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array
 from scipy.linalg import eigh
 
-from riesz._calibrate._latent import batched, latent_grid, sums
+from riesz._calibrate._holes import Holes, absence
+from riesz._calibrate._latent import batched, grid_below, latent_grid, sums
 from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
@@ -18,7 +19,7 @@ from riesz.functions import Function, PairsLike, take
 from riesz.functions._pairs import chunks, subset
 
 NOTHING = 0.01  # standard deviations at a point that do not matter: there may be only rounding
-STATISTICS = ("point", "mean", "components", "remainder")
+STATISTICS = ("point", "mean", "components", "remainder", "mask", "holes", "depth")
 _MOST = 20  # components
 _FOLDS = 5
 _INPUTS = 500  # at most, evenly taken from all
@@ -32,7 +33,8 @@ class InputStatistics(eqx.Module):
 
     Each input is averaged onto `grid`. `mean` and `deviation` are per node and channel;
     `components` are principal components of the standardised inputs with variances `variances`.
-    `reference` holds, for each of the n inputs of the calibration (500 at most), the four
+    `least` and `most` are the smallest and the largest share of missing points at a node.
+    `reference` holds, for each of the n inputs of the calibration (500 at most), the seven
     statistics, each found from other inputs (5 folds); `means` their means per channel.
     """
 
@@ -40,7 +42,9 @@ class InputStatistics(eqx.Module):
     deviation: Frozen  # (*grid.shape, c), positive
     components: Frozen  # (k, *grid.shape, c)
     variances: Frozen  # (k,)
-    reference: Frozen  # (n, 4)
+    least: Frozen  # grid.shape
+    most: Frozen  # grid.shape
+    reference: Frozen  # (n, 7)
     means: Frozen  # (n, c)
     grid: Grid = eqx.field(static=True)
 
@@ -53,34 +57,38 @@ class InputStatistics(eqx.Module):
             inputs = take(inputs, some) if isinstance(inputs, Function) else subset(inputs, some)
         grid = _grid(inputs)
         parts = [_averages(f, grid, count) for f, count in _batches(inputs)]
-        values, present, means = (np.concatenate(x) for x in zip(*parts, strict=True))
-        fold = np.arange(len(values)) % min(_FOLDS, len(values))
-        reference = np.zeros((len(values), len(STATISTICS)))
+        seen = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+        count = len(seen.values)
+        fold = np.arange(count) % min(_FOLDS, count)
+        reference = np.zeros((count, len(STATISTICS)))
         for k in range(fold.max() + 1):
             rest = fold != k if fold.max() else fold == k
-            model = _Model.of(values[rest], present[rest], means[rest])
-            here = fold == k
-            reference[here] = model.statistics(values[here], present[here], means[here])
-        model = _Model.of(values, present, means)
-        shape = (*grid.shape, values.shape[-1])
+            model = _Model.of(seen.some(rest), grid)
+            reference[fold == k] = model.statistics(seen.some(fold == k))
+        model = _Model.of(seen, grid)
+        shape = (*grid.shape, seen.values.shape[-1])
         parts = (
             model.mean.reshape(shape),
             model.deviation.reshape(shape),
             model.components.reshape(-1, *shape),
             model.variances,
+            model.holes.least.reshape(grid.shape),
+            model.holes.most.reshape(grid.shape),
             reference,
-            means,
+            seen.means,
         )
         constants = [Frozen(jnp.asarray(x, float)) for x in parts]
         return cls(*constants, grid=grid)
 
-    def statistics(self, inputs: Function) -> tuple[np.ndarray, np.ndarray]:
-        """Of a batch: `(n, 4)`, and the means per channel `(n, c)`.
+    def statistics(self, inputs: Function) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of a batch: `(n, 7)`, the means per channel `(n, c)`, and places `(n, 2, 2, d)`.
 
-        The four are: the largest deviation from the mean at a point and the deviation of a
+        The seven are: the largest deviation from the mean at a point and the deviation of a
         channel's mean, both in standard deviations; the root mean square of the scores of the
-        principal components, each in standard deviations; and the size of what the components do
-        not hold.
+        principal components, each in standard deviations; the size of what the components do
+        not hold; the number of nodes with a hole, or a value, where no input of the calibration
+        had one, of holes that not all had, and their depth (`Holes.statistics`). The places are
+        boxes around the nodes of both numbers (`Holes.box`).
         """
         arrays = (np.asarray(x.value, np.float64) for x in (self.mean, self.deviation))
         mean, deviation = (x.reshape(-1, x.shape[-1]) for x in arrays)
@@ -88,11 +96,15 @@ class InputStatistics(eqx.Module):
         components = np.asarray(self.components.value, np.float64).reshape(len(variances), -1)
         means = np.asarray(self.means.value, np.float64)
         spread = _spread(means, deviation)
-        model = _Model(mean, deviation, components, variances, means.mean(0), spread)
+        least, most = (np.asarray(x.value, np.float64).ravel() for x in (self.least, self.most))
+        holes = Holes(least, most, least, self.grid)
+        if grid_below(inputs.discretization) != self.grid:
+            holes = holes.widened()
+        model = _Model(mean, deviation, components, variances, means.mean(0), spread, holes)
         if not batched(inputs):
             inputs = jax.tree.map(lambda x: jnp.asarray(x)[None], inputs)
-        values, present, means = _averages(inputs, self.grid, inputs.values.shape[0])
-        return model.statistics(values, present, means), means
+        seen = _averages(inputs, self.grid, inputs.values.shape[0])
+        return model.statistics(seen), seen.means, holes.box(seen.absent)
 
     @property
     def channels(self) -> int:
@@ -110,14 +122,28 @@ class InputStatistics(eqx.Module):
         grid = grid_from_json(description["grid"])
         n, k = int(description["n"]), int(description["components"])
         shape = (*grid.shape, channels)
-        shapes = [shape, shape, (k, *shape), (k,), (n, len(STATISTICS)), (n, channels)]
+        shapes = [shape, shape, (k, *shape), (k,), grid.shape, grid.shape]
+        shapes += [(n, len(STATISTICS)), (n, channels)]
         constants = [Frozen(jnp.ones(s)) for s in shapes]
         return cls(*constants, grid=grid)
 
 
+class _Seen(NamedTuple):
+    """Some inputs, averaged onto the grid."""
+
+    values: np.ndarray  # (n, p, c), averages at the nodes
+    present: np.ndarray  # (n, p), whether there are any
+    means: np.ndarray  # (n, c)
+    absent: np.ndarray  # (n, p), see `absence`
+
+    def some(self, which: np.ndarray) -> "_Seen":
+        """Those where `which` (n,) is true."""
+        return _Seen(*(x[which] for x in self))
+
+
 @dataclass(frozen=True)
 class _Model:
-    """Mean, deviation and principal components of some inputs, on the host in float64."""
+    """Mean, deviation, principal components and holes of inputs, on the host in float64."""
 
     mean: np.ndarray  # (p, c)
     deviation: np.ndarray  # (p, c)
@@ -125,28 +151,35 @@ class _Model:
     variances: np.ndarray  # (k,)
     centre: np.ndarray  # (c,), mean of the channel means
     spread: np.ndarray  # (c,), their deviation
+    holes: Holes
 
     @classmethod
-    def of(cls, values: np.ndarray, present: np.ndarray, means: np.ndarray) -> "_Model":
-        """From averages (n, p, c), where there are any (n, p), and channel means (n, c)."""
+    def of(cls, seen: _Seen, grid: Grid) -> "_Model":
+        """That of n inputs."""
+        values, present, means, absent = seen
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
         mean = (values * weight).sum(0) / np.maximum(count, 1)
         square = (((values - mean) * weight) ** 2).sum(0) / np.maximum(count - 1, 1)
-        typical = _positive(np.sqrt(square.mean(0)))
-        deviation = np.maximum(np.sqrt(square), _FLOOR * typical)
+        known = count > min(1, n - 1)  # else the deviation there is that of other places
+        typical = _positive(np.sqrt((square * known).sum(0) / max(known.sum(), 1)))
+        deviation = np.where(known, np.maximum(np.sqrt(square), _FLOOR * typical), typical)
         z = _standardised(values, present, mean, deviation)
         power, components = _principal(z, min(_MOST, n // 3, z.shape[1] // 2))
         spread = _spread(means, deviation)
-        return cls(mean, deviation, components, power / max(n - 1, 1), means.mean(0), spread)
+        variances, holes = power / max(n - 1, 1), Holes.of(absent, grid)
+        return cls(mean, deviation, components, variances, means.mean(0), spread, holes)
 
-    def statistics(self, values: np.ndarray, present: np.ndarray, means: np.ndarray) -> np.ndarray:
-        """The four statistics of some inputs, (n, 4)."""
+    def statistics(self, seen: _Seen) -> np.ndarray:
+        """The seven statistics of some inputs, (n, 7)."""
+        values, present, means, absent = seen
+        present = present & (self.holes.always < 1)  # values elsewhere are new: see `Holes`
         z = _standardised(values, present, self.mean, self.deviation)
         scores = z @ self.components.T
         rest = np.maximum((z**2).sum(1) - (scores**2).sum(1), 0)
         mean = np.abs((means - self.centre) / self.spread).max(1)
         main = np.sqrt((scores**2 / self.variances).mean(1)) if scores.size else 0 * mean
-        return np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
+        found = np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
+        return np.concatenate([found, self.holes.statistics(absent)], 1)
 
 
 def _principal(z: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
@@ -194,15 +227,15 @@ def _batches(inputs: Function | PairsLike):
         yield from ((part.inputs, count) for part, count in chunks(inputs, _CHUNK))
 
 
-def _averages(f: Function, grid: Grid, count: int) -> tuple[np.ndarray, ...]:
-    """Averages `(n, p, c)` at the nodes, whether there are any, and channel means."""
+def _averages(f: Function, grid: Grid, count: int) -> _Seen:
     values, on = f.values, f.discretization
     unit = jnp.asarray(_unit(f), values.dtype)
     total, number = (np.asarray(x, np.float64)[:count] for x in _sums(values / unit, on, grid))
     total = total.reshape(len(total), -1, total.shape[-1]) * np.asarray(unit, np.float64)
     number = number.reshape(len(number), -1)
     means = total.sum(1) / np.maximum(number.sum(1), 1e-12)[:, None]
-    return total / np.maximum(number, 1e-12)[..., None], number > 1e-6, means
+    averages = total / np.maximum(number, 1e-12)[..., None]
+    return _Seen(averages, number > 1e-6, means, absence(number, on, grid))
 
 
 def _unit(f: Function) -> np.ndarray:

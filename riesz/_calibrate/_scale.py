@@ -1,4 +1,4 @@
-"""The shape of a band: its half-width by place, by channel and by the size of the prediction."""
+"""The shape of a band: its half-width by place, channel, size of the prediction and roughness."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.optimize import minimize
 
 from riesz._calibrate._latent import grid_below, latent_grid, mean_over, on_grid, sums
 from riesz._calibrate._predict import predict
+from riesz._calibrate._roughness import Roughness, combined, local_sizes, typical_sizes
 from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
-from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks
 from riesz.operators import AbstractOperator
 
@@ -24,20 +25,23 @@ FLOOR = 0.05  # of the largest value of the channel
 PRIORS = (20.0, 80.0, np.inf)  # samples that the mean over the domain counts for
 EXPONENTS = (0.0, 0.5, 1.0)
 _OPTIONS = [(p, e, c) for e in EXPONENTS for c in ((0, 1) if e else (0,)) for p in PRIORS]
+_SMOOTH = (0.0, 0.0)  # exponents of a roughness of 1
 _LEAST = 8  # samples from which a shape is chosen; below it is the first prior, exponent 0
 _FOLDS = 5
+_RIDGE = 1e-3  # on the exponents of the roughness
 _REACH = 4.0  # the size factor lies between 1 / 4 and 4
-_FLOATS = 2**26  # residuals held at once, 256 MiB
+_FLOATS = 2**25  # residuals held at once, with as many local sizes: 256 MiB
 _CHUNK = 32
 
 
 class Scale(eqx.Module):
-    """s(x) g(a), the half-width of a band in units of its quantile, per channel.
+    """s(x) g(a) h(a, x), the half-width of a band in units of its quantile, per channel.
 
     g_c(a) = (size of G(a)_c / typical size)^exponent, the size being the root mean square over the
     domain of G(a)_c - centre_c; between 1/4 and 4. The centre is 0 or the mean of predictions.
     `field` holds s on `grid`, in the units of the channel, and is multilinear between its nodes. It
-    is zero where the outputs are known: at nodes where predictions and targets vanish.
+    is zero where the outputs are known: at nodes where predictions and targets vanish. h is the
+    `roughness`, 1 without.
     """
 
     field: Frozen  # (*grid.shape, channels), not negative
@@ -45,39 +49,43 @@ class Scale(eqx.Module):
     typical: Frozen  # (channels,), mean size of predictions
     grid: Grid = eqx.field(static=True)
     exponent: float = eqx.field(static=True)
+    roughness: Roughness | None = None
 
-    def __call__(self, prediction: Function) -> Float[Array, "..."]:
-        """The scale around a prediction, at its points; zero at absent points."""
+    def __call__(self, a: Function, prediction: Function) -> Float[Array, "..."]:
+        """The scale around a prediction for a, at its points; zero at absent points."""
         on, dtype = prediction.discretization, prediction.values.dtype
         field = on_grid(self.field.value.astype(dtype), self.grid, on)
-        field = field * self.factor(prediction).astype(dtype)
+        field = field * self.factor(a, prediction).astype(dtype)
         return jnp.where((on.weights > 0)[..., None], field, 0)
 
-    def factor(self, prediction: Function) -> Float[Array, " c"]:
-        """g(a), one per channel."""
+    def factor(self, a: Function, prediction: Function) -> Float[Array, "..."]:
+        """g(a) h(a, x) at the points, `(*shape, c)`; without roughness `(c,)`."""
         dtype = prediction.values.dtype
         centre, typical = self.centre.value.astype(dtype), self.typical.value.astype(dtype)
-        return _factor(_sizes(prediction, centre, typical), self.exponent)
+        size = _factor(_sizes(prediction, centre, typical), self.exponent)
+        return size if self.roughness is None else size * self.roughness(a, prediction)
 
-    def score(self, prediction: Function, u: Function) -> Float[Array, ""]:
-        """Sup over present points and channels of |u - prediction| / (s g).
+    def score(self, a: Function, prediction: Function, u: Function) -> Float[Array, ""]:
+        """Sup over present points and channels of |u - prediction| / (s g h).
 
         Where the scale is zero the quotient is 0 for equal values and infinite for others.
         """
         residual = jnp.abs(prediction.values - u.values.astype(prediction.values.dtype))
-        ratio = jnp.where(residual == 0, 0, residual / self(prediction))
+        ratio = jnp.where(residual == 0, 0, residual / self(a, prediction))
         return jnp.max(ratio, initial=0, where=(u.discretization.weights > 0)[..., None])
 
     def describe(self) -> dict[str, Any]:
         """The static part as JSON values."""
-        return {"grid": grid_to_json(self.grid), "exponent": self.exponent}
+        rough = self.roughness and self.roughness.describe()
+        return {"grid": grid_to_json(self.grid), "exponent": self.exponent, "roughness": rough}
 
     @classmethod
     def build(cls, description: dict[str, Any], channels: int) -> "Scale":
         """The structure that `describe` gave, with arbitrary arrays."""
         grid, exponent = grid_from_json(description["grid"]), float(description["exponent"])
         field, one = jnp.ones((*grid.shape, channels)), jnp.ones(channels)
-        return cls(Frozen(field), Frozen(one), Frozen(one), grid, exponent)
+        rough = description["roughness"] and Roughness.build(description["roughness"], channels)
+        return cls(Frozen(field), Frozen(one), Frozen(one), grid, exponent, rough or None)
 
 
 def _sizes(f: Function, centre: Float[Array, " c"], unit: Float[Array, " c"]) -> Array:
@@ -101,36 +109,51 @@ class _Residuals:
     values: Float[Array, "..."]  # (m, *shape, c)
     on: AbstractDiscretization  # leaves with a leading axis
     sizes: tuple[Float[Array, "m c"], ...]  # for each centre, in units of their mean
+    local: tuple[Array, Array]  # v (m, *shape, 1) and w (m, *shape, c) of `Roughness`
+    units: tuple[np.ndarray, np.ndarray]  # of these, per channel of inputs and of outputs
     centres: tuple[np.ndarray, ...]  # (c,) each: zero, and the mean of predictions
     typical: tuple[np.ndarray, ...]  # (c,) each
     unit: np.ndarray  # (c,)
     known: np.ndarray  # (*grid.shape, c), where predictions and targets vanish
     grid: Grid
 
+    def factor(self, exponent: float, centre: int, rough: tuple[float, float]) -> Array:
+        """The factor g h, `(m, 1, ..., c)` or `(m, *shape, c)`."""
+        size = _factor(self.sizes[centre], exponent)
+        size = size.reshape(len(size), *[1] * (self.values.ndim - 2), -1)
+        return size * combined(*self.local, rough) if any(rough) else size
+
 
 def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) -> Scale:
     """The scale of an operator's residuals on pairs that were not used in training.
 
-    s(x)^2 is the mean square residual at x over the samples divided by g, shrunk towards its mean
+    s(x)^2 is the mean square residual at x over the samples divided by g h, shrunk towards its mean
     over the domain: with few samples s(x) is noisy, which makes bands wide. The weight of that
     mean and the exponent of g are those with the smallest product of mean half-width and
-    fourth-power mean of the scores, by cross-validation over the pairs. s is at least 5 % of its
-    maximum in the channel, and zero where `known` and predictions and targets are all zero.
+    fourth-power mean of the scores, by cross-validation over the pairs; the exponents of h minimise
+    the product itself for g = 1, and are kept where the cross-validated product is smaller. s is at
+    least 5 % of its maximum in the channel, and zero where `known` and predictions and targets are
+    all zero.
     """
     data = _residuals(operator, pairs)
     count = len(data.values)
-    chosen = _OPTIONS[0]
+    chosen, rough = _OPTIONS[0], _SMOOTH
     if count >= _LEAST:
-        fold = np.arange(count) % _FOLDS
-        chosen = min(_OPTIONS, key=lambda option: _cost(data, fold, *option))
+        fold, found = np.arange(count) % _FOLDS, {_SMOOTH, _exponents(data)}
+        options = [(option, r) for r in sorted(found) for option in _OPTIONS]
+        chosen, rough = min(options, key=lambda pair: _cost(data, fold, *pair[0], pair[1]))
     _, exponent, centre = chosen
-    (field,) = _fields(data, np.zeros((1, count), bool), *chosen)
+    (field,) = _fields(data, np.zeros((1, count), bool), *chosen, rough)
     if known and count >= _LEAST:
         field[data.known] = 0
     field, dtype = field * data.unit, data.values.dtype
     arrays = field, data.centres[centre], data.typical[centre]
-    constants = [Frozen(jnp.asarray(x, dtype)) for x in arrays]
-    return Scale(*constants, grid=data.grid, exponent=exponent)
+    s, middle, typical = (Frozen(jnp.asarray(x, dtype)) for x in arrays)
+    h = None
+    if any(rough):
+        slopes, bends = (Frozen(jnp.asarray(x, dtype)) for x in data.units)
+        h = Roughness(slopes, bends, rough)
+    return Scale(s, middle, typical, data.grid, exponent, h)
 
 
 def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
@@ -138,17 +161,20 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
     count = int(np.clip(_FLOATS // each, 1, len(pairs)))
     parts = []
     unit = centre = np.zeros(0)
-    for part, size in chunks(fixed_pairs(pairs), min(_CHUNK, count)):
+    rough = np.zeros(0), np.zeros(0)
+    for part, size in chunks(pairs, min(_CHUNK, count)):
         if sum(len(p[0]) for p in parts) >= count:
             break
         prediction = predict(operator, part)
         require_finite(prediction.values)
         if not parts:
             unit, centre = _units(part.outputs, prediction), _centre(prediction)
+            rough = _typical(part.inputs, prediction)
         units = jnp.asarray(unit), jnp.asarray(np.stack([np.zeros_like(centre), centre]))
-        found = (*_compare(prediction, part.outputs, *units), part.outputs.discretization)
+        local = _local(part.inputs, prediction, *map(jnp.asarray, rough))
+        found = (*_compare(prediction, part.outputs, *units), local, part.outputs.discretization)
         parts.append(jax.tree.map(lambda x, n=size: x[:n], found))
-    values, zero, sizes, on = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
+    values, zero, sizes, local, on = jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
     require_finite(values)
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
@@ -159,9 +185,8 @@ def _residuals(operator: AbstractOperator, pairs: PairsLike) -> _Residuals:
     relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
     relative = jnp.where(jnp.asarray(typical > 0), relative, 1)
     sizes = relative[:, 0], relative[:, 1]
-    return _Residuals(
-        values, on, sizes, (np.zeros_like(centre), centre), tuple(unit * typical), unit, known, grid
-    )
+    centres, typical = (np.zeros_like(centre), centre), tuple(unit * typical)
+    return _Residuals(values, on, sizes, local, rough, centres, typical, unit, known, grid)
 
 
 def _centre(predictions: Function) -> np.ndarray:
@@ -180,24 +205,65 @@ def _units(*batches: Function) -> np.ndarray:
     return np.where(np.isfinite(top) & (top > 0), top, 1).astype(np.float64)
 
 
-def _cost(data: _Residuals, fold: np.ndarray, prior: float, exponent: float, centre: int) -> float:
+def _typical(inputs: Function, predictions: Function) -> tuple[np.ndarray, np.ndarray]:
+    """The units of `Roughness`, 1 where all vanish."""
+    slopes, bends = eqx.filter_jit(jax.vmap(typical_sizes))(inputs, predictions)
+    v, w = (np.asarray(x, np.float64).mean(0) for x in (slopes, bends))
+    return np.where(v > 0, v, 1), np.where(w > 0, w, 1)
+
+
+def _exponents(data: _Residuals) -> tuple[float, float]:
+    """Those of the roughness, for g = 1 and the first prior."""
+    if all(bool((x == x.ravel()[0]).all()) for x in data.local):
+        return _SMOOTH
+    all_in = np.zeros((1, len(data.values)), bool)
+    fields = jnp.asarray(_fields(data, all_in, *_OPTIONS[0], _SMOOTH), data.values.dtype)
+    one = jnp.zeros(len(data.values), int)
+
+    def cost(exponents: np.ndarray) -> float:
+        factor = combined(*data.local, (float(exponents[0]), float(exponents[1])))
+        found = _held_out(data.values, data.on, data.grid, fields, factor, one)
+        return _product(*found) + _RIDGE * float(np.sum(exponents**2))
+
+    found = minimize(cost, [0.2, 0.2], method="Nelder-Mead", bounds=[(0, 1)] * 2, tol=0.01)
+    e, f = np.round(found.x, 3).tolist()
+    return e, f
+
+
+def _cost(
+    data: _Residuals,
+    fold: np.ndarray,
+    prior: float,
+    exponent: float,
+    centre: int,
+    rough: tuple[float, float],
+) -> float:
     """Log of mean half-width times fourth-power mean of the scores, over held-out folds."""
     left_out = fold == np.arange(fold.max() + 1)[:, None]
-    fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre), data.values.dtype)
-    factor = _factor(data.sizes[centre], exponent)
-    scores, widths = _held_out(data.values, data.on, data.grid, fields, factor, jnp.asarray(fold))
-    scores = np.asarray(scores, np.float64)
-    top = scores.max() or 1.0
-    fourth = top * np.mean((scores / top) ** 4) ** 0.25
-    widths = np.asarray(widths, np.float64).mean(0)
-    return float(np.log(fourth or 1.0) + np.log(widths).mean())
+    fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre, rough), data.values.dtype)
+    factor = data.factor(exponent, centre, rough)
+    found = _held_out(data.values, data.on, data.grid, fields, factor, jnp.asarray(fold))
+    return _product(*found)
+
+
+def _product(scores: Array, widths: Array) -> float:
+    """Log of the fourth-power mean of scores (m,) times mean widths (m, c)."""
+    found = np.asarray(scores, np.float64)
+    top = found.max() or 1.0
+    fourth = top * np.mean((found / top) ** 4) ** 0.25
+    return float(np.log(fourth or 1.0) + np.log(np.asarray(widths, np.float64).mean(0)).mean())
 
 
 def _fields(
-    data: _Residuals, left_out: np.ndarray, prior: float, exponent: float, centre: int
+    data: _Residuals,
+    left_out: np.ndarray,
+    prior: float,
+    exponent: float,
+    centre: int,
+    rough: tuple[float, float],
 ) -> np.ndarray:
     """The field, in units of `unit`, without some samples: `left_out` (k, m) gives k of them."""
-    factor = _factor(data.sizes[centre], exponent)
+    factor = data.factor(exponent, centre, rough)
     totals, counts = (
         np.asarray(x, np.float64) for x in _sums(data.values, data.on, data.grid, factor)
     )
@@ -242,6 +308,11 @@ def _means(predictions: Function) -> Float[Array, "n c"]:
         return jnp.tensordot(weights, values, weights.ndim)
 
     return jax.vmap(one)(predictions)
+
+
+@eqx.filter_jit
+def _local(inputs: Function, predictions: Function, slopes: Array, bends: Array):
+    return jax.vmap(lambda a, p: local_sizes(a, p, slopes, bends))(inputs, predictions)
 
 
 @eqx.filter_jit

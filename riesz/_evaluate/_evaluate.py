@@ -279,7 +279,8 @@ def _one(tally: Tally) -> Any:
     assert tally.first is not None
     if isinstance(tally.operator, Banded):
         prediction = predict(tally.operator.operator, tally.first)
-        return tally.operator.around(jax.tree.map(lambda x: x[0], prediction))
+        first = jax.tree.map(lambda x: x[0], (tally.first.inputs, prediction))
+        return tally.operator.around(*first)
     return predict(tally.operator, tally.first)
 
 

@@ -44,7 +44,7 @@ class Tally:
         """Measure the first `count` of the pairs."""
         banded = self.banded
         inner = self.operator if banded is None else banded.operator
-        found = self._wait(_measure(banded, predict(inner, pairs), pairs.outputs))
+        found = self._wait(_measure(banded, pairs.inputs, predict(inner, pairs), pairs.outputs))
         found = {name: np.asarray(x)[:count] for name, x in found.items()}
         self._require_finite(found)
         if self.first is None:
@@ -171,8 +171,10 @@ def _one(functions: Function) -> AbstractDiscretization:
 
 
 @eqx.filter_jit
-def _measure(banded: Banded | None, prediction: Function, target: Function) -> dict[str, Array]:
-    def one(p: Function, u: Function) -> dict[str, Array]:
+def _measure(
+    banded: Banded | None, inputs: Function, prediction: Function, target: Function
+) -> dict[str, Array]:
+    def one(a: Function, p: Function, u: Function) -> dict[str, Array]:
         on = u.discretization
         values = u.values.astype(p.values.dtype)
         difference = on.present(p.values - values)
@@ -193,12 +195,12 @@ def _measure(banded: Banded | None, prediction: Function, target: Function) -> d
             out["error spectrum"] = _energies(difference / out["unit"], on)
             out["target spectrum"] = _energies(values / out["unit"], on)
         if banded is not None:
-            band = banded.around(p)
+            band = banded.around(a, p)
             out["inside"], out["half"] = band.inside(u), band.half_width()
-            out["score"] = banded.scale.score(p, u)
+            out["score"] = banded.scale.score(a, p, u)
         return out
 
-    return jax.vmap(one)(prediction, target)
+    return jax.vmap(one)(inputs, prediction, target)
 
 
 def _energies(values: Float[Array, "*shape c"], on: AbstractDiscretization) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from riesz._calibrate import Banded, InputStatistics
-from riesz._calibrate._inputs import NOTHING
+from riesz._calibrate._inputs import NOTHING, STATISTICS
 from riesz.errors import InputRangeWarning
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import pieces
@@ -16,11 +16,19 @@ RATE = 0.01  # of each check on a batch, divided among the statistics
 _LEAST = 5  # functions on both sides of a comparison of means
 
 _WORDS = (
-    "at one point it deviates from the mean there by {:.3g} standard deviations",
-    "the mean of a channel deviates by {:.3g} standard deviations",
-    "its principal components deviate by {:.3g} standard deviations (root mean square)",
-    "what the principal components do not hold of it has size {:.3g} (standard deviations)",
+    "at one point it deviates from the mean there by {:.3g} standard deviations, there by at most "
+    "{:.3g}",
+    "the mean of a channel deviates by {:.3g} standard deviations, there by at most {:.3g}",
+    "its principal components deviate by {:.3g} standard deviations (root mean square), there by "
+    "at most {:.3g}",
+    "what the principal components do not hold of it has size {:.3g} (standard deviations), there "
+    "at most {:.3g}",
+    "at {:.4g} node(s) it has a hole where none of these has one, or a value where all have one "
+    "(one of these, beside the others, at {:.4g} at most)",
+    "it has {:.4g} hole(s) where not all of these have one, there at most {:.4g}",
+    "its holes reach {:.3g} nodes from the nearest value, there at most {:.3g}",
 )
+_MASK = STATISTICS.index("mask")  # this and those after it are about holes
 
 
 def input_range(inputs: Function | PairsLike) -> list[dict[str, Any]]:
@@ -43,8 +51,10 @@ def input_range(inputs: Function | PairsLike) -> list[dict[str, Any]]:
 def check_range(source: Any, functions: Function) -> list[InputRangeWarning]:
     """Warn where inputs are not like those of the calibration.
 
-    Each input has four statistics (`InputStatistics`): its largest deviation at a point, that of
-    its channel means, its principal components, and what these do not hold. It warns
+    Each input has seven statistics (`InputStatistics`): its largest deviation at a point, that of
+    its channel means, its principal components, and what these do not hold; the
+    number of its holes, and values, where no input of the calibration had one, of all holes that
+    not every one had, and the depth of these. It warns
 
     - of an input with a statistic above twice the largest of the calibration's n inputs
       (2 sqrt(N / n) times, in a batch of N > n);
@@ -82,15 +92,17 @@ class RangeCheck:
         self.space = None
         self._statistics: list[np.ndarray] = []
         self._means: list[np.ndarray] = []
+        self._boxes: list[np.ndarray] = []
 
     def add(self, functions: Function, count: int | None = None) -> None:
         """Take the first `count` functions of a batch, or one function."""
         if self.known is None or functions.space.channels != self.known.channels:
             return
         self.space = functions.space
-        statistics, means = self.known.statistics(functions)
+        statistics, means, boxes = self.known.statistics(functions)
         self._statistics.append(statistics[:count])
         self._means.append(means[:count])
+        self._boxes.append(boxes[:count])
 
     def warnings(self) -> list[InputRangeWarning]:
         """What is to be said, without issuing it."""
@@ -121,10 +133,18 @@ class RangeCheck:
             number = int(ratio[:, which].argmax())
         label = "the input" if many == 1 else f"input {number} of {many}"
         text = f"{label} is unlike the {n} inputs of the calibration: "
-        text += _WORDS[which].format(found[number, which])
-        text += f", there by at most {reference[:, which].max():.3g}"
+        text += _WORDS[which].format(found[number, which], reference[:, which].max())
+        if which >= _MASK:
+            text += self._place(np.concatenate(self._boxes)[number, int(which > _MASK)])
         others = int(beyond[which]) - 1
         return [text + (f"; {others} more exceed that, too" if others > 0 else "")]
+
+    def _place(self, box: np.ndarray) -> str:
+        """Such as `, between (0.25, 0) and (0.5, 1); counted on 32 x 32 nodes`."""
+        assert self.known is not None
+        first, last = (f"({', '.join(f'{x:.6g}' for x in corner)})" for corner in box)
+        shape = " x ".join(map(str, self.known.grid.shape))
+        return f", between {first} and {last}; counted on {shape} nodes"
 
     def _shifted(self, means: np.ndarray) -> list[str]:
         from scipy.stats import mannwhitneyu

@@ -131,8 +131,9 @@ def test_the_scale_follows_the_residuals(getkey):
     shrunk = [(1000 * square + p * square.mean(0)) / (1000 + p) for p in PRIORS[:2]]
     assert any(np.allclose(found, np.sqrt(s), rtol=0.1) for s in shrunk)
     assert banded.n == 3000 and banded.level == 0.9
-    band = banded(take(noisy(1, getkey()).inputs, 0))
-    factor = banded.scale.factor(band.prediction)
+    a = take(noisy(1, getkey()).inputs, 0)
+    band = banded(a)
+    factor = banded.scale.factor(a, band.prediction)
     expected = banded.quantile_at(8) * banded.scale.field.value * factor
     assert np.allclose(band.width().values, 2 * expected, rtol=1e-5)
     assert np.allclose(band.half_width(), expected.mean(0), rtol=1e-5)
@@ -158,8 +159,8 @@ def test_a_band_at_any_resolution(getkey):
     band = banded(a)
     assert band.prediction.discretization == band.lower.discretization == a.discretization
     assert bool((band.width().values > 0).all()) and bool(band.contains(a))
-    scale, on = banded.scale.field.value, banded.scale(band.prediction)
-    on = on / banded.scale.factor(band.prediction)
+    scale, on = banded.scale.field.value, banded.scale(a, band.prediction)
+    on = on / banded.scale.factor(a, band.prediction)
     assert bool((on >= 0.999 * scale.min(0)).all()) and bool((on <= 1.001 * scale.max(0)).all())
     points = Points(SPACE.domain, jnp.linspace(0, 0.9, 13)[:, None])
     scattered = banded(a, on=points)
