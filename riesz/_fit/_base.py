@@ -10,8 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from riesz._fit._budget import Budget
+from riesz._fit._check import notes, survey
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted, Status
+from riesz._fit._left_out import left_out
 from riesz._fit._losses import headline, surely_less
 from riesz._fit._progress import say
 from riesz.domains._fixed import fixed
@@ -19,13 +22,14 @@ from riesz.functions import Pairs, PairsLike
 from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks, pieces, subset
 from riesz.operators import AbstractOperator, Affine, Normalised, Residual
-from riesz.operators._yardstick import Baseline, fit_baselines
+from riesz.operators._yardstick import Baseline, fit_baselines, members
 
 _CUTS = (0.5, 0.65, 0.8)  # of an ordered training set: fitted before, judged between cuts
 # Answers that stay sensible when the level of a field drifts, in the order of preference.
 _ROBUST = ("pointwise linear + ridge", "pointwise linear", "persistence")
 _PILOT = 0.2  # of the steps or of the time
 _EXACT = 1e-3  # an error of the base below which no network on its own is tried
+_FEW_STEPS = 50  # of a pilot, which says little of the network with fewer
 _FEWEST = 12  # samples that are cut so
 _CHUNK = 64
 _LEAST_SIZE = 1e-6  # of what a network adds, relative to the deviation
@@ -37,13 +41,15 @@ _POOR, _MANY = 0.15, 250
 class Base(NamedTuple):
     """A baseline, its name and errors of samples that it was not fitted to.
 
-    `plain`: whether the network should be trained on its own.
+    `plain`: whether the network should be trained on its own; `members`: the numbers of the
+    training samples that the baseline was fitted to.
     """
 
     name: str
     baseline: Baseline
     error: float
     plain: bool
+    members: Int[np.ndarray, " m"]
 
 
 def choose_base(
@@ -76,7 +82,7 @@ def choose_base(
     error = float(errors[best].mean())
     # neighbours of a training input include itself, so that they leave nothing to learn
     plain = best == "nearest neighbours" or (error > _POOR and len(training) >= _MANY)
-    return Base(best, found[best], error, plain)
+    return Base(best, found[best], error, plain, members(training, key))
 
 
 def _later_errors(
@@ -123,59 +129,94 @@ def fit_over(
     scales: tuple[Affine, Affine],
     base: bool | None,
     settings: dict[str, Any],
+    budget: Budget,
 ) -> Fitted:
     """Fit the network over the base, or on its own, and keep the base where that is not better.
 
     Where a network surely beats the base on its own in a fifth of the steps, it needs no base,
-    which would only hold it up.
+    which would only hold it up. Over the base it is fitted to what the base leaves of samples
+    that are left out; with symmetries to what it leaves of samples that are moved, which it was
+    not fitted to either.
     """
-    before, after = scales
-    plain = found.plain if base is None else not base
+    after = scales[1]
+    remarks = notes(after, survey(training, "training"), training[:1].output_space.names)
+    start, targets, plain = network, training, found.plain if base is None else not base
     if base is None and not plain and found.error > _EXACT:
-        pilot, settings = _pilot(network, training, validation, scales, settings)
+        start = Residual.beside(found.baseline.core, network)
+        pilot = _pilot(Normalised.between(start, *scales), training, validation, settings, budget)
         if pilot.status is Status.interrupted:
             return pilot
         tried = errors_of(pilot.operator, validation, after)
-        plain = surely_less(tried, errors_of(found.baseline.operator, validation, after))
-    start = network if plain else on_top(found, network)
-    operator = Normalised.between(start, before, after)
-    fitted = fit(operator, training, validation=validation, **settings)
-    name = found.name
-    if plain:
-        own = float(errors_of(found.baseline.operator, validation, after).mean())
-        keep_network = bool(fitted.history) and fitted.validation_error <= own
-    else:
-        keep_network = fitted.kept > 0
-    if keep_network:
-        note = "" if plain else f"the network is trained on top of the baseline {name!r}"
-        return replace_notes(fitted, (*fitted.notes, *([note] if note else [])))
-    note = f"the baseline {name!r} is kept: on {len(validation)} validation samples the network "
-    note += "is not surely better"
-    baseline = Normalised.between(found.baseline.core, before, after)
-    fitted = eqx.tree_at(lambda f: f.operator, fitted, baseline)
-    return replace_notes(fitted, (*fitted.notes, note))
+        own = errors_of(found.baseline.operator, validation, after)
+        plain = surely_less(tried, own)
+        if not plain and settings.get("progress", True) and pilot.steps < _FEW_STEPS:
+            say(f"{pilot.steps} steps are too few to compare: it is trained on top of the baseline")
+    if not plain:
+        start = on_top(found, network)
+        influence = found.baseline.influence
+        if influence is not None and not settings.get("symmetries"):
+            targets = left_out(training, found.members, influence, after)
+    operator = Normalised.between(start, *scales)
+    settings = {**settings, "time_budget": budget.left()}
+    fitted = fit(operator, targets, validation=validation, **settings)
+    budget.lap("for the fit", fitted.seconds)
+    fitted, said = _keep(fitted, found, validation, scales, plain)
+    return replace_notes(fitted, (*remarks, *said, *budget.notes()))
+
+
+def _keep(
+    fitted: Fitted,
+    found: Base,
+    validation: PairsLike,
+    scales: tuple[Affine, Affine],
+    plain: bool,
+) -> tuple[Fitted, tuple[str, ...]]:
+    """The network, or the base where it is not better, and what to say of it."""
+    own = errors_of(found.baseline.operator, validation, scales[1]).mean()
+    better = bool(fitted.history) and fitted.validation_error <= own if plain else fitted.kept > 0
+    if not better:
+        baseline = Normalised.between(found.baseline.core, *scales)
+        note = f"the baseline {found.name!r} is kept: on {len(validation)} validation samples the "
+        note += "network is not surely better"
+        return eqx.tree_at(lambda f: f.operator, fitted, baseline), (note,)
+    if not plain:
+        return fitted, (f"the network is trained on top of the baseline {found.name!r}",)
+    trained: Any = fitted.operator
+    if isinstance(trained.inner, Residual):  # beside the base, of which nothing is left
+        alone = Normalised.between(trained.inner.inner, *scales)
+        fitted = eqx.tree_at(lambda f: f.operator, fitted, alone)
+    return fitted, ()
 
 
 def _pilot(
-    network: AbstractOperator,
+    operator: AbstractOperator,
     training: PairsLike,
     validation: PairsLike,
-    scales: tuple[Affine, Affine],
     settings: dict[str, Any],
-) -> tuple[Fitted, dict[str, Any]]:
-    """A short fit of the network on its own, and the settings for what is left of the budget."""
-    steps, budget, folder = (settings.get(name) for name in ("steps", "time_budget", "folder"))
-    short = {
-        "steps": None if steps is None else max(1, round(_PILOT * steps)),
-        "time_budget": None if budget is None else _PILOT * budget,
-        "folder": None if folder is None else Path(folder) / "pilot",
-    }
-    operator = Normalised.between(network, *scales)
+    budget: Budget,
+) -> Fitted:
+    """A short fit of the network on its own.
+
+    A time budget is shared without the time to compile, for which there is one step before.
+    """
+    steps, folder = settings["steps"], settings.get("folder")
     if settings.get("progress", True):
         say(f"first {_PILOT:.0%} of the fit: the network on its own, to compare with the baseline")
+    if budget.seconds is not None:
+        once = {"steps": 1, "time_budget": None, "folder": None, "progress": False}
+        compiled = fit(operator, training, validation=validation, **{**settings, **once})
+        budget.lap("to compile")
+        if compiled.status is Status.interrupted:
+            return compiled
+    left = budget.left()
+    short = {
+        "steps": None if steps is None else max(1, round(_PILOT * steps)),
+        "time_budget": None if left is None else _PILOT * left,
+        "folder": None if folder is None else Path(folder) / "pilot",
+    }
     pilot = fit(operator, training, validation=validation, **{**settings, **short})
-    left = None if budget is None else (1 - _PILOT) * budget
-    return pilot, {**settings, "time_budget": left}
+    budget.lap("for the network on its own", pilot.seconds)
+    return pilot
 
 
 def replace_notes(fitted: Fitted, notes: tuple[str, ...]) -> Fitted:

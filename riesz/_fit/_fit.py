@@ -74,7 +74,7 @@ def fit(
     - `patience`: stop after so many validations without a new best.
     - `folder`: checkpoints are written there every `checkpoint_every` seconds; the same call
       with the same folder resumes, and with `steps` ends with the same weights as without the
-      interruption.
+      interruption. A time budget counts the seconds of all calls.
     - `progress`: a bar on standard error, plain lines when that is not a terminal.
 
     **Raises:** `RunError` when the folder holds another fit, or arguments make no fit.
@@ -120,7 +120,6 @@ def fit(
             {"training": found.digest, "validation": held_found.digest},
             key,
             steps,
-            time_budget,
             batch_size,
             repr((learning_rate, weight_decay, loss, kept, patience)),
         )
@@ -158,7 +157,7 @@ def _check_arguments(steps, budget, batch_size, training, held) -> None:
         )
 
 
-def _identity(network, content, key, steps, budget, batch_size, settings) -> dict[str, Any]:
+def _identity(network, content, key, steps, batch_size, settings) -> dict[str, Any]:
     weights = sha256()
     for leaf in jax.tree.leaves(network):
         weights.update(np.ascontiguousarray(leaf).tobytes())
@@ -168,7 +167,6 @@ def _identity(network, content, key, steps, budget, batch_size, settings) -> dic
         **content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         "steps": steps,
-        "time_budget": budget,
         "batch_size": batch_size,
         "settings": settings,
     }

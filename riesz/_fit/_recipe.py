@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from riesz._fit._base import choose_base, fit_over, statistics
+from riesz._fit._budget import Budget
 from riesz._fit._check import check_pairs
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted
@@ -122,6 +123,7 @@ class Recipe:
         fitted = riesz.recipe(training).fit(training, key=jax.random.key(0))
         ```
         """
+        budget = Budget(options.get("time_budget", self.time_budget))
         keys = jax.random.split(key, 4)
         check_pairs(training, "Recipe.fit(training, validation)")
         if isinstance(validation, float | int):
@@ -129,6 +131,7 @@ class Recipe:
             groups = None if groups is None else groups[left]
             training, validation = subset(training, left), subset(training, held)
         network = self.build(training[:1].input_space, training[:1].output_space, key=keys[1])
+        budget.lap("to build the network")
         settings = {
             "steps": self.steps,
             "time_budget": self.time_budget,
@@ -147,7 +150,8 @@ class Recipe:
             found = choose_base(
                 training, validation, scales[1], key=keys[3], groups=groups, ordered=ordered
             )
-            fitted = fit_over(found, network, training, validation, scales, base, settings)
+            budget.lap("for baselines")
+            fitted = fit_over(found, network, training, validation, scales, base, settings, budget)
         else:
             fitted = fit(network, training, validation=validation, **settings)
         if grid is None:

@@ -1,6 +1,7 @@
 """One optimisation step, compiled once: gradients by micro-batches, AdamW, a schedule."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -42,6 +43,7 @@ def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, 
     return jnp.clip(progress / warm_up, 0.02, 1) * decay
 
 
+@cache
 def adamw(weight_decay: float) -> optax.GradientTransformation:
     """AdamW with clipped gradients and unit learning rate; the step multiplies by its rate."""
     return optax.chain(
@@ -50,6 +52,21 @@ def adamw(weight_decay: float) -> optax.GradientTransformation:
         optax.add_decayed_weights(weight_decay),
         optax.scale(-1.0),
     )
+
+
+class Setting(NamedTuple):
+    """Everything that a step reads and does not change; `rest` is the operator's constants.
+
+    Fits whose settings and weights differ in the values of arrays only share one program.
+    """
+
+    rest: Any
+    loss: Callable[[Function, Function], Array]
+    optimiser: optax.GradientTransformation
+    learning_rate: float
+    symmetries: tuple[AbstractSymmetry, ...]
+    after: Affine
+    same: bool
 
 
 def make_trainer(
@@ -61,52 +78,61 @@ def make_trainer(
     after: Affine,
     same: bool,
 ) -> Trainer:
-    """Compile the step and the validation of a fit (on first use, once for each shape).
+    """The step and the validation of a fit (compiled on first use, once for each shape).
 
     The operator is evaluated at the points of the outputs, which are those of the inputs where
     `same` says so. Validation errors are relative to the deviations of `after`.
     """
     operator = fixed(operator)
-    parameters, static = eqx.partition(operator, trainable(operator))
+    parameters, rest = eqx.partition(operator, trainable(operator))
     parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
+    setting = Setting(rest, loss, optimiser, learning_rate, symmetries, after, same)
+    sloped = isinstance(loss, RelativeLoss) and loss.h1 > 0
+    return Trainer(
+        State(parameters, optimiser.init(parameters)),
+        lambda state, *batch: _step((setting, *batch), state),
+        lambda parameters, pairs: _validate(setting, parameters, pairs),
+        lambda parameters: released(eqx.combine(parameters, rest)),
+        lambda pairs: with_slopes(pairs) if sloped and isinstance(pairs, Pairs) else pairs,
+    )
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _step(
+    read: tuple[Setting, Pairs, PRNGKeyArray, Float[Array, ""]], state: State
+) -> tuple[State, Array]:
+    setting, pairs, key, progress = read
 
     def mean_loss(parameters, pairs: Pairs, key):
-        move = _random_motion(symmetries, key)
-        network = eqx.combine(parameters, static)
+        move = _random_motion(setting.symmetries, key)
+        network = eqx.combine(parameters, setting.rest)
 
         def one(a, u):
             a, u = move(a), move(u)
-            return loss(network(a, None if same else u.discretization), u)
+            return setting.loss(network(a, None if setting.same else u.discretization), u)
 
         if len(pairs) == 1:  # a batch axis of one would cost XLA its flat products
             return one(take(pairs.inputs, 0), take(pairs.outputs, 0))
         return jax.vmap(one)(pairs.inputs, pairs.outputs).mean()
 
-    def step(state: State, pairs: Pairs, key, progress):
-        value, gradient = _accumulate(mean_loss, state.parameters, pairs, key)
-        with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
-            updates, moments = optimiser.update(gradient, state.optimiser, state.parameters)
-        rate = learning_rate * schedule(progress)
-        updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
-        return State(optax.apply_updates(state.parameters, updates), moments), value
+    value, gradient = _accumulate(mean_loss, state.parameters, pairs, key)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
+        updates, moments = setting.optimiser.update(gradient, state.optimiser, state.parameters)
+    rate = setting.learning_rate * schedule(progress)
+    updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
+    return State(optax.apply_updates(state.parameters, updates), moments), value
 
-    def validate(parameters, pairs: Pairs):
-        network = eqx.combine(parameters, static)
 
-        def one(pair):
-            a, u = pair
-            return headline(network(a, None if same else u.discretization), u, after)
+@eqx.filter_jit
+def _validate(setting: Setting, parameters: Any, pairs: Pairs) -> Array:
+    network = eqx.combine(parameters, setting.rest)
 
-        return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
+    def one(pair):
+        a, u = pair
+        answer = network(a, None if setting.same else u.discretization)
+        return headline(answer, u, setting.after)
 
-    sloped = isinstance(loss, RelativeLoss) and loss.h1 > 0
-    return Trainer(
-        State(parameters, optimiser.init(parameters)),
-        jax.jit(step, donate_argnums=0),
-        jax.jit(validate),
-        lambda parameters: released(eqx.combine(parameters, static)),
-        lambda pairs: with_slopes(pairs) if sloped and isinstance(pairs, Pairs) else pairs,
-    )
+    return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
 
 
 def _points(pairs: Pairs) -> tuple[int, ...]:

@@ -53,6 +53,21 @@ class Residual(AbstractWrapper):
         """The operator that equals the base before it is trained."""
         return cls(zero_output(inner), frozen(base), size)
 
+    @classmethod
+    def beside(cls, base: AbstractOperator, inner: AbstractOperator) -> "Residual":
+        """The inner operator on its own, in the structure of one on top of this baseline.
+
+        A program that is compiled for the one serves for the other. The baseline's constants are
+        zero, with which its answer is.
+        """
+
+        def zero(leaf):
+            return jax.tree.map(jnp.zeros_like, leaf) if isinstance(leaf, Frozen) else leaf
+
+        return cls(
+            inner, jax.tree.map(zero, frozen(base), is_leaf=lambda x: isinstance(x, Frozen))
+        )
+
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         learned = self.inner(a, on)
         known = self.base(a, learned.discretization if on is not None else None)

@@ -25,10 +25,14 @@ class Basis(NamedTuple):
 
 
 class Ridge(NamedTuple):
-    """Rows w_k of x -> sum_k <x, v_k> w_k, and errors y_i - prediction from all other samples."""
+    """Rows w_k of x -> sum_k <x, v_k> w_k, and errors y_i - prediction from all other samples.
+
+    `influence`: what being fitted to a sample adds to its prediction.
+    """
 
     synthesis: Float[np.ndarray, "k q"]
     left_out: Float[np.ndarray, "n q"]
+    influence: Float[np.ndarray, "n q"]
 
 
 class Nearest(NamedTuple):
@@ -91,7 +95,8 @@ def ridge(basis: Basis, outputs: Float[np.ndarray, "n q"], groups: Int[np.ndarra
         best = min(best, (mean, float(strength)))
     shrink = s**2 / (s**2 + best[1])
     synthesis = (shrink / s)[:, None] * (left.T @ centred)
-    return Ridge(synthesis, _left_out(left, shrink, centred, groups))
+    left_out = _left_out(left, shrink, centred, groups)
+    return Ridge(synthesis, left_out, left_out - (centred - basis.scores @ synthesis))
 
 
 def _left_out(

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from riesz._core import Frozen
 from riesz.domains import AbstractDiscretization, Space
-from riesz.functions import PairsLike
+from riesz.functions import Function, PairsLike, batch
 from riesz.functions._pairs import pieces, subset
 from riesz.operators._anchor import common_points, on_points
 from riesz.operators._baselines import (
@@ -38,11 +38,14 @@ class Baseline(NamedTuple):
 
     `error`: of each training sample when its group is left out, the mean over channels of
     rms(G(a) - u) / s_c.
+    `influence`: G(a_i) - G_i(a_i) between normalised channels, a batch, G_i being the baseline
+    without the group of sample i; None where it is negligible, for maps of a few numbers.
     """
 
     operator: AbstractOperator
     core: AbstractOperator
     error: Float[np.ndarray, " n"]
+    influence: Function | None = None
 
 
 class Table(NamedTuple):
@@ -113,14 +116,10 @@ def fit_baselines(
 
     Also `pointwise linear + ridge`, the ridge regression of what the pointwise map leaves.
     """
-    first = training[:1]
-    each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
-    count = max(2, min(len(training), _VALUES // each, _SAMPLES))
-    if count < len(training):
-        chosen = np.asarray(jax.random.permutation(key, len(training)))[:count]
-        chosen = np.sort(chosen)
+    first, chosen = training[:1], members(training, key)
+    if len(chosen) < len(training):
         training, groups = subset(training, chosen), None if groups is None else groups[chosen]
-    groups = np.arange(count) if groups is None or len(np.unique(groups)) < 2 else groups
+    groups = np.arange(len(chosen)) if groups is None or len(np.unique(groups)) < 2 else groups
     before = Affine.of(part.inputs for part in pieces(training))
     after = Affine.of(part.outputs for part in pieces(training))
     a = _table(training, "inputs", before)
@@ -150,6 +149,14 @@ def fit_baselines(
         return baseline._replace(operator=operator)
 
     return {name: wrapped(name, baseline) for name, baseline in found.items()}
+
+
+def members(training: PairsLike, key: PRNGKeyArray) -> Int[np.ndarray, " m"]:
+    """Ascending numbers of the samples that baselines are fitted to: all, or a random part."""
+    first, n = training[:1], len(training)
+    each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
+    count = max(2, min(n, _VALUES // each, _SAMPLES))
+    return np.sort(np.asarray(jax.random.permutation(key, n))[:count])
 
 
 def _one_space(source: Space, target: Space) -> bool:
@@ -245,7 +252,8 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
         a.on,
         u.on,
     )
-    return Baseline(core, core, u.errors(fit.left_out))
+    influence = batch((fit.influence / root).reshape(len(a.rows), *u.on.shape, -1), u.on, u.space)
+    return Baseline(core, core, u.errors(fit.left_out), influence)
 
 
 def _analysis(a: Table, modes: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:

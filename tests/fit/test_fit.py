@@ -165,6 +165,13 @@ def test_a_time_budget_ends_the_fit():
     assert fitted.history
 
 
+def test_another_time_budget_is_no_other_fit(tmp_path):
+    first = run(steps=None, time_budget=2.0, folder=tmp_path)
+    again = run(steps=None, time_budget=3.0, folder=tmp_path)
+    assert again.status is Status.time_spent
+    assert again.steps == first.steps
+
+
 def test_constants_are_not_trained():
     def statistics(operator):
         leaves = jax.tree.leaves(operator, is_leaf=lambda x: isinstance(x, Frozen))

@@ -28,6 +28,7 @@ def test_micro_batches_give_the_same_step(monkeypatch, size):
     network = FNO(space, space, modes=2, width=4, layers=1, key=KEY)
 
     def after_a_step(floats):
+        jax.clear_caches()  # sizes of micro-batches are read when a program is traced
         for name in ("_STEP_FLOATS", "_FORWARD_FLOATS"):
             monkeypatch.setattr(_apply, name, floats)
         trainer = make_trainer(
