@@ -13,7 +13,8 @@ from riesz._calibrate._banded import Banded, rank
 from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import grid_below
 from riesz._calibrate._predict import predict
-from riesz._calibrate._scale import Scale, fit_scale, require_finite
+from riesz._calibrate._residuals import require_finite
+from riesz._calibrate._scale import Scale, fit_scale
 from riesz._core import Frozen, Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike

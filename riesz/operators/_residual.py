@@ -64,9 +64,7 @@ class Residual(AbstractWrapper):
         def zero(leaf):
             return jax.tree.map(jnp.zeros_like, leaf) if isinstance(leaf, Frozen) else leaf
 
-        return cls(
-            inner, jax.tree.map(zero, frozen(base), is_leaf=lambda x: isinstance(x, Frozen))
-        )
+        return cls(inner, jax.tree.map(zero, frozen(base), is_leaf=lambda x: isinstance(x, Frozen)))
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         learned = self.inner(a, on)
