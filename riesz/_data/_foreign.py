@@ -2,162 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool
 
-from riesz._data._axes import Axis, Side, grid_of
+from riesz._data._axes import Axis, grid_of
 from riesz._data._coordinates import (
     axes_of,
     coordinates_of,
-    fields_of,
-    has_time,
     labels_of,
 )
+from riesz._data._given import Given
 from riesz._data._layout import Samples, stacked
 from riesz._data._settle import Settled, settle
 from riesz._data._source import AbstractSource
 from riesz._data._spec import listed
-from riesz.domains import AbstractDiscretization, AbstractDomain, Box, MaskedGrid, Points, Space
+from riesz.domains import AbstractDiscretization, AbstractDomain, Box, Points, Space
 from riesz.errors import DataError, DomainError
-
-Nodes = str | Sequence[str] | AbstractDiscretization | None
-
-# Names of inputs and outputs that are understood without being told, in this order.
-KNOWN_NAMES = (
-    ("input", "output"),
-    ("inputs", "outputs"),
-    ("a", "u"),
-    ("coefficient", "pressure"),
-    ("coeff", "sol"),
-    ("source", "solution"),
-    ("nu", "tensor"),
-    ("x_train", "y_train"),
-    ("x_test", "y_test"),
-)
-
-
-@runtime_checkable
-class HasSpaces(Protocol):
-    """What is needed of a problem here."""
-
-    @property
-    def input_space(self) -> Space: ...  # noqa: D102
-
-    @property
-    def output_space(self) -> Space: ...  # noqa: D102
-
-
-class Given(NamedTuple):
-    """What a call says of the inputs, or of the outputs."""
-
-    name: str | None = None
-    side: Side = Side()
-    discretization: AbstractDiscretization | None = None
-    space: Space | None = None
-
-    @property
-    def domain(self) -> AbstractDomain | None:
-        """The domain of the space, of the call or of the points that it gives."""
-        if self.space is not None:
-            return self.space.domain
-        if self.side.domain is None and self.discretization is not None:
-            return self.discretization.domain
-        return self.side.domain
-
-
-def choose_names(
-    source: AbstractSource, given: tuple[str | None, str | None], lead: int | None
-) -> tuple[str, str, int | None, tuple[str, ...]]:
-    """The names of the input and output sets and the lead, with a note on each guess."""
-    first, second = given
-    fields = fields_of(source)
-    if lead is not None or (first is not None and first == second):
-        name = first or second or (next(iter(fields)) if len(fields) == 1 else None)
-        if name is not None:
-            lead = _require_lead(source, name, lead)
-            return first or name, second or name, lead, ()
-    if first is not None and second is not None:
-        return first, second, lead, ()
-    others = [name for name in fields if name not in given]
-    series = [name for name in fields if has_time(source, name)]
-    if len(fields) == 1 and series and first in (None, *series) and second in (None, *series):
-        note = f"each time of {series[0]!r} and the next one are a pair, lead=1"
-        return series[0], series[0], 1, (note,)
-    names = {name.lower(): name for name in (*source.arrays, *fields)}
-    alone = {name.lower() for name in fields} == {"x", "y"}  # otherwise they may be coordinates
-    for a, u in (*KNOWN_NAMES, ("x", "y")) if alone else KNOWN_NAMES:
-        a, u = names.get(a), names.get(u)
-        if a and u and first in (None, a) and second in (None, u):
-            return a, u, lead, (f"input={a!r} and output={u!r} by their names",)
-    if len(others) == 1 and (first or second):
-        a, u = first or others[0], second or others[0]
-        role = "output" if first else "input"
-        return a, u, lead, (f"{role}={others[0]!r}, the other of two arrays",)
-    shapes = [info.shape[:1] for info in fields.values()]
-    if len(fields) == 2 and len(set(shapes)) == 1 and not series:
-        a, u = fields
-        guess = f"input={a!r} and output={u!r}, the only two arrays, in the order of the file"
-        return a, u, lead, (guess,)
-    if not source.arrays:
-        raise DataError(
-            "the group holds no data sets"
-            if source.location.group
-            else "the file holds no data sets outside groups",
-            where=str(source.location),
-            expected="data sets of inputs and outputs",
-            found=f"the groups {listed(source.groups)}" if source.groups else "nothing",
-            repair=source.group_hint(),
-        )
-    raise DataError(
-        "it is not clear which data sets are the inputs and the outputs",
-        where=str(source.location),
-        expected="input=... and output=..., or names such as input/output, a/u, x/y",
-        found=describe_arrays(source),
-        repair=_name_them(list(fields) or list(source.arrays), bool(series)),
-    )
-
-
-def _require_lead(source: AbstractSource, name: str, lead: int | None) -> int:
-    if lead is None and not has_time(source, name):
-        raise DataError(
-            "the input and the output are the same array",
-            where=source.location.to(name),
-            expected="two arrays, or lead=K for pairs of an array's samples K steps apart in time",
-            found=f"input={name!r}, output={name!r}, and no axis of time",
-            repair="name the array of the outputs; if the samples are times in order, lead=1 "
-            "(--lead 1) learns from each one the next",
-        )
-    if lead is not None and lead < 1:
-        raise DataError(
-            "a lead is a number of steps ahead",
-            where=source.location.to(name),
-            expected="lead=1, 2, ...",
-            found=f"lead={lead}",
-            repair="swap input and output to learn the past from the future",
-        )
-    return lead or 1
-
-
-def _name_them(names: list[str], series: bool) -> str:
-    if series:
-        return f"for steps in time name one variable, input={names[0]!r} with lead=1; for a map "
-        "between variables name both, input=... and output=..."
-    if len(names) == 1:
-        return (
-            "pairs need two data sets in one group or file; save inputs and outputs together. If "
-            "the samples are times in order, lead=1 (--lead 1) learns from each one the next"
-        )
-    first, second = names[:2]
-    return f"say which is which: input={first!r}, output={second!r} (or the other way round)"
-
-
-def describe_arrays(source: AbstractSource) -> str:
-    """One array a line: its name, shape and type."""
-    items = list(source.arrays.items())
-    lines = [f"{name}: shape {info.shape}, {info.dtype}" for name, info in items[:12]]
-    return "\n".join([*lines, f"and {len(items) - 12} more"] if len(items) > 12 else lines)
 
 
 def foreign_samples(
@@ -291,37 +151,6 @@ def _within(domain: AbstractDomain, low: np.ndarray, high: np.ndarray) -> bool:
     return bool(
         (low >= np.asarray(domain.lower)).all() and (high <= np.asarray(domain.upper)).all()
     )
-
-
-def with_holes(
-    samples: Samples, missing: Bool[np.ndarray, "n ..."] | None
-) -> tuple[Samples, tuple[str, ...]]:
-    """The samples with their missing values as masks: one for all, or one for each sample."""
-    if missing is None:
-        return samples, ()
-    there = ~missing
-    where: Any = samples.discretization
-    each: Any = samples.each
-    padding = isinstance(each, Points) and bool((missing <= ~np.asarray(each.mask)).all())
-    if padding:  # NaN only in places that are no places
-        return replace(samples, holes=True), ()
-    shared = bool((there == there[:1]).all())
-    if isinstance(where, Points):
-        xs = np.broadcast_to(
-            (each or where).exact() + where.domain.lower, (*there.shape, where.domain.dim)
-        )
-        masks = there if each is None else there & np.asarray(each.mask)
-        count = 1 if shared and each is None else len(there)
-        parts = [Points(where.domain, xs[i], mask=masks[i]) for i in range(count)]
-    else:
-        count = 1 if shared else len(there)
-        parts = [MaskedGrid(where, there[i]) for i in range(count)]
-    each = None if count == 1 else stacked(parts)
-    kind = "the same in all samples" if count == 1 else "others in each sample"
-    note = f"NaN in {samples.name!r} are missing values, {kind}"
-    if samples.space.channels > 1:
-        note += "; a place where one channel is missing counts as missing for all"
-    return replace(samples, discretization=parts[0], each=each, holes=True), (note,)
 
 
 def require_rows(source: AbstractSource, names: Sequence[str]) -> int:

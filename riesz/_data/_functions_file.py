@@ -7,17 +7,13 @@ import numpy as np
 
 from riesz._data._coordinates import fields_of
 from riesz._data._dialects import open_source
-from riesz._data._foreign import Nodes, describe_arrays, foreign_samples, require_rows
+from riesz._data._foreign import foreign_samples, require_rows
+from riesz._data._given import Channels, Nodes, given_of
 from riesz._data._layout import FUNCTIONS, PAIRS, Samples, write_description
+from riesz._data._names import describe_arrays
 from riesz._data._native import native_samples, require_agreement
-from riesz._data._pairs_file import (
-    Channels,
-    given_of,
-    read_functions,
-    require_fingerprint,
-    scanned,
-)
 from riesz._data._pairs_writer import samples_of, write_npz
+from riesz._data._read import read_functions, require_fingerprint, scanned
 from riesz._data._scan import fingerprint
 from riesz._data._source import AbstractSource
 from riesz._data._spec import Location

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from riesz._data._foreign import Given
+from riesz._data._given import Given
 from riesz._data._layout import Samples, read_samples
 from riesz._data._source import AbstractSource, reading
 from riesz.domains import AbstractDiscretization, Grid, MaskedGrid

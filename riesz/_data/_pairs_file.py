@@ -3,34 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from riesz._data._axes import Side
 from riesz._data._coordinates import groups_of
 from riesz._data._dialects import open_source
-from riesz._data._foreign import (
-    Given,
-    HasSpaces,
-    Nodes,
-    choose_names,
-    foreign_samples,
-    require_rows,
-    with_holes,
-)
+from riesz._data._foreign import foreign_samples, require_rows
+from riesz._data._given import Channels, Given, HasSpaces, Nodes, given_of
 from riesz._data._layout import PAIRS, Samples
+from riesz._data._names import choose_names
 from riesz._data._native import native_samples, require_agreement
-from riesz._data._scan import combine, ranges, scan, to_float32
+from riesz._data._read import read_functions, require_fingerprint, scanned
+from riesz._data._scan import ranges
 from riesz._data._settle import Settled
 from riesz._data._source import AbstractSource
 from riesz._data._spec import Location
 from riesz.domains import AbstractDiscretization, AbstractDomain, Space
 from riesz.errors import DataError
-from riesz.functions import Function, Pairs
-
-Channels = Literal["first", "last", "none"]
+from riesz.functions import Pairs
 
 
 @dataclass(frozen=True, repr=False)
@@ -244,24 +236,6 @@ def open_pairs(
     )
 
 
-def scanned(
-    source: AbstractSource, sets: dict[str, Samples]
-) -> tuple[str, dict[str, Samples], tuple[str, ...]]:
-    """The fingerprint of sets of samples, and the sets with their missing values as masks."""
-    digests: dict[str, str] = {}
-    done: dict[str, Samples] = {}
-    out, notes = {}, ()
-    for role, samples in sets.items():
-        if samples.name not in done:
-            digests[samples.name], missing = scan(source, samples)
-            if missing is not None and source.description is not None:
-                raise _damaged_values(source, samples.name)
-            done[samples.name], found = with_holes(samples, missing)
-            notes += found
-        out[role] = done[samples.name]
-    return combine(digests[s.name] for s in sets.values()), out, notes
-
-
 def _rows(
     source: AbstractSource, both: dict[str, Samples], stored: int, lead: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -325,92 +299,3 @@ def _given(
     one = {k: v.get(role) if isinstance(v, Mapping) else v for k, v in options.items()}
     space = getattr(problem, f"{role}_space", None)
     return given_of(source, name, space, **one)
-
-
-def given_of(
-    source: AbstractSource,
-    name: str | None,
-    space: Space | None,
-    *,
-    domain: AbstractDomain | None = None,
-    channels: str | None = None,
-    periodic: bool | Sequence[bool] | None = None,
-    nodes: Nodes = None,
-) -> Given:
-    """What a call says of one set of functions."""
-    if channels not in (None, "first", "last", "none"):
-        raise DataError(
-            "channels says which axis counts channels",
-            where=str(source.location),
-            expected="first (n, channels, *grid), last (n, *grid, channels) or none",
-            found=repr(channels),
-            repair="leave it out where the file has coordinates",
-        )
-    if space is not None and domain is not None and domain != space.domain:
-        raise DataError(
-            "the domain and the problem disagree",
-            where=str(source.location),
-            expected=f"{space.domain}, of the problem or the model",
-            found=f"domain {domain}",
-            repair="leave domain out; the problem knows it",
-        )
-    if domain is not None and periodic is not None:
-        closed = (periodic,) * domain.dim if isinstance(periodic, bool) else tuple(periodic)
-        if closed != domain.periodic:
-            raise DataError(
-                "domain and periodic disagree",
-                where=str(source.location),
-                expected=f"periodic={domain.periodic}, as of {domain}",
-                found=f"periodic={periodic}",
-                repair="a Torus, or a product with one, is a closed domain: leave periodic out",
-            )
-    points = nodes if isinstance(nodes, AbstractDiscretization) else None
-    side = Side(domain, channels, periodic, None if points is not None else nodes)  # pyright: ignore[reportArgumentType]
-    return Given(name, side, points, space)
-
-
-def _damaged_values(source: AbstractSource, name: str) -> DataError:
-    return DataError(
-        "the values of the data file are not those that were written",
-        where=source.location.to(name),
-        expected="finite values",
-        found="NaN",
-        repair="copy the file again, or repeat the command that made it",
-    )
-
-
-def require_fingerprint(source: AbstractSource, digest: str) -> None:
-    """Refuse values that are not those that were written, when the file says which."""
-    expected = (source.description or {}).get("fingerprint", digest)
-    if digest != expected:
-        raise DataError(
-            "the values of the data file are not those that were written",
-            where=str(source.location),
-            expected=f"SHA-256 {expected}",
-            found=digest,
-            repair="copy the file again, or repeat the command that made it",
-        )
-
-
-def read_functions(
-    source: AbstractSource, samples: Samples, rows: Int[np.ndarray, " n"]
-) -> Function:
-    """A batch of the samples of these numbers, in this order, with missing values as 0."""
-    steps = samples.stored.steps
-    wanted, place = np.unique(rows // steps, return_inverse=True)
-    out = np.empty((len(wanted) * steps, *samples.shape), np.float32)
-    chunk = source.info(samples.name).chunk
-    # One read for the samples of each stored chunk, which is decoded as a whole anyway.
-    cuts = np.flatnonzero(np.diff(wanted // chunk)) + 1
-    parts = [part for part in np.split(wanted, cuts) if len(part)]
-    spans = [(int(part[0]), int(part[-1]) + 1) for part in parts]
-    done = 0
-    for part, block in zip(parts, source.blocks(samples.name, spans), strict=True):
-        values = samples.stored.arrange(to_float32(block[part - part[0]]), samples.shape)
-        out[done : done + len(values)] = values
-        done += len(values)
-    if samples.holes:
-        out[np.isnan(out).any(-1)] = 0
-    place = place * steps + rows % steps
-    values = out if np.array_equal(place, np.arange(len(out))) else out[place]
-    return samples.function(values, rows)

@@ -11,8 +11,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
-from riesz._data._foreign import describe_arrays
-from riesz._data._pairs_file import open_source
+from riesz._data._dialects import open_source
+from riesz._data._names import describe_arrays
 from riesz._data._source import AbstractSource
 from riesz._data._spec import Location, closest, listed, missing
 from riesz.errors import DataError
