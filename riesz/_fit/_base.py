@@ -145,7 +145,7 @@ def fit_over(
         start = Residual.beside(found.baseline.core, network)
         pilot = _pilot(Normalised.between(start, *scales), training, validation, settings, budget)
         if pilot.status is Status.interrupted:
-            return pilot
+            return _alone(pilot, scales)
         tried = errors_of(pilot.operator, validation, after)
         own = errors_of(found.baseline.operator, validation, after)
         plain = surely_less(tried, own)
@@ -181,11 +181,16 @@ def _keep(
         return eqx.tree_at(lambda f: f.operator, fitted, baseline), (note,)
     if not plain:
         return fitted, (f"the network is trained on top of the baseline {found.name!r}",)
+    return _alone(fitted, scales), ()
+
+
+def _alone(fitted: Fitted, scales: tuple[Affine, Affine]) -> Fitted:
+    """The network that was trained beside a base, without the base, of which nothing is left."""
     trained: Any = fitted.operator
-    if isinstance(trained.inner, Residual):  # beside the base, of which nothing is left
-        alone = Normalised.between(trained.inner.inner, *scales)
-        fitted = eqx.tree_at(lambda f: f.operator, fitted, alone)
-    return fitted, ()
+    if not isinstance(trained.inner, Residual):
+        return fitted
+    alone = Normalised.between(trained.inner.inner, *scales)
+    return eqx.tree_at(lambda f: f.operator, fitted, alone)
 
 
 def _pilot(
