@@ -35,7 +35,7 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     from riesz._fit._step import adamw, make_trainer
     from riesz.domains import Box, Grid, Space
     from riesz.functions import Pairs, batch
-    from riesz.operators import FNO, apply
+    from riesz.operators import FNO, Affine, apply
 
     space = Space(Box((0, 0), (1, 1)))
     grid = Grid(space.domain, POINTS)
@@ -44,7 +44,8 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     values = np.random.default_rng(0).standard_normal((2, BATCH, POINTS, POINTS, 1), np.float32)
     pairs = Pairs(batch(values[0], grid), batch(values[1], grid))
     optimiser: optax.GradientTransformation = adamw(1e-4)
-    trainer = make_trainer(network, RelativeLoss(), optimiser, 1e-3, ())
+    after = Affine.of([pairs.outputs])
+    trainer = make_trainer(network, RelativeLoss(), optimiser, 1e-3, (), after, same=True)
     state = trainer.initial
     state = jax.tree.map(jax.numpy.copy, state)  # the step gives its argument's memory away
     key = jax.random.key(1)
