@@ -91,16 +91,16 @@ def means(f: Function, order: int) -> Float[Array, "..."]:
 
     In units of the function, along axes of length 1.
     """
-    on = f.discretization
+    on, values = f.discretization, jnp.asarray(f.values)
     parts = [
-        on.differentiate(f.values, i, order) * jnp.asarray(length**order, f.values.dtype)
+        on.differentiate(values, i, order) * jnp.asarray(length**order, values.dtype)
         for i, length in enumerate(f.domain.lengths)
     ]
     top = jnp.max(jnp.abs(jnp.stack(parts)))  # squares of 1e-30 underflow in float32
     top = jnp.where(top > 0, top, 1)
-    size = jnp.sqrt(sum(((p / top) ** 2 for p in parts), jnp.zeros_like(f.values))) * top
+    size = jnp.sqrt(sum(((p / top) ** 2 for p in parts), jnp.zeros_like(values))) * top
     # below eps n^order max |f| there is only rounding
-    least = _EPS * max(on.shape) ** order * jnp.max(jnp.abs(on.present(f.values)))
+    least = _EPS * max(on.shape) ** order * jnp.max(jnp.abs(on.present(values)))
     size = jnp.where(size > least, size, 0)
     total, count = sums(size, _cells(on, order), on)
     mean = total.sum(tuple(range(count.ndim))) / count.sum()

@@ -91,7 +91,8 @@ class FixedPoints(AbstractPrepared):
     known: _Known = eqx.field(static=True)
 
     def __init__(self, points: Points):
-        self.known = _Known(points)
+        with jax.ensure_compile_time_eval():
+            self.known = _Known(jax.tree.map(jax.numpy.asarray, points))
 
     @property
     def points(self) -> Points:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from riesz._core import FROZEN, kinds
 from riesz.kernels import (
     AbstractKernel,
     Brownian,
@@ -163,7 +164,10 @@ def _gradients(case: KernelCase) -> None:
     n = len(values.x) + 2
     slopes, by_input = _slopes(values.case.kernel, values.x, jax.random.normal(_KEY, (n, n)))
     assert np.isfinite(by_input).all(), "gradients by the inputs are finite"
-    for leaf in jax.tree.leaves(slopes):
+    for leaf, kind in zip(jax.tree.leaves(slopes), kinds(slopes), strict=True):
+        if kind == FROZEN:
+            assert not np.asarray(leaf).any(), "frozen arrays have no gradient"
+            continue
         assert np.isfinite(leaf).all(), "gradients by the hyperparameters are finite"
         assert (np.asarray(leaf) != 0).any(), f"a leaf of shape {leaf.shape} has no effect"
 

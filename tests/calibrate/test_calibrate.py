@@ -11,6 +11,7 @@ import pytest
 import riesz
 from riesz._calibrate._banded import rank
 from riesz._calibrate._conformal import scale_count
+from riesz._calibrate._inputs import STATISTICS
 from riesz._calibrate._scale import FLOOR, PRIORS
 from riesz.domains import Grid, Points, Space, Torus
 from riesz.errors import DataError, DomainError, ModelError
@@ -205,7 +206,7 @@ def test_batches_and_saved_bands_are_the_same(getkey, tmp_path):
     assert np.array_equal(bands.lower.values, again.lower.values)
     one = banded(take(pairs.inputs, 7))
     assert np.allclose(bands.upper.values[7], one.upper.values, rtol=1e-5, atol=1e-5)
-    assert loaded.inputs.reference.value.shape == (40, 4)
+    assert loaded.inputs.reference.value.shape == (40, len(STATISTICS))
 
 
 def test_the_rank_of_the_quantile():
