@@ -14,7 +14,7 @@ from riesz._calibrate._predict import predict
 from riesz._evaluate._baselines import BaselineResult
 from riesz._evaluate._drift import Drift, drift
 from riesz._evaluate._measure import Tally
-from riesz._evaluate._reference import Reference, _resample, interleaved, member_keys
+from riesz._evaluate._reference import Reference, _resample, interleaved, sample_keys
 from riesz._evaluate._report import Report
 from riesz._evaluate._scale import ErrorScale
 from riesz._io._model import count_parameters
@@ -28,7 +28,7 @@ from riesz.operators import AbstractOperator
 from riesz.problems import AbstractProblem
 
 _TEST_SET = 0x7E57  # folded into the key: a test set is never the training set of the same key
-_MEMBERS = 32
+_SAMPLES = 32
 
 
 def evaluate(
@@ -207,8 +207,8 @@ def _on_problem(operator, others, problem, resolutions, n, key, chunk, check):
             found=f"no {missing}",
             repair=f"give {missing}=",
         )
-    count, finest = n or _MEMBERS, max(resolutions)
-    keys = member_keys(jax.random.fold_in(key, _TEST_SET), count)
+    count, finest = n or _SAMPLES, max(resolutions)
+    keys = sample_keys(jax.random.fold_in(key, _TEST_SET), count)
     reference = Reference(problem, finest, keys)
     dim = operator.output_space.domain.dim
     tallies = [Tally(operator, (r,) * dim) for r in resolutions]

@@ -17,11 +17,11 @@ from riesz.problems import AbstractProblem, Solution
 
 REPEATS = 5
 _COARSEST = 4
-_MEMBERS = 8  # functions on which the solver's own error is measured
+_SAMPLES = 8  # functions on which the solver's own error is measured
 
 
 class Reference:
-    """Members of a problem, each from its key, solved at the finest resolution."""
+    """Samples of a problem, each from its key, solved at the finest resolution."""
 
     def __init__(self, problem: AbstractProblem, finest: int, keys: Array) -> None:
         self.problem, self.finest, self.keys = problem, finest, keys
@@ -31,14 +31,14 @@ class Reference:
         """The inputs of these keys at a resolution."""
         return _inputs(self.problem, self.problem.grid(resolution), keys)
 
-    def truth(self, keys: Array, first: int) -> Function:
+    def target(self, keys: Array, first: int) -> Function:
         """The solutions of these keys at the finest resolution; `first` is the first's number."""
         solution = _solve(self.problem, self.inputs(self.finest, keys))
         failed = np.flatnonzero(~np.asarray(solution.converged))
         if len(failed):
             raise SolverError(
-                "the reference solver did not converge for a member of the test set",
-                where=f"riesz.evaluate: {type(self.problem).__name__}, member {first + failed[0]}",
+                "the reference solver did not converge for a sample of the test set",
+                where=f"riesz.evaluate: {type(self.problem).__name__}, sample {first + failed[0]}",
                 expected="convergence at the finest resolution",
                 found=f"{len(failed)} failures at resolution {self.finest}",
                 repair="give a finer resolution, or another key",
@@ -57,15 +57,15 @@ class Reference:
         return where
 
     def chunks(self, resolutions: Sequence[int], size: int) -> Iterator[tuple[list[Pairs], int]]:
-        """The members, `size` at a time, at each resolution; and how many of them count."""
+        """The samples, `size` at a time, at each resolution; and how many of them count."""
         count = len(self.keys)
         size = min(size, count)
         for start in range(0, count, size):
             index = np.minimum(np.arange(start, start + size), count - 1)  # full chunks only
             keys = self.keys[index]
-            truth = self.truth(keys, start)
+            target = self.target(keys, start)
             found = [
-                Pairs(self.inputs(r, keys), _resample(truth, self.output_grid(r)))
+                Pairs(self.inputs(r, keys), _resample(target, self.output_grid(r)))
                 for r in resolutions
             ]
             yield found, min(size, count - start)
@@ -90,10 +90,10 @@ class Reference:
         if resolution == self.finest:
             return 0.0
         if resolution not in self._solver_errors:
-            keys = self.keys[:_MEMBERS]
+            keys = self.keys[:_SAMPLES]
             coarse = _solve(self.problem, self.inputs(resolution, keys))
-            truth = self.truth(keys, 0)
-            errors = _relative_errors(coarse.function, truth)
+            target = self.target(keys, 0)
+            errors = _relative_errors(coarse.function, target)
             usable = np.asarray(coarse.converged) & np.isfinite(errors)
             mean = float(np.mean(errors)) if usable.all() else float("inf")
             self._solver_errors[resolution] = mean
@@ -104,7 +104,7 @@ def sample_at(
     problem: AbstractProblem, resolutions: Sequence[int], n: int, *, key: PRNGKeyArray
 ) -> tuple[Pairs, ...]:
     """The same n functions at several resolutions, with the solutions at the finest of them."""
-    reference = Reference(problem, max(resolutions), member_keys(key, n))
+    reference = Reference(problem, max(resolutions), sample_keys(key, n))
     parts = []
     for found, count in reference.chunks(resolutions, 32):
         parts.append(jax.device_get([pairs[:count] for pairs in found]))
@@ -114,8 +114,8 @@ def sample_at(
     )
 
 
-def member_keys(key: PRNGKeyArray, n: int) -> Array:
-    """The keys of the members of `problem.sample(n, key=key)`."""
+def sample_keys(key: PRNGKeyArray, n: int) -> Array:
+    """The keys of the samples of `problem.sample(n, key=key)`."""
     return jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(n, dtype=np.uint32))
 
 
@@ -153,8 +153,8 @@ def _resample(functions: Function, grid: Grid) -> Function:
 
 
 @eqx.filter_jit
-def _relative_errors(coarse: Function, truth: Function) -> Array:
+def _relative_errors(coarse: Function, target: Function) -> Array:
     def one(c: Function, u: Function) -> Array:
         return relative_error(c.resample(u.discretization), u)
 
-    return jax.vmap(one)(coarse, truth)
+    return jax.vmap(one)(coarse, target)

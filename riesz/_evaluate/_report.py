@@ -30,13 +30,13 @@ class Spectrum:
     """
 
     error: tuple[float, ...]
-    truth: tuple[float, ...]
+    target: tuple[float, ...]
 
     @property
     def relative(self) -> tuple[float | None, ...]:
         """Error over target; None at wave numbers that the target does not have."""
-        least = _NO_ENERGY * sum(self.truth)
-        parts = zip(self.error, self.truth, strict=True)
+        least = _NO_ENERGY * sum(self.target)
+        parts = zip(self.error, self.target, strict=True)
         return tuple(e / t if t > least else None for e, t in parts)
 
 
@@ -132,9 +132,9 @@ class ResolutionResult:
             **_coverage(self.coverage),
             "spectrum": self.spectrum
             and {
-                "wave_number": list(range(len(self.spectrum.truth))),
+                "wave_number": list(range(len(self.spectrum.target))),
                 "error": list(self.spectrum.error),
-                "truth": list(self.spectrum.truth),
+                "target": list(self.spectrum.target),
                 "relative": list(self.spectrum.relative),
             },
             "seconds_per_function": self.seconds_per_function,

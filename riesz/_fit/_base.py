@@ -22,7 +22,7 @@ from riesz.functions import Pairs, PairsLike
 from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks, pieces, subset
 from riesz.operators import AbstractOperator, Affine, Normalised, Residual
-from riesz.operators._yardstick import Baseline, fit_baselines, members
+from riesz.operators._yardstick import Baseline, fit_baselines, samples_fitted
 
 _CUTS = (0.5, 0.65, 0.8)  # of an ordered training set: fitted before, judged between cuts
 # Answers that stay sensible when the level of a field drifts, in the order of preference.
@@ -41,7 +41,7 @@ _POOR, _MANY = 0.15, 250
 class Base(NamedTuple):
     """A baseline, its name and errors of samples that it was not fitted to.
 
-    `plain`: whether the network should be trained on its own; `members`: the numbers of the
+    `plain`: whether the network should be trained on its own; `samples_fitted`: the numbers of the
     training samples that the baseline was fitted to.
     """
 
@@ -49,7 +49,7 @@ class Base(NamedTuple):
     baseline: Baseline
     error: float
     plain: bool
-    members: Int[np.ndarray, " m"]
+    samples_fitted: Int[np.ndarray, " m"]
 
 
 def choose_base(
@@ -82,7 +82,7 @@ def choose_base(
     error = float(errors[best].mean())
     # neighbours of a training input include itself, so that they leave nothing to learn
     plain = best == "nearest neighbours" or (error > _POOR and len(training) >= _MANY)
-    return Base(best, found[best], error, plain, members(training, key))
+    return Base(best, found[best], error, plain, samples_fitted(training, key))
 
 
 def _later_errors(
@@ -155,7 +155,7 @@ def fit_over(
         start = on_top(found, network)
         influence = found.baseline.influence
         if influence is not None and not settings.get("symmetries"):
-            targets = left_out(training, found.members, influence, after)
+            targets = left_out(training, found.samples_fitted, influence, after)
     operator = Normalised.between(start, *scales)
     settings = {**settings, "time_budget": budget.left()}
     fitted = fit(operator, targets, validation=validation, **settings)

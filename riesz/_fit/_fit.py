@@ -28,7 +28,7 @@ from riesz._fit._step import adamw, make_trainer
 from riesz.domains import Grid
 from riesz.errors import RunError
 from riesz.functions import AbstractSymmetry, Function, PairsLike
-from riesz.functions._pairs import pieces, split_members, subset
+from riesz.functions._pairs import pieces, split_samples, subset
 from riesz.operators import AbstractOperator, Affine, Regridded, normalised, training_scale
 from riesz.operators._residual import starts_as_base
 
@@ -68,7 +68,7 @@ def fit(
     - `time_budget`: seconds, compilation included.
     - `learning_rate`: its peak. `optimiser`: an optax transformation instead of AdamW, of unit
       learning rate.
-    - `loss`: a function of prediction and truth; `RelativeLoss(l2=1.0, h1=0.0)` when absent.
+    - `loss`: a function of prediction and target; `RelativeLoss(l2=1.0, h1=0.0)` when absent.
     - `symmetries`: of the problem; training pairs are moved by random elements. Those that the
       data's grid cannot represent are left out.
     - `patience`: stop after so many validations without a new best.
@@ -88,8 +88,8 @@ def fit(
     check_types(operator, data)
     split_key, step_key = jax.random.split(key)
     if isinstance(validation, float | int):
-        members = split_members(len(data), validation, split_key)
-        training, held = (subset(data, part) for part in members)
+        parts = split_samples(len(data), validation, split_key)
+        training, held = (subset(data, part) for part in parts)
     else:
         check_pairs(validation, "riesz.fit(..., validation)")
         training, held = data, validation
@@ -147,7 +147,7 @@ def _check_arguments(steps, budget, batch_size, training, held) -> None:
             where="riesz.fit(operator, data, validation)",
             expected="at least one of each",
             found=f"{training} for training, {held} for validation",
-            repair="give data with members; validation=0.1 holds a tenth of them out",
+            repair="give data with samples; validation=0.1 holds a tenth of them out",
         )
     if (steps is not None and steps < 1) or (budget is not None and budget <= 0) or batch_size < 1:
         raise RunError(

@@ -41,13 +41,13 @@ class LeftOut:
 
 
 def left_out(
-    pairs: PairsLike, members: Int[np.ndarray, " m"], influence: Function, after: Affine
+    pairs: PairsLike, samples_fitted: Int[np.ndarray, " m"], influence: Function, after: Affine
 ) -> LeftOut:
-    """The pairs for a base fitted to `members`, whose influence is between normalised channels."""
+    """The pairs for a base fitted to some samples; its influence is between normalised channels."""
     row = np.full(len(pairs), -1)
-    row[members] = np.arange(len(members))
+    row[samples_fitted] = np.arange(len(samples_fitted))
     found, start = [], 0
-    for part in pieces(subset(pairs, members)):
+    for part in pieces(subset(pairs, samples_fitted)):
         u = part.outputs
         values = np.asarray(_at_points(influence, slice(start, start + len(part)), u))
         found.append((values * np.asarray(after.deviation.value)).astype(u.values.dtype))

@@ -20,7 +20,7 @@ from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_to_json
 from riesz.errors import ModelError
 from riesz.functions import PairsLike
-from riesz.functions._pairs import split_members, subset
+from riesz.functions._pairs import split_samples, subset
 from riesz.operators import FNO, AbstractOperator, DeepONet, Regridded, ZeroDirichlet
 
 STEPS, FEWEST_STEPS, STEPS_PER_SAMPLE = 2000, 300, 10
@@ -127,7 +127,7 @@ class Recipe:
         keys = jax.random.split(key, 4)
         check_pairs(training, "Recipe.fit(training, validation)")
         if isinstance(validation, float | int):
-            left, held = split_members(len(training), validation, keys[0])
+            left, held = split_samples(len(training), validation, keys[0])
             groups = None if groups is None else groups[left]
             training, validation = subset(training, left), subset(training, held)
         network = self.build(training[:1].input_space, training[:1].output_space, key=keys[1])

@@ -268,9 +268,9 @@ def _spectrum(folder: Path, row: dict[str, Any]) -> tuple[str, str]:
     ax = figure.subplots()
     spectrum = row["spectrum"]
     k = np.array(spectrum["wave_number"])
-    truth, error = np.array(spectrum["truth"]), np.array(spectrum["error"])
-    floor = 1e-14 * truth.sum()
-    ax.semilogy(k, np.maximum(truth, floor), color=TRUTH, label="target")
+    target, error = np.array(spectrum["target"]), np.array(spectrum["error"])
+    floor = 1e-14 * target.sum()
+    ax.semilogy(k, np.maximum(target, floor), color=TRUTH, label="target")
     ax.semilogy(k, np.maximum(error, floor), color=MODEL, label="error")
     ax.set_xlabel("wave number, cycles along an axis")
     ax.set_ylabel("mean square, in squares of the deviation")

@@ -83,15 +83,15 @@ def stack(functions: Sequence[Function]) -> Function:
             repair="leave out empty batches",
         )
     size = max(f.values.shape[0] for f in functions)
-    members = []
+    samples = []
     for f in functions:
         require_same_domain("stack(functions)", functions[0].domain, f.domain)
         if isinstance(f.discretization, Points):
             values = jnp.pad(f.values, ((0, size - f.values.shape[0]), (0, 0)))
             f = Function(values, f.discretization.pad(size), f.space)
-        members.append(f)
-    first = members[0]
-    for f in members:
+        samples.append(f)
+    first = samples[0]
+    for f in samples:
         if (
             jax.tree.structure(f) != jax.tree.structure(first)
             or f.values.shape != first.values.shape
@@ -103,19 +103,19 @@ def stack(functions: Sequence[Function]) -> Function:
                 found=f"{f.discretization.describe()}, {f.space.names}",
                 repair="resample them onto one grid: f.resample(grid)",
             )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *samples)
 
 
 _TOGETHER = 16
 
 
-def by_parts(program: Callable[[Any], Any], members: Any, count: int) -> Any:
-    """`program` on parts of a batch of `count` members, joined.
+def by_parts(program: Callable[[Any], Any], samples: Any, count: int) -> Any:
+    """`program` on parts of a batch of `count` samples, joined.
 
-    All parts have one size, the last filled up with copies of its last member, so that one
-    compiled program serves batches of any size; a single member is a part of its own.
+    All parts have one size, the last filled up with copies of its last sample, so that one
+    compiled program serves batches of any size; a single sample is a part of its own.
     """
     size = 1 if count == 1 else _TOGETHER
     rows = np.minimum(np.arange(0, count, size)[:, None] + np.arange(size), count - 1)
-    parts = [program(jax.tree.map(lambda x, row=row: x[row], members)) for row in rows]
+    parts = [program(jax.tree.map(lambda x, row=row: x[row], samples)) for row in rows]
     return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *parts)

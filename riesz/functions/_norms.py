@@ -110,6 +110,6 @@ def _negative_sobolev(
     return root(jnp.sum(weight * power))
 
 
-def relative_error(prediction: "Function", truth: "Function", kind: Norm = "L2") -> Array:
-    """|prediction - truth| / |truth| in one norm; the truth must not vanish."""
-    return (prediction - truth).norm(kind) / truth.norm(kind)
+def relative_error(prediction: "Function", target: "Function", kind: Norm = "L2") -> Array:
+    """|prediction - target| / |target| in one norm; the target must not vanish."""
+    return (prediction - target).norm(kind) / target.norm(kind)

@@ -62,7 +62,7 @@ class Pairs(eqx.Module):
     def __getitem__(self, index: Any) -> "Pairs":
         if isinstance(index, int | np.integer):
             if not -len(self) <= index < len(self):  # which also ends `for pair in pairs`
-                raise IndexError(f"member {index} of {len(self)} pairs")
+                raise IndexError(f"sample {index} of {len(self)} pairs")
             index = slice(index, index + 1 or None)
         return Pairs(take(self.inputs, index), take(self.outputs, index))
 
@@ -87,7 +87,7 @@ class Pairs(eqx.Module):
 
     def split(self, fraction: float, *, key: PRNGKeyArray) -> tuple["Pairs", "Pairs"]:
         """The pairs without, and with, a random `fraction` of them (at least one)."""
-        rest, held = split_members(len(self), fraction, key)
+        rest, held = split_samples(len(self), fraction, key)
         return self[rest], self[held]
 
 
@@ -107,7 +107,7 @@ def _kind(side: Any) -> str:
 class PairsLike(Protocol):
     """Pairs, or what reads `Pairs` when it is indexed, such as an open data file.
 
-    An index is a slice, or an array of the numbers of members.
+    An index is a slice, or an array of the numbers of samples.
     """
 
     def __len__(self) -> int: ...
@@ -117,25 +117,25 @@ class PairsLike(Protocol):
 
 @dataclass(frozen=True)
 class Subset:
-    """Some members of pairs, read when they are asked for."""
+    """Some samples of pairs, read when they are asked for."""
 
     pairs: PairsLike
-    members: np.ndarray
+    samples: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self.samples)
 
     def __getitem__(self, index: Any) -> Pairs:
-        return self.pairs[np.atleast_1d(self.members[index])]
+        return self.pairs[np.atleast_1d(self.samples[index])]
 
 
-def subset(pairs: PairsLike, members: np.ndarray) -> PairsLike:
-    """Members of pairs: copied from memory, or read from elsewhere when they are asked for."""
-    return pairs[members] if isinstance(pairs, Pairs) else Subset(pairs, members)
+def subset(pairs: PairsLike, samples: np.ndarray) -> PairsLike:
+    """Samples of pairs: copied from memory, or read from elsewhere when they are asked for."""
+    return pairs[samples] if isinstance(pairs, Pairs) else Subset(pairs, samples)
 
 
-def split_members(count: int, fraction: float, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending numbers of members: those left, and a random `fraction` (at least one)."""
+def split_samples(count: int, fraction: float, key: PRNGKeyArray) -> tuple[np.ndarray, np.ndarray]:
+    """Ascending numbers of samples: those left, and a random `fraction` (at least one)."""
     held = max(1, round(fraction * count))
     if not 0 < fraction < 1 or held >= count:
         raise DataError(
@@ -160,9 +160,9 @@ def pieces(pairs: PairsLike) -> Iterator[Pairs]:
 
 
 def chunks(pairs: PairsLike, size: int) -> Iterator[tuple[Pairs, int]]:
-    """Pairs of exactly `size` members (or all), and how many of them count.
+    """Pairs of exactly `size` samples (or all), and how many of them count.
 
-    The last chunk is filled up with copies of its last member, so that one compiled program
+    The last chunk is filled up with copies of its last sample, so that one compiled program
     serves all.
     """
     size = min(size, len(pairs))

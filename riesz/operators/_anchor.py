@@ -81,8 +81,8 @@ def _resampled(
         v, own = pair
         return Function(v, here if shared else own).resample(on).values
 
-    members = values, None if shared else here
-    return jax.lax.map(one, members, batch_size=None if size == 1 else size)
+    samples = values, None if shared else here
+    return jax.lax.map(one, samples, batch_size=None if size == 1 else size)
 
 
 def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:

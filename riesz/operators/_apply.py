@@ -96,9 +96,9 @@ def larger(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return max(first, second, key=prod)
 
 
-def micro_map(f: Callable[[Any], Any], members: Any, shape: tuple[int, ...], batch: int) -> Any:
-    """`jax.vmap(f)(members)` by micro-batches; a single member is not given a batch axis."""
+def micro_map(f: Callable[[Any], Any], samples: Any, shape: tuple[int, ...], batch: int) -> Any:
+    """`jax.vmap(f)(samples)` by micro-batches; a single sample is not given a batch axis."""
     size = micro_batch(shape, batch, gradient=False)
     if size == batch:
-        return jax.vmap(f)(members)
-    return jax.lax.map(f, members, batch_size=None if size == 1 else size)
+        return jax.vmap(f)(samples)
+    return jax.lax.map(f, samples, batch_size=None if size == 1 else size)

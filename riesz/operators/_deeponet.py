@@ -151,7 +151,7 @@ class PODTrunk(eqx.Module):
         values = jnp.asarray(outputs.values)
         if not isinstance(grid, Grid) or basis >= values.shape[0]:
             raise ModelError(
-                "POD needs outputs on a grid and more members than modes",
+                "POD needs outputs on a grid and more samples than modes",
                 where="DeepONet.with_pod",
                 found=f"{values.shape[0]} outputs, basis={basis}",
                 repair="ask for fewer modes, or use the trained trunk",

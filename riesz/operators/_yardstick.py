@@ -116,7 +116,7 @@ def fit_baselines(
 
     Also `pointwise linear + ridge`, the ridge regression of what the pointwise map leaves.
     """
-    first, chosen = training[:1], members(training, key)
+    first, chosen = training[:1], samples_fitted(training, key)
     if len(chosen) < len(training):
         training, groups = subset(training, chosen), None if groups is None else groups[chosen]
     groups = np.arange(len(chosen)) if groups is None or len(np.unique(groups)) < 2 else groups
@@ -151,7 +151,7 @@ def fit_baselines(
     return {name: wrapped(name, baseline) for name, baseline in found.items()}
 
 
-def members(training: PairsLike, key: PRNGKeyArray) -> Int[np.ndarray, " m"]:
+def samples_fitted(training: PairsLike, key: PRNGKeyArray) -> Int[np.ndarray, " m"]:
     """Ascending numbers of the samples that baselines are fitted to: all, or a random part."""
     first, n = training[:1], len(training)
     each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)

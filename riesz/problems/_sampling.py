@@ -97,9 +97,9 @@ def _batches(
 ) -> Iterator[Pairs]:
     wait = Watch("the reference solver")
     for first in range(start, n, batch):
-        # Members past n are solved and dropped, so that every batch is the same program.
-        members = jnp.arange(first, first + batch, dtype=jnp.uint32)
-        a, solution = jax.device_get(wait(_solve_batch(problem, grid, refine, key, members)))
+        # Samples past n are solved and dropped, so that every batch is the same program.
+        samples = jnp.arange(first, first + batch, dtype=jnp.uint32)
+        a, solution = jax.device_get(wait(_solve_batch(problem, grid, refine, key, samples)))
         pairs = Pairs(a, solution.function)[: n - first]
         _require_solved(problem, grid, pairs, solution.converged[: n - first], first)
         report(min(first + batch, n))
@@ -112,12 +112,12 @@ def _solve_batch(
     grid: Grid,
     refine: int,
     key: PRNGKeyArray,
-    members: UInt32[Array, " b"],
+    samples: UInt32[Array, " b"],
 ):
     def one(i):
         return _solve(problem, grid, refine, jax.random.fold_in(key, i))
 
-    return jax.vmap(one)(members)
+    return jax.vmap(one)(samples)
 
 
 def _solve(
@@ -148,10 +148,10 @@ def _require_solved(
     if not good_input[i]:
         what = "was given an input that is not finite"
     raise SolverError(
-        f"the reference solver {what} for member {first + i}",
+        f"the reference solver {what} for sample {first + i}",
         where=f"{_name(problem)}.sample",
-        expected="convergence to finite values for every member",
-        found=f"{failed.size} of the {count} members from {first} on failed",
+        expected="convergence to finite values for every sample",
+        found=f"{failed.size} of the {count} samples from {first} on failed",
         repair=f"look at it: a = problem.sample_input(grid, key=jax.random.fold_in(key, "
         f"{first + i})); problem.solution(a)\nwith grid = Grid(..., {grid.shape}, {grid.nodes}) on "
         f"{grid.domain}. A finer grid or milder parameters of the problem may help",
@@ -159,7 +159,7 @@ def _require_solved(
 
 
 def _finite(values: Any) -> np.ndarray:
-    """Which members of a batch are finite."""
+    """Which samples of a batch are finite."""
     return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
 
 

@@ -46,9 +46,9 @@ class OperatorProcess(eqx.Module):
         self, n: int, a: Function, *, on: AbstractDiscretization, key: PRNGKeyArray
     ) -> Function:
         """The outputs of `n` independent operators at one input, a batch of functions."""
-        members = jax.tree.map(lambda v: v[None], a)
+        samples = jax.tree.map(lambda v: v[None], a)
         size = on.weights.size
-        k = np.asarray(self.covariance(members, on)).reshape(size, size)
+        k = np.asarray(self.covariance(samples, on)).reshape(size, size)
         values, vectors = np.linalg.eigh(k.astype(float))
         root = jnp.asarray(vectors * np.sqrt(np.maximum(values, 0)), a.values.dtype)
         normal = jax.random.normal(key, (n, size, self.output_space.channels), root.dtype)

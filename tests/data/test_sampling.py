@@ -58,18 +58,18 @@ def test_a_finished_file_is_not_computed_again(tmp_path):
             other()
 
 
-def test_a_member_that_fails_is_named(tmp_path):
+def test_a_sample_that_fails_is_named(tmp_path):
     values = np.abs(toy.Toy().sample(50, 32, key=KEY).inputs.values).max((1, 2))
     worst = int(values.argmax())
     problem = toy.Toy(fails_above=float(np.sort(values)[-1] - 1e-3))
     with pytest.raises(SolverError) as caught:
         problem.sample(50, 32, key=KEY, batch=8)
     text = str(caught.value)
-    assert f"did not converge for member {worst}" in text
+    assert f"did not converge for sample {worst}" in text
     assert f"key=jax.random.fold_in(key, {worst})" in text and "Toy.sample" in text
-    with pytest.raises(SolverError, match="input that is not finite for member 0"):
+    with pytest.raises(SolverError, match="input that is not finite for sample 0"):
         toy.Toy(scale=float("inf")).sample(3, 32, key=KEY)
-    with pytest.raises(SolverError, match="values that are not finite for member"):
+    with pytest.raises(SolverError, match="values that are not finite for sample"):
         toy.Toy(scale=1e25).sample(3, 32, key=KEY)
     with pytest.raises(DataError, match="found:    n=0"):
         toy.Toy().sample(0, 32, key=KEY)

@@ -89,7 +89,7 @@ def test_the_error_is_the_same_in_every_unit(units, zero):
     if zero[0]:
         ratio = [r.results[0].channels[0].relative_l2.mean for r in (plain, other)]
         assert ratio[1] < 0.02 * ratio[0]
-    assert np.isfinite(other.results[0].spectrum.truth).all()
+    assert np.isfinite(other.results[0].spectrum.target).all()
 
 
 def test_the_scale_is_that_of_the_training_data():

@@ -68,7 +68,7 @@ def order_two(n):
     return 1 - np.sin(h) / h
 
 
-def test_each_member_is_the_same_function_at_every_resolution():
+def test_each_sample_is_the_same_function_at_every_resolution():
     report = riesz.evaluate(
         Derivative(1.1), Slope(), resolutions=(16, 32, 128), n=6, key=jax.random.key(0), chunk=4
     )
@@ -129,5 +129,5 @@ def test_what_a_problem_needs():
     with pytest.raises(SolverError) as caught:
         riesz.evaluate(operator, Slope(fails=True), resolutions=(16,), n=20, key=jax.random.key(0))
     text = str(caught.value)
-    assert text.startswith("the reference solver did not converge for a member of the test set")
-    assert "where:    riesz.evaluate: Slope, member" in text
+    assert text.startswith("the reference solver did not converge for a sample of the test set")
+    assert "where:    riesz.evaluate: Slope, sample" in text

@@ -226,9 +226,9 @@ def test_spectra_in_a_report():
     spectrum = riesz.evaluate(factor, pairs).results[0].spectrum
     values = np.asarray(pairs.outputs.values, np.float64)[..., 0]
     mean_square = np.mean(values**2) / np.var(values)  # in squares of the channel's deviation
-    assert np.isclose(sum(spectrum.truth), mean_square, rtol=1e-4)
+    assert np.isclose(sum(spectrum.target), mean_square, rtol=1e-4)
     assert np.allclose(spectrum.relative[:3], 0.25, rtol=1e-4)
-    assert spectrum.relative[3:] == (None,) * (len(spectrum.truth) - 3)
+    assert spectrum.relative[3:] == (None,) * (len(spectrum.target) - 3)
 
 
 def test_json_and_table():

@@ -13,7 +13,7 @@ from riesz.domains import Grid, Interval, MaskedGrid, Points, Torus
 from riesz.functions import Pairs, batch
 from riesz.functions._pairs import Subset
 from riesz.operators import Residual, _yardstick
-from riesz.operators._yardstick import fit_baselines, members
+from riesz.operators._yardstick import fit_baselines, samples_fitted
 
 KEY = jax.random.key(0)
 RIDGE = "PCA + ridge"
@@ -52,7 +52,7 @@ def test_samples_beyond_those_of_the_base_stay(monkeypatch):
     monkeypatch.setattr(_yardstick, "_SAMPLES", 8)
     pairs = rough(discretizations()["grid"])
     file, after = Subset(pairs, np.arange(20)), statistics(pairs)[1]
-    base, chosen = fit_baselines(file, key=KEY)[RIDGE], members(file, KEY)
+    base, chosen = fit_baselines(file, key=KEY)[RIDGE], samples_fitted(file, KEY)
     assert len(chosen) == len(base.error) == 8
     targets = left_out(file, chosen, base.influence, after)
     rest = np.setdiff1d(np.arange(20), chosen)
