@@ -12,7 +12,8 @@ from jaxtyping import Array, Bool, Float
 from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import batched
 from riesz._calibrate._scale import Scale
-from riesz._core import Frozen, traced
+from riesz._core.parameters import Frozen
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, Space
 from riesz.domains._points import AbstractPoints
 from riesz.errors import ModelError

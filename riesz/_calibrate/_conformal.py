@@ -15,7 +15,8 @@ from riesz._calibrate._latent import grid_below
 from riesz._calibrate._predict import predict
 from riesz._calibrate._residuals import require_finite
 from riesz._calibrate._scale import Scale, fit_scale
-from riesz._core import Frozen, Watch
+from riesz._core.parameters import Frozen
+from riesz._core.waiting import Watch
 from riesz.errors import DataError
 from riesz.functions import Function, PairsLike
 from riesz.functions._fixed import fixed_pairs

@@ -12,7 +12,7 @@ from scipy.linalg import eigh
 
 from riesz._calibrate._holes import Holes, absence
 from riesz._calibrate._latent import batched, grid_below, latent_grid, sums
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import Function, PairsLike, take

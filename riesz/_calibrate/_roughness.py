@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._calibrate._latent import grid_below, on_grid, sums
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.functions import Function
 

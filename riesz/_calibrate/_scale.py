@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from riesz._calibrate._latent import mean_over, on_grid, sums
 from riesz._calibrate._residuals import Residuals, residuals_of, size_factor, sizes_of
 from riesz._calibrate._roughness import Roughness, combined
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import Grid
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import Function, PairsLike

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from riesz._core import replacing
+from riesz._core.files import replacing
 from riesz._data._layout import PAIRS, Samples, write_description
 from riesz._data._npz import DESCRIPTION
 from riesz._data._scan import fingerprint, to_float32

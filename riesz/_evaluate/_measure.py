@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
-from riesz._core import Watch
+from riesz._core.waiting import Watch
 from riesz._evaluate._report import ChannelResult, HalfWidth, ResolutionResult, Spectrum, Speed
 from riesz._evaluate._scale import ErrorScale
 from riesz._evaluate._spectrum import energies, has_spectrum

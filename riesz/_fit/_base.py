@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from riesz._core.progress import say
 from riesz._fit._budget import Budget
 from riesz._fit._check import notes, survey
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted, Status
 from riesz._fit._left_out import left_out
 from riesz._fit._losses import headline, surely_less
-from riesz._fit._progress import say
 from riesz.domains._fixed import fixed
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._fixed import fixed_pairs

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from riesz._core import trainable
+from riesz._core.parameters import trainable
 from riesz.errors import DataError, RieszError, RunError
 from riesz.functions import Function, Pairs, PairsLike, take
 from riesz.functions._pairs import pieces

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from riesz._core import write_atomically
+from riesz._core.files import write_atomically
 from riesz.errors import RunError
 
 NAME = "checkpoint.safetensors"

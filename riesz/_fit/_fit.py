@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz._core import write_atomically
+from riesz._core.files import write_atomically
 from riesz._fit._check import (
     check_fit,
     check_pairs,

@@ -4,7 +4,7 @@ import signal
 import threading
 from types import FrameType
 
-from riesz._fit._progress import say
+from riesz._core.progress import say
 
 
 class DeferredInterrupt:

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from riesz._core import Watch, settle
+from riesz._core.progress import Progress, say
+from riesz._core.waiting import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
 from riesz._fit._losses import surely_less
-from riesz._fit._progress import Progress, say
 from riesz._fit._step import Trainer
 from riesz.errors import RunError
 from riesz.functions import Pairs, PairsLike
@@ -52,6 +52,7 @@ class Run:
         self.ended, self.interrupted = "", False  # `ended` is the name of a status
         self.folder: Path | None = None
         self.saved, self.every = time.monotonic(), 30.0
+        self.compiled: tuple[int, float] | None = None  # step and time after the first one
         self.stepping, self.validating = Watch("a step of the fit"), Watch("the validation")
 
     def seconds(self) -> float:
@@ -64,10 +65,16 @@ class Run:
         by_time = self.seconds() / self.budget if self.budget else 0.0
         return min(1.0, max(by_steps, by_time))
 
-    def left(self, rate: float) -> float:
-        """Seconds left at so many steps a second."""
-        by_steps = (self.steps - self.step) / rate if self.steps else float("inf")
-        return min(by_steps, self.budget - self.seconds() if self.budget else float("inf"))
+    def note(self) -> str:
+        """Where the fit stands, to be shown: step, last errors and steps a second."""
+        now = time.monotonic()
+        since, begun = self.compiled = self.compiled or (self.step, now)
+        text = f"step {self.step}"
+        if self.history:
+            last = self.history[-1]
+            text += f"  loss {last.loss:.4f}  validation {last.validation:.4f}"
+        speed = f"  {(self.step - since) / (now - begun):.1f} steps/s" if now > begun else ""
+        return text + speed
 
     def attach(self, folder: Path, every: float) -> None:
         """Write checkpoints to a folder; go on from the one that is there."""
@@ -96,12 +103,12 @@ class Run:
         self, training: PairsLike, held: PairsLike, batch_size: int, key: PRNGKeyArray, show: bool
     ) -> None:
         """Take steps until the fit ends; `status` says how."""
-        bar = Progress(show)
         training, held = self.trainer.prepare(fixed_pairs(training)), fixed_pairs(held)
         every = max(len(training) // batch_size, 25)
         batches = make_batches(training, batch_size, key, self.step)
         try:
-            with DeferredInterrupt(show) as interrupt:
+            with DeferredInterrupt(show) as interrupt, Progress(show, "fit", 1.0) as shown:
+                shown.begin("compiling")
                 if not self.first_errors:
                     self.first_errors = self.best_errors = self.errors(held)
                     _require_finite(self.first_errors)
@@ -116,14 +123,12 @@ class Run:
                         self.validate(held)
                     if self.folder and time.monotonic() - self.saved > self.every:
                         self.save()
-                    bar.update(self.step, self.fraction(), self.history, self.left)
+                    shown.update(self.fraction(), self.note())
                 self.interrupted = interrupt.asked and not self.ended
                 self.finish(held)
         except KeyboardInterrupt:
             settle((self.state, self.losses))
             raise
-        finally:
-            bar.close()
         if show:
             say(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
 

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core import trainable
+from riesz._core.parameters import trainable
 from riesz._fit._losses import RelativeLoss, headline
 from riesz.domains._fixed import fixed, released
 from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take

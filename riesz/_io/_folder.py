@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from riesz._core import write_atomically
+from riesz._core.files import write_atomically
 from riesz.errors import ModelError
 
 FORMAT = "riesz.model"

@@ -13,7 +13,7 @@ import numpy as np
 
 from riesz import __version__
 from riesz._calibrate import Banded
-from riesz._core import trainable
+from riesz._core.parameters import trainable
 from riesz._io._folder import FORMAT, VERSION, WEIGHTS, read_folder, write_folder
 from riesz._io._tensors import (
     from_bytes,

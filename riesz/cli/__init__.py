@@ -5,6 +5,7 @@ import time
 
 import typer
 
+from riesz._core.progress import say
 from riesz.cli import _evaluate as _evaluate
 from riesz.cli import _fit_process as _fit_process
 from riesz.cli import _info as _info
@@ -17,7 +18,6 @@ from riesz.cli import _train as _train
 from riesz.cli._app import app as app
 from riesz.cli._guard import INTERRUPTED, failed, say_interrupted
 from riesz.cli._leave import leave, leave_at_second_interrupt
-from riesz.cli._output import say
 from riesz.errors import UsageError
 
 

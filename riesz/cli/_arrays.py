@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from riesz._core import replacing
+from riesz._core.files import replacing
 from riesz.errors import UsageError
 
 _OVERHEAD = 2**15  # bytes of a file beside its values

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from riesz._core.progress import say
 from riesz.cli._app import (
     AsJson,
     Channels,
@@ -18,7 +19,7 @@ from riesz.cli._app import (
     command,
     count,
 )
-from riesz.cli._output import Answer, result_table, say
+from riesz.cli._output import Answer, result_table
 from riesz.errors import UsageError
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from riesz._core.progress import say
 from riesz.cli._app import AsJson, command, count
-from riesz.cli._output import Answer, say
+from riesz.cli._output import Answer
 from riesz.errors import UsageError
 
 _LITTLE = 0.5  # of the spread of the values: an error above it
@@ -123,7 +124,7 @@ def _kernel_text(kernel: Any) -> str:
 
 
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
-    from riesz._core import write_atomically
+    from riesz._core.files import write_atomically
     from riesz.cli._arrays import write_arrays
     from riesz.cli._output import to_json
 

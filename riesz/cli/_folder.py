@@ -60,7 +60,7 @@ class RunFolder:
 
     def update(self, **changes: Any) -> None:
         """Change the record on the disk, in one step."""
-        from riesz._core import write_atomically
+        from riesz._core.files import write_atomically
 
         self.record.update(changes)
         write_atomically(self.path / RUN, json.dumps(self.record, indent=1).encode())

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 
 import typer
 
-from riesz.cli._output import Answer, say, to_json
+from riesz._core.progress import say
+from riesz.cli._output import Answer, to_json
 from riesz.errors import RieszError, RunError, SolverError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130

@@ -2,9 +2,7 @@
 
 import json
 import math
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 
@@ -13,12 +11,6 @@ class Answer(NamedTuple):
 
     value: Any
     text: str
-
-
-def say(text: str) -> None:
-    """A line for people on standard error: progress, notes, warnings."""
-    with suppress(OSError):  # a log on a full disk, a reader that is gone: the work goes on
-        print(text, file=sys.stderr, flush=True)
 
 
 def to_json(value: Any) -> str:

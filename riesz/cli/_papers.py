@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from riesz._core.progress import say
 from riesz.cli._app import AsJson, command
-from riesz.cli._output import Answer, say
+from riesz.cli._output import Answer
 from riesz.errors import UsageError
 
 _FIELDS = ("name", "title", "claim", "published", "measured", "seconds", "date")

@@ -298,7 +298,7 @@ def _axis(f: "Function") -> str:
 
 
 def _save(figure: Figure, folder: Path, name: str) -> str:
-    from riesz._core import write_atomically
+    from riesz._core.files import write_atomically
 
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110)

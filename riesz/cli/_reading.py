@@ -103,10 +103,10 @@ def known_reading(
 
 def known_pairs(spec: str, reading: Reading, card: dict[str, Any], model: Any) -> "PairsFile":
     """The pairs of a file, read as the training data of the model where the options are silent."""
+    from riesz._core.progress import say
     from riesz._data import open_pairs
     from riesz._data._dialects import open_source
     from riesz._data._spec import Location
-    from riesz.cli._output import say
 
     data = card.get("data", {})
     reading, lines = known_reading(reading, card, open_source(Location(spec)))

@@ -20,7 +20,7 @@ def write_report(
     example: "Pairs",
 ) -> None:
     """The figures, then `report.md`."""
-    from riesz._core import write_atomically
+    from riesz._core.files import write_atomically
     from riesz.cli import _plots as plots
 
     figures = [plots.example(folder, banded, example), plots.loss(folder, history)]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from riesz._core.progress import say
 from riesz.cli import _defaults as defaults
 from riesz.cli._card import make_card
 from riesz.cli._folder import RunFolder, this_command
 from riesz.cli._guard import Interrupted
 from riesz.cli._options import Options
-from riesz.cli._output import Answer, result_table, say
+from riesz.cli._output import Answer, result_table
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
 from riesz.errors import DriftWarning, InputRangeWarning, RunError

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import FROZEN, traced
+from riesz._core.parameters import FROZEN
+from riesz._core.tracing import traced
 from riesz.domains._domain import AbstractDomain
 
 if TYPE_CHECKING:

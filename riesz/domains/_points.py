@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._scattered import differentiate, gradient, interpolate

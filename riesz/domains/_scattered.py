@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains._line import (
     evaluate,
     host_solve,

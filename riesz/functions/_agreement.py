@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, AbstractDomain
 from riesz.errors import DomainError
 

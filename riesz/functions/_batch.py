@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, Points, Space
 from riesz.errors import DomainError
 from riesz.functions._agreement import require_finite, require_same_domain

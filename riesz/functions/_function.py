@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,

@@ -5,7 +5,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels import _empirical_gram as grams
 from riesz.kernels._blocks import length

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from riesz._core import Frozen, trainable
+from riesz._core.parameters import Frozen, trainable
 from riesz.errors import ModelError
 from riesz.functions import Function
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.errors import DataError
 from riesz.kernels._features import AbstractFeatures, inner_products
 from riesz.kernels._inputs import per_input, points

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from riesz._core.progress import Progress
 from riesz.errors import DataError
 from riesz.kernels._kernel import AbstractKernel
-from riesz.kernels._progress import Progress
 from riesz.kernels._tile import IN_FLIGHT, Tile, fitting_rows, pad
 
 
@@ -77,7 +77,7 @@ def fill(
     starts = list(_tiles(len(x), len(other), rows, symmetric))
     put = _placed(x, other, rows)
     flying: deque[tuple[int, int, Any]] = deque()
-    with Progress(progress, "gram", len(starts)) as shown:
+    with Progress(progress, "gram", len(starts), "tiles") as shown:
 
         def land() -> None:
             _store(out, *flying.popleft(), symmetric)

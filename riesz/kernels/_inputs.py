@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError
 
 # A hyperparameter, and one that may differ from input to input.

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import POSITIVE
+from riesz._core.parameters import POSITIVE
 from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
 from riesz.kernels._text import written
 

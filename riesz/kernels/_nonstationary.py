@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import KIND, REAL, traced
+from riesz._core.parameters import KIND, REAL
+from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels._distances import fold_columns
 from riesz.kernels._inputs import (

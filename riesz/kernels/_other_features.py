@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.errors import DataError
 from riesz.kernels._features import AbstractFeatures
 from riesz.kernels._kernel import AbstractKernel, Inputs

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 
 _DIGITS = 6
 _SHOWN = 8  # numbers of an array that are written out

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import KIND, REAL
+from riesz._core.parameters import KIND, REAL
 from riesz.errors import DataError
 from riesz.kernels._inputs import (
     LENGTH,

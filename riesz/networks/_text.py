@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import ModelError
 from riesz.networks._graph import Constant
 from riesz.networks._network import AbstractNetwork, Chain

@@ -1,7 +1,7 @@
 """Learnable maps between functions."""
 
-from riesz._core import Frozen as Frozen
-from riesz._core import trainable as trainable
+from riesz._core.parameters import Frozen as Frozen
+from riesz._core.parameters import trainable as trainable
 from riesz.operators._apply import apply as apply
 from riesz.operators._apply import micro_batch as micro_batch
 from riesz.operators._apply import micro_map as micro_map

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import Grid, Space
 from riesz.errors import ModelError
 from riesz.operators._baselines import (

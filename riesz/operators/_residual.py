@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from riesz._core import Frozen, trainable
+from riesz._core.parameters import Frozen, trainable
 from riesz.domains import AbstractDiscretization
 from riesz.errors import ModelError
 from riesz.functions import Function

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.functions import Function
 
 

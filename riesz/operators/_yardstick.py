@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Space
 from riesz.functions import Function, PairsLike, batch
 from riesz.functions._pairs import pieces, subset

@@ -14,7 +14,7 @@ def descend(
     import jax
     import jax.numpy as jnp
 
-    from riesz._core import trainable
+    from riesz._core.parameters import trainable
 
     trained, rest = eqx.partition(model, trainable(model))
 

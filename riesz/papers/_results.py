@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import riesz
+from riesz._core.files import write_atomically
 from riesz.errors import RunError
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -50,8 +51,6 @@ def require_writable() -> None:
 
 def write_result(name: str, measured: dict[str, float], seconds: float) -> dict[str, Any]:
     """Add a record; a crash leaves the old file or the new."""
-    from riesz._core import write_atomically  # loads jax
-
     record = {
         "measured": {key: float(f"{value:.4g}") for key, value in measured.items()},
         "seconds": round(seconds, 1),

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz._data import PairsFile
 from riesz.domains import Grid, Space
 from riesz.domains._axes import NODES

@@ -2,10 +2,7 @@
 
 import hashlib
 import re
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import prod
 from os import PathLike
 from typing import Any
@@ -16,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, UInt32
 
-from riesz._core import Watch
+from riesz._core.progress import Progress
+from riesz._core.waiting import Watch
 from riesz._data import PairsFile, PairsWriter, open_pairs
 from riesz._data._spec import Location
 from riesz.domains import Grid
@@ -49,9 +47,10 @@ def sample(
         )
     fits = _CHUNK_FLOATS // prod(grid.refine(refine).shape)
     batch = min(n, batch or max(1, min(_LARGEST_BATCH, fits)))
+    title = f"sampling {_name(problem)}"
     if path is None:
-        with _reporting(problem, n, 0, progress) as report:
-            parts = list(_batches(problem, n, grid, refine, key, batch, 0, report))
+        with Progress(progress, title, n, "pairs") as shown:
+            parts = list(_batches(problem, n, grid, refine, key, batch, 0, shown.update))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
     a, solution = eqx.filter_eval_shape(_solve, problem, grid, refine, key)
     seed, kind = _seed(key)
@@ -68,10 +67,10 @@ def sample(
         details={"fields": _fields(problem), "key": kind, "refine": refine},
     ) as writer:
         if not writer.done:
-            with _reporting(problem, n, writer.complete, progress) as report:
+            with Progress(progress, title, n, "pairs", writer.complete) as shown:
                 done = writer.complete
                 start = done // batch * batch  # the same batches as without interruption
-                for pairs in _batches(problem, n, grid, refine, key, batch, start, report):
+                for pairs in _batches(problem, n, grid, refine, key, batch, start, shown.update):
                     writer.append_pairs(pairs[max(0, done - start) :])
                     start += len(pairs)
     return open_pairs(path)
@@ -183,32 +182,3 @@ def _fields(problem: AbstractProblem) -> str:
         digest.update(f"{np.asarray(leaf).dtype}{np.shape(leaf)}".encode())
         digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def _reporting(
-    problem: AbstractProblem, n: int, start: int, progress: bool
-) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, a line at every tenth elsewhere, on the standard error stream."""
-    title = f"sampling {_name(problem)}"
-    if not progress:
-        yield lambda done: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-        columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(title, total=n, completed=start)
-            yield lambda done: bar.update(task, completed=done)
-    else:
-        began, told = time.perf_counter(), 10 * start // n
-
-        def line(done: int) -> None:
-            nonlocal told
-            if 10 * done // n > told:
-                told = 10 * done // n
-                seconds = time.perf_counter() - began
-                print(f"{title}: {done} of {n} pairs, {seconds:.0f} s", file=sys.stderr, flush=True)
-
-        yield line

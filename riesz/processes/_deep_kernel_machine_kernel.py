@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jaxtyping import Array, Float
 
-from riesz._core import Frozen
+from riesz._core.parameters import Frozen
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import symmetric
 from riesz.processes._compiled import compiled

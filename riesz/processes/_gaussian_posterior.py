@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root

@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import KIND, REAL, traced
+from riesz._core.parameters import KIND, REAL
+from riesz._core.tracing import traced
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._inputs import as_traced

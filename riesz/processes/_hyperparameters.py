@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import FROZEN, POSITIVE, REAL, kinds
+from riesz._core.parameters import FROZEN, POSITIVE, REAL, kinds
 from riesz.errors import DataError
 
 

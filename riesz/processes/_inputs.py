@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, MaskedGrid, Points
 from riesz.errors import DataError
 from riesz.functions import Function, batch

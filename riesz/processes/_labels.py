@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from riesz._core import FROZEN, traced
+from riesz._core.parameters import FROZEN
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
 from riesz.processes._functionals import Inputs

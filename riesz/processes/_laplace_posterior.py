@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.kernels._inputs import as_traced
 from riesz.kernels._normal_points import normal_points

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from riesz._core import FROZEN, KIND, POSITIVE, traced
+from riesz._core.parameters import FROZEN, KIND, POSITIVE
+from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._text import written

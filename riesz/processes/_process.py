@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import equinox as eqx
 from jaxtyping import PRNGKeyArray, Shaped
 
-from riesz._core import FROZEN
+from riesz._core.parameters import FROZEN
 from riesz.domains import AbstractDiscretization
 from riesz.kernels._text import written
 from riesz.processes._marginals import AbstractMarginal, Fields

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
-from riesz._core import POSITIVE
+from riesz._core.parameters import POSITIVE
 from riesz.kernels import AbstractKernel, Product
 from riesz.kernels._inputs import LENGTH, VARIANCE
 from riesz.processes._hyperparameters import Hyperparameters, Position

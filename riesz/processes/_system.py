@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import cast
+from riesz._core.parameters import cast
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel, White
 from riesz.kernels._inputs import as_traced

@@ -10,9 +10,9 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core import POSITIVE, cast
+from riesz._core.parameters import POSITIVE, cast
+from riesz._core.progress import Progress
 from riesz.errors import DataError, ModelError, SolverError
-from riesz.kernels._progress import Progress
 from riesz.kernels._text import written
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence

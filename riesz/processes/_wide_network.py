@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function
 from riesz.kernels._inputs import as_traced

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from riesz._core import FROZEN, kinds
+from riesz._core.parameters import FROZEN, kinds
 from riesz.kernels import (
     AbstractKernel,
     Brownian,

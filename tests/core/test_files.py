@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from riesz._core import replacing, write_atomically
+from riesz._core.files import replacing, write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path):

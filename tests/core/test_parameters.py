@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from riesz._core import FROZEN, KIND, POSITIVE, REAL, Frozen, cast, kinds, trainable
+from riesz._core.parameters import FROZEN, KIND, POSITIVE, REAL, Frozen, cast, kinds, trainable
 from riesz.domains import Interval, Points, Space
 from riesz.kernels import FeatureKernel, FourierFeatures, Matern, SquaredExponential, Warped
 from riesz.operators import FNO

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from riesz._core import Watch, _wait, settle
+from riesz._core import waiting
+from riesz._core.waiting import Watch, settle
 from riesz.errors import RunError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -62,26 +63,26 @@ def test_a_result_is_returned_as_it_is():
 
 
 def test_a_program_without_work_is_a_standstill(monkeypatch):
-    monkeypatch.setattr(_wait, "STANDSTILL", 0.5)
+    monkeypatch.setattr(waiting, "STANDSTILL", 0.5)
     expected = r"the validation has come to a standstill(.|\n)*without any work(.|\n)*lax\.map"
     with pytest.raises(RunError, match=expected):
         Watch("the validation")(Pending())
 
 
 def test_a_slow_program_that_works_is_waited_for(monkeypatch):
-    monkeypatch.setattr(_wait, "STANDSTILL", 0.5)
+    monkeypatch.setattr(waiting, "STANDSTILL", 0.5)
     result = Pending().after(2.0, work)
     assert Watch("a test")(result) is result
 
 
 def test_a_device_works_without_this_process(monkeypatch):
-    monkeypatch.setattr(_wait, "STANDSTILL", 0.2)
+    monkeypatch.setattr(waiting, "STANDSTILL", 0.2)
     result = Pending("gpu").after(1.0)
     assert Watch("a test")(result) is result
 
 
 def test_earlier_waits_make_it_patient(monkeypatch):
-    monkeypatch.setattr(_wait, "STANDSTILL", 0.1)
+    monkeypatch.setattr(waiting, "STANDSTILL", 0.1)
     watch = Watch("a test")
     watch(Pending().after(0.05))
     result = Pending().after(0.5)  # ten times as long, without work
@@ -108,14 +109,14 @@ def test_settling_waits_for_programs_but_not_for_ever():
 # Independent batched factorisations in one program: on two cores the third run or so never ends.
 BLOCKING = """
 import jax, jax.numpy as jnp
-from riesz._core import _wait
+from riesz._core import waiting
 from riesz.cli._guard import failed
 from riesz.cli._leave import leave
-_wait.STANDSTILL = 2.0
+waiting.STANDSTILL = 2.0
 matrices = jax.random.normal(jax.random.key(0), (128, 43, 43)) + 10 * jnp.eye(43)
 solve = jax.vmap(lambda a: jnp.linalg.solve(a, a[:, :1]))
 program = jax.jit(lambda a: sum(solve(a * (1 + k / 10)).sum() for k in range(4)))
-watch = _wait.Watch("the program")
+watch = waiting.Watch("the program")
 code = 0
 try:
     for _ in range(200):

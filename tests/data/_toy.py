@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from riesz._core import progress
 from riesz.domains import Grid, Space, Torus
 from riesz.functions import Function
 from riesz.problems import AbstractProblem, Solution
@@ -46,5 +47,6 @@ class Toy(AbstractProblem):
 
 
 if __name__ == "__main__":  # python _toy.py PATH N BATCH: one line to the pipe for each chunk
+    progress._PATIENCE = progress._LINE_SECONDS = 0.0
     path, n, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     Toy().sample(n, 256, key=jax.random.key(5), path=path, batch=batch, progress=True)

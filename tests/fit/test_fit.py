@@ -205,7 +205,8 @@ def test_bad_arguments_are_refused(options, text):
 
 
 def test_plain_progress_lines(capsys, monkeypatch):
-    monkeypatch.setattr("riesz._fit._progress._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("riesz._core.progress._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("riesz._core.progress._PATIENCE", 0.0)
     run(progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""

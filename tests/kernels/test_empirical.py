@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz._core import FROZEN, kinds
+from riesz._core.parameters import FROZEN, kinds
 from riesz.errors import DataError, ModelError
 from riesz.kernels import TangentKernel, _blocks
 from riesz.kernels._empirical_contractions import METHODS

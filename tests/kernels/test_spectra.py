@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from riesz._core import FROZEN, POSITIVE, REAL, kinds
+from riesz._core.parameters import FROZEN, POSITIVE, REAL, kinds
 from riesz.errors import DataError
 from riesz.kernels import (
     FeatureKernel,

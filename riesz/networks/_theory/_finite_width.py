@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._dense import require_size, require_stds

@@ -6,7 +6,7 @@ import jax.scipy.linalg as jsl
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals
 from riesz.processes._solvers._host_cholesky import host_cholesky

@@ -9,7 +9,7 @@ import lineax as lx
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import ModelError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction

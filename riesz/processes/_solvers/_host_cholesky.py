@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, cross

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 from jaxtyping import Array, Bool, Float
 
-from riesz._core import traced
+from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._functionals import AbstractFunctionals, Evaluations, cross_all
