@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core.blocks import fitting, mapped
 from riesz.domains._axes import AbstractAxis, Nodes, make_axis
 from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._domain import AbstractDomain
@@ -24,8 +25,6 @@ from riesz.domains._nodes import (
     sizes,
 )
 from riesz.errors import DomainError
-
-_CHUNK_FLOATS = 2**22  # working set of a chunk of scattered evaluations, about 16 MiB
 
 
 class AbstractTensorGrid(AbstractDiscretization):
@@ -331,7 +330,4 @@ def interpolate_axes(axes: tuple[AbstractAxis, ...], values: Array, points: Arra
 
     block = prod(width) * values.shape[-1]
     each = block if local else block // width[0] + width[0]
-    chunk = max(1, _CHUNK_FLOATS // each)
-    if points.shape[0] <= chunk:
-        return jax.vmap(one)(points)
-    return jax.lax.map(one, points, batch_size=chunk)
+    return mapped(one, points, fitting(each))

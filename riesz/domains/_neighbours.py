@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.spatial import KDTree
 
+from riesz._core.blocks import fitting, mapped
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._stencils import NEIGHBOURS
 
@@ -91,7 +92,7 @@ def traced_merged(
         reach = _MERGE**2 * jnp.max(jnp.where(jnp.isfinite(near), near, 0))
         return reach, ((squared < reach) & (jnp.arange(count) < i)).any()
 
-    return in_blocks(one, jnp.arange(count), position.size)
+    return mapped(one, jnp.arange(count), fitting(position.size))
 
 
 def traced_stencil(
@@ -126,14 +127,6 @@ def traced_offset(domain: AbstractDomain, a: Array, b: Array) -> Array:
     """The shortest way from b to a in units of the lengths; both are in two parts."""
     way = ((a[0] - b[0]) + (a[1] - b[1])) / jnp.asarray(domain.lengths, a.dtype)
     return jnp.where(np.asarray(domain.periodic), way - jax.lax.stop_gradient(jnp.round(way)), way)
-
-
-def in_blocks(one: Any, items: Any, floats: int) -> Any:
-    """`one` of every item, so many at once that they hold about 16 MiB, `floats` each."""
-    size = max(1, 2**22 // max(1, floats))
-    if jax.tree.leaves(items)[0].shape[0] <= size:
-        return jax.vmap(one)(items)
-    return jax.lax.map(one, items, batch_size=size)
 
 
 def _squares(domain: AbstractDomain, a: Array, b: Array) -> Array:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from riesz._core.blocks import fitting, mapped
 from riesz._core.tracing import traced
 from riesz.domains._line import (
     evaluate,
@@ -25,7 +26,6 @@ from riesz.domains._line import (
 from riesz.domains._neighbours import (
     Cloud,
     Stencils,
-    in_blocks,
     traced_merged,
     traced_nearest,
     traced_offset,
@@ -202,7 +202,7 @@ def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
         near = values[stencil.index[0]] - values[centre]
         return values[centre] + w.astype(values.dtype) @ near
 
-    return in_blocks(one, jnp.swapaxes(points, 0, 1), _floats(on))
+    return mapped(one, jnp.swapaxes(points, 0, 1), fitting(_floats(on)))
 
 
 def _traced_differentiate(
@@ -231,7 +231,7 @@ def traced_slopes(
         w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0]
         return stencil.index[0], w.T / (stencil.radius * lengths) ** order
 
-    index, weights = in_blocks(one, jnp.arange(len(on.mask)), _floats(on))
+    index, weights = mapped(one, jnp.arange(len(on.mask)), fitting(_floats(on)))
     return index, jnp.where(on.mask[:, None, None], weights, 0)
 
 

@@ -3,9 +3,9 @@
 import equinox as eqx
 from jaxtyping import Array, Float, PyTree
 
+from riesz._core.blocks import length
 from riesz.errors import DataError, ModelError
 from riesz.kernels import _empirical_gram as grams
-from riesz.kernels._blocks import length
 from riesz.kernels._empirical_contractions import METHODS, AbstractContraction, Method, contraction
 from riesz.kernels._empirical_model import Parametrised
 from riesz.kernels._empirical_timing import fastest

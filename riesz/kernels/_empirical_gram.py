@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from riesz.kernels._blocks import blocked, blocks, largest, length
+from riesz._core.blocks import blocked, blocks, largest, length
 from riesz.kernels._empirical_contractions import AbstractContraction, Parts, activations
 from riesz.kernels._empirical_model import Leaves, Output
 from riesz.kernels._inputs import symmetric

@@ -5,10 +5,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
+from riesz._core.blocks import length
 from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels import _empirical_gram as grams
-from riesz.kernels._blocks import length
 from riesz.kernels._empirical_contractions import AbstractContraction, Method, contraction
 from riesz.kernels._empirical_model import Parametrised
 from riesz.kernels._kernel import AbstractKernel

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.kernels._blocks import blocked
+from riesz._core.blocks import blocked
 from riesz.kernels._inputs import as_traced
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.kernels._blocks import blocked
+from riesz._core.blocks import blocked
 from riesz.kernels._inputs import Scalar, as_traced, hyperparameter, require_positive
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 from riesz.kernels._signature import require_refinement

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from riesz._core.blocks import blocked, length
 from riesz._core.tracing import traced
 from riesz.errors import DataError
-from riesz.kernels._blocks import blocked, length
 
 # Numbers that are worked on at once: 2 MiB in single precision, which fit the cache of a core.
 _NUMBERS = 2**19

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core.blocks import fitting, mapped
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.kernels._kernel import Inputs, Others
@@ -140,7 +141,7 @@ def _variances(
         return _result(body.propagate(replace(start, asked=asked)))
 
     size = _pair_size(x.shape[1:], needs.pair or needs.own is True)
-    return jax.lax.map(alone, x, batch_size=max(1, _TILE // size))
+    return mapped(alone, x, fitting(size, _TILE))
 
 
 def _start(x: Array, y: Array, needs: Needs, tangent: bool) -> Covariances:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core.blocks import fitting, mapped
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
@@ -74,7 +75,6 @@ def on_points(functions: Function, on: AbstractDiscretization) -> Function:
 def _resampled(
     values: Array, here: AbstractDiscretization, on: AbstractDiscretization
 ) -> Float[Array, "n ..."]:
-    size = max(1, _STENCILS // prod(on.shape))
     shared = not here.stacked
 
     def one(pair):
@@ -82,7 +82,7 @@ def _resampled(
         return Function(v, here if shared else own).resample(on).values
 
     samples = values, None if shared else here
-    return jax.lax.map(one, samples, batch_size=None if size == 1 else size)
+    return mapped(one, samples, fitting(prod(on.shape), _STENCILS))
 
 
 def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 
+from riesz._core.blocks import mapped
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains._points import AbstractPoints
 from riesz.errors import DomainError
@@ -98,7 +99,4 @@ def larger(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
 
 def micro_map(f: Callable[[Any], Any], samples: Any, shape: tuple[int, ...], batch: int) -> Any:
     """`jax.vmap(f)(samples)` by micro-batches; a single sample is not given a batch axis."""
-    size = micro_batch(shape, batch, gradient=False)
-    if size == batch:
-        return jax.vmap(f)(samples)
-    return jax.lax.map(f, samples, batch_size=None if size == 1 else size)
+    return mapped(f, samples, micro_batch(shape, batch, gradient=False))

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core.blocks import blocked
 from riesz.kernels import AbstractKernel
 
 Inputs = Float[Array, "n *features"]
@@ -82,16 +83,8 @@ def gram_all(
 
 
 def in_blocks(f: ArrayFunction, size: int) -> ArrayFunction:
-    """The same function, evaluated on at most `size` rows at once."""
+    """The same function, evaluated on at most `size` rows at once.
 
-    def blocked(x: Inputs) -> Any:
-        count = x.shape[0]
-        if count <= size:
-            return f(x)
-        padding = jnp.broadcast_to(x[:1], (-count % size, *x.shape[1:]))
-        parts = jnp.concatenate([x, padding]).reshape(-1, size, *x.shape[1:])
-        join = lambda out: out.reshape(-1, *out.shape[2:])[:count]  # noqa: E731
-        # gradients compute each block again instead of keeping all of them
-        return jax.tree.map(join, jax.lax.map(jax.checkpoint(f), parts))
-
-    return blocked
+    Gradients compute each block again instead of keeping all of them.
+    """
+    return lambda x: f(x) if x.shape[0] <= size else blocked(jax.checkpoint(f), x, size)

@@ -114,7 +114,7 @@ def test_band_limited_round_trip_is_exact(x64):
 
 
 def test_evaluation_in_chunks_is_evaluation(monkeypatch):
-    import riesz.domains._grid as module
+    import riesz._core.blocks as module
 
     for grid in (
         Grid(MIXED, (9, 8)),
@@ -124,7 +124,7 @@ def test_evaluation_in_chunks_is_evaluation(monkeypatch):
         f = Function(np.random.default_rng(0).normal(size=(*grid.shape, 2)), grid)
         x = np.random.default_rng(1).uniform(size=(101, f.domain.dim))
         whole = f.at(x)
-        monkeypatch.setattr(module, "_CHUNK_FLOATS", 4000)
+        monkeypatch.setattr(module, "_FLOATS", 4000)
         jax.clear_caches()
         np.testing.assert_allclose(f.at(x), whole, atol=1e-5)
         monkeypatch.undo()

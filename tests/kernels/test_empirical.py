@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from riesz._core import blocks
 from riesz._core.parameters import FROZEN, kinds
 from riesz.errors import DataError, ModelError
-from riesz.kernels import TangentKernel, _blocks
+from riesz.kernels import TangentKernel
 from riesz.kernels._empirical_contractions import METHODS
 from riesz.kernels._empirical_gram import gram
 from riesz.kernels._empirical_structure import Structure
@@ -121,13 +122,13 @@ def test_pairs_of_outputs_diagonal_and_symmetry():
 def test_blocks_of_inputs_and_outputs_give_the_same(monkeypatch):
     x, y = inputs(5), inputs(7, seed=1)
     full = explicit(mlp(3), x, y)
-    monkeypatch.setattr(_blocks, "LIMIT", 700)  # a row of the Jacobian has about 150 numbers
+    monkeypatch.setattr(blocks, "LIMIT", 700)  # a row of the Jacobian has about 150 numbers
     kernel = TangentKernel(mlp(3), method="jacobians")
     expected = np.trace(full, axis1=2, axis2=3) / 3
     np.testing.assert_allclose(kernel(x, y), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(kernel.diagonal(x), np.diag(kernel(x, x)), rtol=1e-5)
     np.testing.assert_allclose(kernel.full(x, y), full, rtol=1e-5, atol=1e-5)
-    monkeypatch.setattr(_blocks, "LIMIT", 400)  # blocks of two, the last of which is filled up
+    monkeypatch.setattr(blocks, "LIMIT", 400)  # blocks of two, the last of which is filled up
     v = inputs(7, seed=2)
     expected = np.einsum("ijab,jb->ia", full, v)
     np.testing.assert_allclose(kernel.matvec(x, y, v), expected, rtol=1e-4, atol=1e-5)

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-# Floats that one block may hold: 64 MiB in single precision.
-LIMIT = 2**24
+LIMIT = 2**24  # floats that one block may hold, 64 MiB in single precision
+_FLOATS = 2**22  # floats that items worked on at once may hold, 16 MiB
 
 
 def length(xs: PyTree) -> int:
@@ -18,17 +18,17 @@ def length(xs: PyTree) -> int:
 
 
 def largest(most: int, floats: Callable[[int], int]) -> int:
-    """The largest block of at most `most` members that holds no more than `LIMIT` floats.
+    """The largest block of at most `most` items that holds no more than `LIMIT` floats.
 
-    It has one member at least.
+    It has one item at least.
     """
     return max(1, bisect_right(range(1, most + 1), LIMIT, key=floats))
 
 
 def blocks(xs: PyTree, size: int) -> PyTree:
-    """The batch as equal blocks of at most `size`: shape (blocks, members, ...).
+    """The batch as equal blocks of at most `size`: shape (blocks, size, ...).
 
-    Where the length is no multiple, the first members fill the last block.
+    Where the length is no multiple, the first items fill the last block.
     """
     n = length(xs)
     count = -(-n // size)
@@ -42,9 +42,21 @@ def blocks(xs: PyTree, size: int) -> PyTree:
 
 
 def blocked(f: Callable[[Any], Any], xs: PyTree, size: int) -> PyTree:
-    """`f(xs)`, by blocks of at most `size` members; f keeps the leading axis."""
+    """`f(xs)`, by blocks of at most `size` items; f keeps the leading axis."""
     n = length(xs)
     if n <= size:
         return f(xs)
     parts = jax.lax.map(f, blocks(xs, size))
     return jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:])[:n], parts)
+
+
+def fitting(floats: int, most: int | None = None) -> int:
+    """How many items of so many floats each hold at most `most` together, by default 16 MiB."""
+    return max(1, (most or _FLOATS) // max(1, floats))
+
+
+def mapped(one: Callable[[Any], Any], items: PyTree, size: int) -> PyTree:
+    """`jax.vmap(one)(items)`, for at most `size` items at once."""
+    if length(items) <= size:
+        return jax.vmap(one)(items)
+    return jax.lax.map(one, items, batch_size=None if size == 1 else size)
