@@ -1,1 +1,1 @@
-"""What every package needs, a module for each: files, parameters, progress, tracing, waiting."""
+"""What every package needs: blocks, files, parameters, progress, text, tracing, waiting."""

@@ -83,6 +83,19 @@ def cast(tree: PyTree, dtype: Any) -> PyTree:
     return jax.tree.map(convert, tree, is_leaf=lambda x: isinstance(x, Frozen))
 
 
+def as_traced(tree: Any, dtype: Any) -> Any:
+    """The same tree with Python floats as arrays, so that one program serves all values.
+
+    Zeros and infinities, which switch parts off, stay.
+    """
+
+    def convert(leaf: Any) -> Any:
+        switch = not isinstance(leaf, float) or leaf == 0 or np.isinf(leaf)
+        return leaf if switch else jnp.asarray(leaf, dtype)
+
+    return jax.tree.map(convert, tree)
+
+
 def _kind(node: Any, path: tuple[Any, ...], leaf: Any) -> str:
     if not eqx.is_inexact_array(leaf) and not isinstance(leaf, float):
         return FROZEN

@@ -33,19 +33,6 @@ def as_pytree(function: Any) -> Any:
     return function if isinstance(function, eqx.Module) else jax.tree_util.Partial(function)
 
 
-def as_traced(kernel: Any, dtype: Any) -> Any:
-    """The same kernel with Python floats as arrays, so that one program serves all values.
-
-    Zeros and infinities, which switch parts off, stay.
-    """
-
-    def convert(leaf: Any) -> Any:
-        switch = not isinstance(leaf, float) or leaf == 0 or np.isinf(leaf)
-        return leaf if switch else jnp.asarray(leaf, dtype)
-
-    return jax.tree.map(convert, kernel)
-
-
 def require_positive(kernel: Any, *names: str, infinite: bool = False) -> None:
     """Refuse hyperparameters that are not positive, where their values are known."""
     for name in names:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._core.parameters import POSITIVE
+from riesz._core.text import written
 from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
-from riesz.kernels._text import written
 
 Inputs = Float[Array, "n *features"]
 Others = Float[Array, "m ..."]

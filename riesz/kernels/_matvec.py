@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core.blocks import blocked
-from riesz.kernels._inputs import as_traced
+from riesz._core.blocks import blocked, fitting
+from riesz._core.parameters import as_traced
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 
 # Numbers of the matrix in memory at a time: 16 MiB in single precision.
@@ -34,7 +34,7 @@ def matvec(
     residual = b - matvec(kernel, x, weights)
     ```
     """
-    rows = max(1, _NUMBERS // max(1, len(x if y is None else y)))
+    rows = fitting(len(x if y is None else y), _NUMBERS)
     return _matvec(as_traced(kernel, x.dtype), x, v, y, rows)
 
 

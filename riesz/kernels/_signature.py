@@ -4,8 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core.parameters import as_traced
 from riesz.errors import DataError
-from riesz.kernels._inputs import as_traced
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 from riesz.kernels._signature_midpoint import covariance, increments
 from riesz.kernels._signature_pairs import all_pairs, each, finite, require_paths

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._core.blocks import blocked
-from riesz.kernels._inputs import Scalar, as_traced, hyperparameter, require_positive
+from riesz._core.parameters import as_traced
+from riesz.kernels._inputs import Scalar, hyperparameter, require_positive
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
 from riesz.kernels._signature import require_refinement
 from riesz.kernels._signature_growth import Activation, Growth, independent, shared, variances

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core.parameters import as_traced
 from riesz.errors import DataError
-from riesz.kernels._inputs import as_traced
 from riesz.kernels._kernel import AbstractKernel
 
 # Rows of a tile of a cheap kernel: longer ones leave the cache, shorter ones wait for the host.

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from riesz._core.parameters import as_traced
 from riesz.errors import DataError, ModelError
 from riesz.functions import Function
-from riesz.kernels._inputs import as_traced
 from riesz.networks import AbstractNetwork
 from riesz.processes._deep_kernel_machine_fit import Problem, learn
 from riesz.processes._deep_kernel_machine_kernel import Inputs, LearnedKernel

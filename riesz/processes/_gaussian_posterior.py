@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from riesz._core.parameters import as_traced
 from riesz._core.tracing import traced
-from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks

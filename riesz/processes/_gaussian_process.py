@@ -7,11 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core.parameters import KIND, REAL
+from riesz._core.parameters import KIND, REAL, as_traced
 from riesz._core.tracing import traced
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import as_traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs

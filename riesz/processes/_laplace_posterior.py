@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from riesz._core.parameters import as_traced
+from riesz._core.sobol import normal_points
 from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
-from riesz.kernels._inputs import as_traced
-from riesz.kernels._normal_points import normal_points
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._functionals import Inputs, in_blocks

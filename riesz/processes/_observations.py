@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from riesz._core.parameters import FROZEN, KIND, POSITIVE
+from riesz._core.text import written
 from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._text import written
 from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
 from riesz.processes._inputs import as_floats, observed, require_finite
 from riesz.processes._process import On

@@ -8,8 +8,8 @@ import equinox as eqx
 from jaxtyping import PRNGKeyArray, Shaped
 
 from riesz._core.parameters import FROZEN
+from riesz._core.text import written
 from riesz.domains import AbstractDiscretization
-from riesz.kernels._text import written
 from riesz.processes._marginals import AbstractMarginal, Fields
 
 # Where a process is evaluated: a discretization of a domain, or an array of inputs, one per row.

@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz._core.parameters import cast
+from riesz._core.parameters import as_traced, cast
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel, White
-from riesz.kernels._inputs import as_traced
 from riesz.processes._functionals import (
     Evaluations,
     Inputs,

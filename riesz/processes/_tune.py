@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.parameters import POSITIVE, cast
 from riesz._core.progress import Progress
+from riesz._core.text import written
 from riesz.errors import DataError, ModelError, SolverError
-from riesz.kernels._text import written
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence
 from riesz.processes._hyperparameters import Hyperparameters, hyperparameters

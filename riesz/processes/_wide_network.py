@@ -8,10 +8,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from riesz._core.parameters import as_traced
 from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function
-from riesz.kernels._inputs import as_traced
 from riesz.networks import AbstractNetwork
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root

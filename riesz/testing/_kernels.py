@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from riesz._core.parameters import FROZEN, kinds
+from riesz._core.parameters import FROZEN, as_traced, kinds
 from riesz.kernels import (
     AbstractKernel,
     Brownian,
@@ -35,7 +35,6 @@ from riesz.kernels import (
     matvec,
 )
 from riesz.kernels._gram import fill
-from riesz.kernels._inputs import as_traced
 from riesz.kernels._tile import Tile
 
 

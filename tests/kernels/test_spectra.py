@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from riesz._core.parameters import FROZEN, POSITIVE, REAL, kinds
+from riesz._core.parameters import FROZEN, POSITIVE, REAL, as_traced, kinds
 from riesz.errors import DataError
 from riesz.kernels import (
     FeatureKernel,
@@ -20,7 +20,6 @@ from riesz.kernels import (
     SquaredExponential,
     gram,
 )
-from riesz.kernels._inputs import as_traced
 from riesz.networks import Dense, Relu
 
 SPECTRAL = {

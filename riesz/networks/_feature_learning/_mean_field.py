@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from riesz._core.sobol import normal_points
 from riesz.errors import ModelError
-from riesz.kernels._normal_points import normal_points
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._dense import Dense
 from riesz.networks._finite import FiniteNetwork, declare, one_shape

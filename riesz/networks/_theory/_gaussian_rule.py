@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from riesz.kernels._normal_points import normal_points
+from riesz._core.sobol import normal_points
 
 # Independent rules, whose spread shows the error, and the directions in each: angles, or points on
 # a sphere of more dimensions.
