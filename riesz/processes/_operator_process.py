@@ -15,6 +15,7 @@ from riesz.functions import Function, Pairs
 from riesz.networks import AbstractOperatorNetwork
 from riesz.operators import AbstractOperator
 from riesz.processes._marginals import Normal
+from riesz.processes._solvers._host_cholesky import cholesky_in_place
 
 
 class OperatorProcess(eqx.Module):
@@ -184,15 +185,16 @@ def _covariances(network: AbstractOperatorNetwork, u, x, v, y) -> Any:
 
 
 def _solve(matrix: np.ndarray, observed: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """The Cholesky factor, in the memory of the matrix, and the solution."""
-    try:
-        factor = scipy.linalg.cholesky(matrix, lower=True, overwrite_a=True)
-    except np.linalg.LinAlgError as error:
+    """The Cholesky factor, in the lower triangle of the matrix's memory, and the solution."""
+    factor = matrix.T  # symmetric, in Fortran order
+    failed = cholesky_in_place(factor)
+    if failed:
         raise SolverError(
             "the covariance matrix of the outputs is not positive definite",
             where="OperatorProcess.condition(pairs, noise)",
             expected="noise above the rounding errors of the kernel",
-            found=f"noise={noise:g}; {error}",
+            found=f"noise={noise:g}, and a pivot that is not positive in row {failed - 1} of "
+            f"{len(factor)}",
             repair="more noise (1e-2 in float32), or compute in float64 (jax.enable_x64)",
-        ) from None
+        )
     return factor, scipy.linalg.cho_solve((factor, True), observed)

@@ -268,3 +268,24 @@ def test_equal_points_are_as_good_as_the_same_points(x64):
     copy = Values(jnp.array(points), np.ones((6, 1)), 0.2)
     twice = GaussianProcess(kernel).log_evidence([first, copy])
     np.testing.assert_allclose(once, twice, rtol=1e-12)
+
+
+def test_a_factor_by_panels_is_the_factor(monkeypatch):
+    monkeypatch.setattr(_host_cholesky, "_PANEL", 7)
+    root = np.random.default_rng(0).standard_normal((23, 23))
+    matrix = np.asfortranarray(root @ root.T + np.eye(23))
+    expected = np.linalg.cholesky(matrix)
+    assert _host_cholesky.cholesky_in_place(found := matrix.copy(order="F")) == 0
+    np.testing.assert_allclose(np.tril(found), expected, atol=1e-12)
+    matrix[16, 16] = -1.0
+    assert _host_cholesky.cholesky_in_place(matrix) == 17
+
+
+@pytest.mark.slow
+def test_many_rows_are_factorised():
+    """LAPACK's own factorisation of as many crashed."""
+    n = 16_000
+    matrix = np.zeros((n, n), order="F")
+    matrix[np.arange(n), np.arange(n)] = 2
+    assert _host_cholesky.cholesky_in_place(matrix) == 0
+    np.testing.assert_allclose(matrix.diagonal(), 2**0.5)

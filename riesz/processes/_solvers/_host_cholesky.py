@@ -21,6 +21,7 @@ from riesz.processes._solvers._solver import AbstractSolution
 from riesz.processes._system import BLOCK_FLOATS, System
 
 _WRITERS = 4  # threads, and blocks of the matrix that wait to be written
+_PANEL = 1024  # columns that are factorised at once
 _DIAGNOSED = 2000  # rows of an indefinite matrix whose eigenvalues are computed
 
 
@@ -49,8 +50,7 @@ def host_cholesky(system: System) -> HostCholeskySolution:
     _require_memory(rows, dtype)
     matrix = _assemble(system, rows, dtype)
     diagonal = matrix.diagonal().copy()
-    (potrf,) = scipy.linalg.get_lapack_funcs(("potrf",), dtype=dtype)
-    factor, failed = potrf(matrix, lower=1, clean=0, overwrite_a=1)
+    factor, failed = matrix, cholesky_in_place(matrix)
     pivots = np.square(factor.diagonal())
     weak = pivots <= rounding(float(diagonal.max()), rows, dtype)
     if failed or weak.any():
@@ -66,6 +66,32 @@ def host_cholesky(system: System) -> HostCholeskySolution:
         jnp.asarray(True),
         factor,
     )
+
+
+def cholesky_in_place(matrix: Float[np.ndarray, "n n"]) -> int:
+    """Replace the lower triangle of a matrix in Fortran order by its factor L, by panels.
+
+    Returns 0, or the number, from 1, of the row whose pivot is not positive. OpenBLAS 0.3.30 ends
+    with a segmentation fault in `potrf` of more than some 12,000 rows in float64, on processors
+    with AVX-512; here it gets one block of the diagonal at a time, as in a left-looking
+    factorisation: with P the rows from j on, P_j <- (P_j - P_<j L_j,<j^T) L_jj^-T.
+    """
+    potrf, trsm = (
+        *scipy.linalg.get_lapack_funcs(("potrf",), dtype=matrix.dtype),
+        *scipy.linalg.get_blas_funcs(("trsm",), dtype=matrix.dtype),
+    )
+    for start in range(0, len(matrix), _PANEL):
+        panel = matrix[start:, start : start + _PANEL]
+        width, before = panel.shape[1], matrix[start:, :start]
+        if start:
+            panel -= before @ before[:width].T
+        corner, failed = potrf(panel[:width], lower=1, clean=0)
+        if failed:
+            return start + failed
+        panel[:width] = corner
+        if start + width < len(matrix):
+            panel[width:] = trsm(1.0, corner, panel[width:], side=1, lower=1, trans_a=1)
+    return 0
 
 
 def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
