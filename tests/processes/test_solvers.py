@@ -289,3 +289,14 @@ def test_many_rows_are_factorised():
     matrix[np.arange(n), np.arange(n)] = 2
     assert _host_cholesky.cholesky_in_place(matrix) == 0
     np.testing.assert_allclose(matrix.diagonal(), 2**0.5)
+
+
+def test_sums_of_large_terms_that_cancel_are_accurate():
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(size=(20_001, 3)), 20 * rng.standard_normal((20_001, 2))
+    b[1::2] = -b[:-1:2]
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    expected = a.T.astype(float) @ b.astype(float)
+    plain = np.abs(np.asarray(jnp.asarray(a).T @ jnp.asarray(b)) - expected).max()
+    found = np.abs(np.asarray(_system.accurate_product(jnp.asarray(a), jnp.asarray(b))) - expected)
+    assert found.max() < max(1e-4, plain / 2), (found.max(), plain)
