@@ -97,13 +97,15 @@ class System(eqx.Module):
         """The covariance matrix of the observed values."""
         return gram_all(self.kernel, self.observations) + jnp.diag(self.variances)
 
-    def multiply(self, vectors: Float[Array, "m k"]) -> Float[Array, "m k"]:
-        """The matrix times vectors, by blocks of rows that are not kept."""
+    def multiply(self, vectors: Float[Array, "m k"], accurate: bool = False) -> Float[Array, "m k"]:
+        """The matrix times vectors, by blocks of rows that are not kept.
+
+        `accurate` sums with compensation, which costs some time.
+        """
 
         def image(x: Inputs) -> Float[Array, "n k"]:
-            return accurate_product(
-                cross_all(self.kernel, self.observations, Evaluations(x)), vectors
-            )
+            cross = cross_all(self.kernel, self.observations, Evaluations(x))
+            return accurate_product(cross, vectors) if accurate else cross.T @ vectors
 
         blocked = in_blocks(image, max(1, BLOCK_FLOATS // vectors.shape[0]))
         rows = jnp.concatenate([o.apply(blocked) for o in self.observations])
@@ -123,12 +125,12 @@ class System(eqx.Module):
 
 
 def accurate_product(a: Float[Array, "m n"], b: Float[Array, "m k"]) -> Float[Array, "n k"]:
-    """a^T b by compensated sums over parts of the rows (Neumaier 1974).
+    """a^T b by compensated sums over parts of the rows (Neumaier 1974), larger ones for wide b.
 
     Weights K^-1 r of many observations with little noise are large and cancel in K (K^-1 r): a
     plain sum of 20,000 terms in float32 was wrong by 2e-3 of the values, this one by 1e-4.
     """
-    m, size = a.shape[0], min(a.shape[0], _SUMMED)
+    m, size = a.shape[0], min(a.shape[0], _SUMMED * b.shape[1])
     padding = ((0, -m % size), (0, 0))
     left, right = (jnp.pad(x, padding).reshape(-1, size, x.shape[1]) for x in (a, b))
 
