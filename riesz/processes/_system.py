@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Entries of a kernel matrix that are worked on at once: 32 MiB in float32.
 BLOCK_FLOATS = 2**23
+_SUMMED = 128  # terms of a sum that are added without correction
 
 
 class System(eqx.Module):
@@ -95,11 +96,15 @@ class System(eqx.Module):
         """The covariance matrix of the observed values."""
         return gram_all(self.kernel, self.observations) + jnp.diag(self.variances)
 
-    def multiply(self, vectors: Float[Array, "m k"]) -> Float[Array, "m k"]:
-        """The matrix times vectors, by blocks of rows that are not kept."""
+    def multiply(self, vectors: Float[Array, "m k"], accurate: bool = False) -> Float[Array, "m k"]:
+        """The matrix times vectors, by blocks of rows that are not kept.
+
+        `accurate` sums with compensation, which costs some time.
+        """
 
         def image(x: Inputs) -> Float[Array, "n k"]:
-            return cross_all(self.kernel, self.observations, Evaluations(x)).T @ vectors
+            cross = cross_all(self.kernel, self.observations, Evaluations(x))
+            return accurate_product(cross, vectors) if accurate else cross.T @ vectors
 
         blocked = in_blocks(image, max(1, BLOCK_FLOATS // vectors.shape[0]))
         rows = jnp.concatenate([o.apply(blocked) for o in self.observations])
@@ -116,6 +121,29 @@ class System(eqx.Module):
             return jax.lax.map(variance, jnp.arange(len(o.values)), batch_size=64)
 
         return jnp.concatenate([single(o) for o in self.observations])
+
+
+def accurate_product(a: Float[Array, "m n"], b: Float[Array, "m k"]) -> Float[Array, "n k"]:
+    """a^T b by compensated sums over parts of the rows (Neumaier 1974), larger ones for wide b.
+
+    Weights K^-1 r of many observations with little noise are large and cancel in K (K^-1 r): a
+    plain sum of 20,000 terms in float32 was wrong by 2e-3 of the values, this one by 1e-4.
+    """
+    m, size = a.shape[0], min(a.shape[0], _SUMMED * b.shape[1])
+    padding = ((0, -m % size), (0, 0))
+    left, right = (jnp.pad(x, padding).reshape(-1, size, x.shape[1]) for x in (a, b))
+
+    def add(state: tuple[Array, Array], pair: tuple[Array, Array]) -> tuple[Any, None]:
+        total, lost = state
+        part = pair[0].T @ pair[1]
+        new = total + part
+        larger = jnp.abs(total) >= jnp.abs(part)
+        lost = lost + jnp.where(larger, (total - new) + part, (part - new) + total)
+        return (new, lost), None
+
+    zero = jnp.zeros((a.shape[1], b.shape[1]), jnp.result_type(a, b))
+    (total, lost), _ = jax.lax.scan(add, (zero, zero), (left, right))
+    return total + lost
 
 
 def _parts(kernel: AbstractKernel) -> list[Any]:

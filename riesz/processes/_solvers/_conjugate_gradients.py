@@ -143,7 +143,7 @@ def _solve_columns(
         system.multiply, right / scale, solve, symmetric=True, has_aux=True
     )
     values = values * scale
-    return _Columns(values, right - system.multiply(values), largest, iterations)
+    return _Columns(values, right - system.multiply(values, accurate=True), largest, iterations)
 
 
 def _refine(
@@ -165,7 +165,7 @@ def _refine(
         values, residual, _, steps, rounds = state
         change, more = _iterate(solver, system, preconditioner, residual)
         new = values + change
-        left = right - system.multiply(new)
+        left = right - system.multiply(new, accurate=True)
         size = jnp.abs(residual).max(0)
         good = jnp.abs(left).max(0) < size
         new, left = jnp.where(good, new, values), jnp.where(good, left, residual)
