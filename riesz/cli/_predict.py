@@ -170,11 +170,11 @@ def _coordinates(u: "Function") -> Any:
 
 def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":
     """A batch of functions; an array without an axis of samples is one function."""
+    from riesz._core.progress import say
     from riesz._data import load_functions
     from riesz._data._coordinates import axes_of, fields_of
     from riesz._data._dialects import open_source
     from riesz._data._spec import Location
-    from riesz.cli._output import say
     from riesz.cli._reading import known_reading
 
     source = open_source(Location(spec))
