@@ -1,0 +1,92 @@
+"""Registries: the classes of one kind by name, filled by a decorator."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from riesz.errors import ModelError
+
+_VERSIONS: dict[type, int] = {}
+
+
+class Registry(Mapping[str, type]):
+    """The classes of one kind by name, such as all operators.
+
+    A class enters by the decorator `register`. It is then known to the command line, to texts
+    such as `"FNO(modes=12)"`, and to the checks of its kind. Names are compared without case.
+
+    ```python
+    @riesz.operators.register
+    class LowRank(AbstractOperator): ...
+    ```
+    """
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self._classes: dict[str, type] = {}
+
+    def register(
+        self, cls: type | None = None, *, name: str | None = None, version: int = 1
+    ) -> Any:
+        """Enter a class; a decorator, with or without arguments.
+
+        **Arguments:**
+
+        - `name`: that of the class when absent.
+        - `version`: of the class's fields, written into model files. A file of another version is
+          not loaded.
+
+        **Raises:** `ModelError` when another class has the name.
+        """
+        if cls is None:
+            enter: Callable[[type], type] = lambda c: self.register(c, name=name, version=version)  # noqa: E731
+            return enter
+        name = name or cls.__name__
+        there = self._classes.get(name.lower())
+        if there is not None and (there.__module__, there.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
+            raise ModelError(
+                f"another {self.kind} has this name",
+                where=f"{cls.__module__}.{cls.__qualname__}",
+                found=f"{name}: {there.__module__}.{there.__qualname__}",
+                repair="register the class under another name: register(name=...)",
+            )
+        self._classes[name.lower()] = cls
+        _VERSIONS[cls] = version
+        return cls
+
+    def __getitem__(self, name: str) -> type:
+        """The class of a name.
+
+        **Raises:** `ModelError` that lists the names, for an unknown one.
+        """
+        found = self._classes.get(str(name).lower())
+        if found is None:
+            near = difflib.get_close_matches(str(name).lower(), self._classes, n=1)
+            raise ModelError(
+                f"there is no {self.kind} of this name",
+                expected=", ".join(self),
+                found=repr(name),
+                repair=f"did you mean {self._written(near[0])}?" if near else None,
+            )
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._classes
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._written(name) for name in self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def _written(self, name: str) -> str:
+        own = self._classes[name].__name__
+        return own if own.lower() == name else name
+
+
+def version_of(cls: type) -> int:
+    """The version of a class's fields: 1 where none was registered."""
+    return _VERSIONS.get(cls, 1)

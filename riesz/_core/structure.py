@@ -1,0 +1,315 @@
+"""Models as JSON and named arrays: every field of every part, and nothing that is run.
+
+A model is a pytree of `equinox.Module`s. Its structure is written as
+
+- `{"class": "operators.FNO", "fields": {...}}` for a module of riesz; one of another package has
+  its `"module"` too. A version other than 1 is written as `"version"`;
+- `{"array": [shape], "dtype": "float32"}` for an array, whose numbers are in a tensor named by
+  the path of its field, such as `inner.layers.0.spectrum`. `"host": true` marks NumPy arrays;
+- `{"tuple": [...]}`, lists, `{"dict": {...}}`, `{"function": "jax.nn.relu"}`, `{"float": "inf"}`,
+  and JSON values for what is a JSON value.
+
+Reading makes the modules without their constructors and checks their invariants
+(`__check_init__`). Classes are looked up among those that riesz defines, or that modules define
+which the caller trusts by name and has imported; a name in a file imports nothing else.
+"""
+
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from math import isfinite
+from types import ModuleType
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import riesz
+from riesz._core.registry import version_of
+from riesz.errors import ModelError
+
+FUNCTIONS = {"jax.nn": jax.nn, "jax.numpy": jnp}
+_AGAIN = "load it with the riesz that saved it, or save the model again with riesz.save"
+_OTHER = "the description of this model does not fit this version of riesz"
+
+
+def to_json(model: Any, where: str) -> tuple[Any, dict[str, Any]]:
+    """The structure of a model as JSON values, and its arrays by name.
+
+    **Raises:** `ModelError` for a part that has no place in a file, such as a closure.
+    """
+    arrays: dict[str, Any] = {}
+    return _written(model, "", arrays, where), arrays
+
+
+def _written(part: Any, path: str, arrays: dict[str, Any], where: str) -> Any:
+    def inside(value: Any, name: str) -> Any:
+        return _written(value, f"{path}.{name}" if path else name, arrays, where)
+
+    if part is None or isinstance(part, bool | int | str):
+        return part
+    if isinstance(part, float):
+        return part if isfinite(part) else {"float": repr(part)}
+    if isinstance(part, jax.Array | np.ndarray | np.generic):
+        return _array(part, path or "value", arrays, where)
+    if isinstance(part, eqx.Module):
+        values = {f.name: inside(getattr(part, f.name), f.name) for f in _fields(type(part))}
+        return {**_named(type(part), path, where), "fields": values}
+    if type(part) in (list, tuple):
+        entries = [inside(value, str(i)) for i, value in enumerate(part)]
+        return entries if isinstance(part, list) else {"tuple": entries}
+    if isinstance(part, Mapping) and all(isinstance(k, str) for k in part):
+        return {"dict": {k: inside(v, k) for k, v in part.items()}}
+    name = function_name(part)
+    if name is not None:
+        return {"function": name}
+    raise ModelError(
+        "this model holds something that cannot be written to a file",
+        where=f"{where}: {path or type(part).__name__}",
+        expected="modules, arrays, numbers, texts, tuples, functions of jax.nn and jax.numpy",
+        found=type(part).__name__,
+        repair="write the function as an equinox.Module at the top level of a file"
+        if callable(part)
+        else "keep such values out of the fields of the model",
+    )
+
+
+def _array(array: Any, name: str, arrays: dict[str, Any], where: str) -> dict[str, Any]:
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
+        raise ModelError(
+            "random keys are not saved with a model",
+            where=f"{where}: {name}",
+            found=f"a key of shape {array.shape}",
+            repair="give the key when the model is called",
+        )
+    small = array.dtype.kind == "f" and array.dtype.itemsize < 4
+    if array.dtype.kind not in "fiub" or small:
+        raise ModelError(
+            "weights of this type cannot be saved",
+            where=f"{where}: the tensor {name}",
+            expected="float32 or float64",
+            found=str(array.dtype),
+            repair="convert them first: jax.tree.map(lambda x: x.astype('float32'), model)",
+        )
+    arrays[name] = array
+    host = {} if isinstance(array, jax.Array) else {"host": True}
+    return {"array": list(array.shape), "dtype": str(array.dtype), **host}
+
+
+def _named(kind: type, path: str, where: str) -> dict[str, Any]:
+    """The name by which `_found` finds a class again."""
+    module, own = kind.__module__, kind.__module__.split(".")[0] == "riesz"
+    if getattr(sys.modules.get(module), kind.__name__, None) is not kind:
+        raise ModelError(
+            "a class that is not at the top level of a module cannot be found again",
+            where=f"{where}: {path or kind.__name__}",
+            expected="a class defined at the top level of a file",
+            found=f"{module}.{kind.__qualname__}",
+            repair="move the class to the top level of a module that can be imported",
+        )
+    version = version_of(kind)
+    named: dict[str, Any] = {"class": kind.__name__}
+    if own:
+        named["class"] = f"{module.split('.')[1]}.{kind.__name__}"
+    else:
+        named["module"] = module
+    return named | ({} if version == 1 else {"version": version})
+
+
+def function_name(function: Any) -> str | None:
+    """Such as `jax.nn.relu`; None for what is no function of `jax.nn` or `jax.numpy`."""
+    name = getattr(function, "__name__", "")
+    for module, home in FUNCTIONS.items():
+        if callable(function) and getattr(home, name, None) is function:
+            return f"{module}.{name}"
+    return None
+
+
+def from_json(
+    structure: Any, arrays: Mapping[str, Any], where: str, trust: str | Sequence[str] = ()
+) -> Any:
+    """The model of a structure with these arrays.
+
+    **Raises:** `ModelError` for a structure that `to_json` did not write, arrays that are not
+    its own, and classes of modules that are not trusted.
+    """
+    trusted = (trust,) if isinstance(trust, str) else tuple(trust)
+    reading = _Reading(arrays, where, trusted)
+    try:
+        model = reading.value(structure, "")
+    except RecursionError:
+        raise _unfit(where, "parts nested too deeply") from None
+    extra = sorted(arrays.keys() - reading.used)
+    if extra:
+        raise _others(where, f"{len(reading.used)} tensors", f"also {', '.join(extra[:5])}")
+    return model
+
+
+@dataclass
+class _Reading:
+    arrays: Mapping[str, Any]
+    where: str
+    trust: tuple[str, ...]
+    used: set[str] = field(default_factory=set)
+
+    def value(self, record: Any, path: str) -> Any:
+        if record is None or isinstance(record, bool | int | float | str):
+            return record
+        if isinstance(record, list):
+            return [self.value(v, _join(path, i)) for i, v in enumerate(record)]
+        makers: dict[str, Callable[[Any, str], Any]] = {
+            "class": self.module,
+            "array": self.array,
+            "tuple": lambda r, p: tuple(
+                self.value(v, _join(p, i)) for i, v in enumerate(_list(r["tuple"], self, p))
+            ),
+            "dict": lambda r, p: {k: self.value(v, _join(p, k)) for k, v in dict(r["dict"]).items()},
+            "function": lambda r, p: self.function(r["function"], p),
+            "float": lambda r, p: self.special(r["float"], p),
+        }
+        made = [make for key, make in makers.items() if isinstance(record, dict) and key in record]
+        if len(made) != 1:
+            raise self.unfit(path, repr(record)[:80])
+        try:
+            return made[0](record, path)
+        except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
+            raise self.unfit(path, f"{type(error).__name__}: {str(error)[:200]}") from error
+
+    def module(self, record: dict[str, Any], path: str) -> Any:
+        kind = self.found(record, path)
+        version, given = record.get("version", 1), record.get("fields")
+        if version != version_of(kind):
+            found = f"version {str(version)[:20]}, where this riesz has {version_of(kind)}"
+            raise self.unfit(path, f"{kind.__name__} of {found}")
+        expected = {f.name for f in _fields(kind)}
+        if not isinstance(given, dict) or given.keys() != expected:
+            names = sorted(given) if isinstance(given, dict) else given
+            raise self.unfit(path, f"{kind.__name__} with fields {names}"[:200])
+        made = object.__new__(kind)
+        for name, value in given.items():
+            object.__setattr__(made, name, self.value(value, _join(path, name)))
+        for base in kind.__mro__:
+            if "__check_init__" in vars(base):
+                vars(base)["__check_init__"](made)
+        return made
+
+    def found(self, record: dict[str, Any], path: str) -> type:
+        """The class of a name: one of riesz, or of a trusted module that was imported."""
+        name, module = record["class"], record.get("module")
+        if not isinstance(name, str) or not isinstance(module, str | None):
+            raise self.unfit(path, repr(name)[:80])
+        if module is None:
+            package, _, name = name.partition(".")
+            homes = _modules(package)
+        elif not any(module == t or module.startswith(f"{t}.") for t in self.trust):
+            raise ModelError(
+                "this model holds a class that is not of riesz",
+                where=f"{self.where}: {path or name}",
+                expected="classes of riesz, or of modules that you trust",
+                found=f"{module[:80]}.{name[:80]}",
+                repair=f"if you trust that code: import {module[:80]}, then "
+                f"riesz.load(folder, trust={module.split('.')[0][:80]!r})",
+            )
+        elif module not in sys.modules:
+            raise ModelError(
+                "the module of a class in this model is not imported",
+                where=f"{self.where}: {path or name}",
+                found=f"{module[:80]}.{name[:80]}",
+                repair=f"import {module[:80]} before riesz.load",
+            )
+        else:
+            homes = [sys.modules[module]]
+        for home in homes:
+            kind = vars(home).get(name)
+            if isinstance(kind, type) and issubclass(kind, eqx.Module):
+                if kind.__module__ == home.__name__:
+                    return kind
+        raise self.unfit(path, f"an unknown class {record['class'][:80]!r}")
+
+    def array(self, record: dict[str, Any], path: str) -> Any:
+        name = path or "value"
+        if name not in self.arrays:
+            raise _others(self.where, f"also {name}", f"{len(self.arrays)} tensors")
+        found, dtype = self.arrays[name], record.get("dtype")
+        if list(found.shape) != record["array"] or str(found.dtype) != dtype:
+            raise ModelError(
+                "a tensor does not fit the description of the model",
+                where=f"{self.where}: {name}",
+                expected=f"{str(dtype)[:20]} of shape {str(record['array'])[:80]}",
+                found=f"{found.dtype} of shape {list(found.shape)}",
+                repair=_AGAIN,
+            )
+        self.used.add(name)
+        if record.get("host") is True:
+            return found if found.ndim else found[()]
+        if jax.dtypes.canonicalize_dtype(found.dtype) != found.dtype:
+            raise ModelError(
+                "the model has 64-bit weights, and this program uses 32-bit numbers",
+                where=f"{self.where}: {name}",
+                expected="64-bit numbers enabled",
+                found=str(found.dtype),
+                repair='jax.config.update("jax_enable_x64", True) before loading',
+            )
+        return jnp.asarray(found)
+
+    def function(self, name: Any, path: str) -> Any:
+        home, _, short = str(name).rpartition(".")
+        found = getattr(FUNCTIONS.get(home), short, None)
+        if function_name(found) != name:
+            raise self.unfit(path, f"the function {str(name)[:80]!r}")
+        return found
+
+    def special(self, name: Any, path: str) -> float:
+        if name not in ("inf", "-inf", "nan"):
+            raise self.unfit(path, f"the number {str(name)[:80]!r}")
+        return float(name)
+
+    def unfit(self, path: str, found: str) -> ModelError:
+        return _unfit(f"{self.where}: {path}" if path else self.where, found)
+
+
+def _fields(kind: type) -> list[Any]:
+    return [f for f in fields(kind) if f.metadata.get("saved", True)]
+
+
+def _list(value: Any, reading: _Reading, path: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise reading.unfit(path, repr(value)[:80])
+    return value
+
+
+def _join(path: str, name: Any) -> str:
+    return f"{path}.{name}" if path else str(name)
+
+
+def _modules(package: str) -> list[ModuleType]:
+    """The modules of a package of riesz; none where it has no package of this name."""
+    if package not in {m.name for m in pkgutil.iter_modules(riesz.__path__)}:
+        return []
+    home = import_module(f"riesz.{package}")
+    prefix = f"{home.__name__}."
+    return [home, *(m for n, m in list(sys.modules.items()) if n.startswith(prefix))]
+
+
+def _unfit(where: str, found: str) -> ModelError:
+    return ModelError(
+        _OTHER,
+        where=where,
+        expected="the structure that riesz.save wrote",
+        found=found,
+        repair=_AGAIN,
+    )
+
+
+def _others(where: str, expected: str, found: str) -> ModelError:
+    return ModelError(
+        "the weights are not those of the described model",
+        where=where,
+        expected=expected,
+        found=found,
+        repair=_AGAIN,
+    )
