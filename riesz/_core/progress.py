@@ -26,7 +26,9 @@ class Progress:
     - `unit`: of the parts, to show their numbers.
     """
 
-    def __init__(self, show: bool, name: str, total: int | float, unit: str = "", done: int | float = 0):
+    def __init__(
+        self, show: bool, name: str, total: int | float, unit: str = "", done: int | float = 0
+    ):
         self._show, self._name, self._total, self._unit = show, name, total, unit
         self._done, self._note, self._first = done, "", None
         self._start = self._last_line = time.monotonic()
