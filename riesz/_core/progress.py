@@ -26,7 +26,9 @@ class Progress:
     - `unit`: of the parts, to show their numbers.
     """
 
-    def __init__(self, show: bool, name: str, total: float, unit: str = "", done: float = 0):
+    def __init__(
+        self, show: bool, name: str, total: int | float, unit: str = "", done: int | float = 0
+    ):
         self._show, self._name, self._total, self._unit = show, name, total, unit
         self._done, self._note, self._first = done, "", None
         self._start = self._last_line = time.monotonic()
@@ -53,7 +55,7 @@ class Progress:
         """Something to show beside the part that is done."""
         self.update(self._done, note)
 
-    def update(self, done: float, note: str | None = None) -> None:
+    def update(self, done: int | float, note: str | None = None) -> None:
         """So much is done, and what to show beside it."""
         now = time.monotonic()
         self._done, self._note = done, self._note if note is None else note
