@@ -1,7 +1,6 @@
 """Operators that answer with a band."""
 
 from math import ceil, prod
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,7 +17,7 @@ from riesz.domains import AbstractDiscretization, Space
 from riesz.domains._points import AbstractPoints
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators import AbstractOperator, build
+from riesz.operators import AbstractOperator
 from riesz.operators import apply as apply_operator
 
 
@@ -179,34 +178,8 @@ class Banded(eqx.Module):
             self.quantile_at(self.sizes[0])
         )
         half = half.reshape(-1, half.shape[-1]).mean(0)  # at a prediction of typical size
-        name, shown = type(self.operator).__name__, _amounts(half, self.output_space)
+        name, shown = write(self.operator, digits=6), _amounts(half, self.output_space)
         return f"Banded({name}, level={self.level:.4g}, n={self.n}, half-width {shown})"
-
-    def describe(self) -> dict[str, Any]:
-        """As `AbstractOperator.describe`; `Banded.build` reads it."""
-        return {
-            "operator": "Banded",
-            "inner": self.operator.describe(),
-            "scale": self.scale.describe(),
-            "inputs": self.inputs.describe(),
-            "sizes": list(self.sizes),
-            "scores": [len(s.value) for s in self.scores],
-            "level": self.level,
-            "scattered": self.scattered,
-        }
-
-    @classmethod
-    def build(
-        cls, description: dict[str, Any], input_space: Space, output_space: Space
-    ) -> "Banded":
-        """The structure that `describe` gave, with arbitrary arrays."""
-        inner = build(description["inner"], input_space, output_space)
-        scale = Scale.build(description["scale"], output_space.channels)
-        inputs = InputStatistics.build(description["inputs"], input_space.channels)
-        scores = tuple(Frozen(jnp.ones(int(n))) for n in description["scores"])
-        sizes = tuple(map(int, description["sizes"]))
-        level, scattered = float(description["level"]), bool(description["scattered"])
-        return cls(inner, scale, scores, inputs, sizes, level, scattered)
 
 
 @eqx.filter_jit

@@ -1,7 +1,7 @@
 """What inputs a calibration has met: by point, channel mean, principal component and hole."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,7 +14,6 @@ from riesz._calibrate._holes import Holes, absence
 from riesz._calibrate._latent import batched, grid_below, latent_grid, sums
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import Function, PairsLike, take
 from riesz.functions._pairs import chunks, subset
 
@@ -110,22 +109,6 @@ class InputStatistics(eqx.Module):
     def channels(self) -> int:
         """Of the inputs."""
         return self.means.value.shape[-1]
-
-    def describe(self) -> dict[str, Any]:
-        """The static part and the sizes as JSON values."""
-        n, k = len(self.reference.value), len(self.variances.value)
-        return {"grid": grid_to_json(self.grid), "n": n, "components": k}
-
-    @classmethod
-    def build(cls, description: dict[str, Any], channels: int) -> "InputStatistics":
-        """The structure that `describe` gave, with arbitrary arrays."""
-        grid = grid_from_json(description["grid"])
-        n, k = int(description["n"]), int(description["components"])
-        shape = (*grid.shape, channels)
-        shapes = [shape, shape, (k, *shape), (k,), grid.shape, grid.shape]
-        shapes += [(n, len(STATISTICS)), (n, channels)]
-        constants = [Frozen(jnp.ones(s)) for s in shapes]
-        return cls(*constants, grid=grid)
 
 
 class _Seen(NamedTuple):

@@ -1,7 +1,5 @@
 """How residuals grow where inputs and predictions vary much."""
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -38,17 +36,6 @@ class Roughness(eqx.Module):
         """The factor at the points of the prediction, `(*shape, c)`; 1s where exponents are 0."""
         v, w = local_sizes(a, prediction, self.slopes.value, self.bends.value)
         return combined(v, w, self.exponents)
-
-    def describe(self) -> dict[str, Any]:
-        """The static part and sizes as JSON values."""
-        return {"exponents": list(self.exponents), "inputs": len(self.slopes.value)}
-
-    @classmethod
-    def build(cls, description: dict[str, Any], channels: int) -> "Roughness":
-        """The structure that `describe` gave, with arbitrary arrays."""
-        e, f = map(float, description["exponents"])
-        slopes, bends = jnp.ones(int(description["inputs"])), jnp.ones(channels)
-        return cls(Frozen(slopes), Frozen(bends), (e, f))
 
 
 def combined(v: Array, w: Array, exponents: tuple[float, float]) -> Array:

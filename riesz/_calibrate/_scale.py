@@ -1,7 +1,5 @@
 """The shape of a band: its half-width by place, channel, size of the prediction and roughness."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,6 @@ from riesz._calibrate._residuals import Residuals, residuals_of, size_factor, si
 from riesz._calibrate._roughness import Roughness, combined
 from riesz._core.parameters import Frozen
 from riesz.domains import Grid
-from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import Function, PairsLike
 from riesz.operators import AbstractOperator
 
@@ -67,19 +64,6 @@ class Scale(eqx.Module):
         residual = jnp.abs(prediction.values - u.values.astype(prediction.values.dtype))
         ratio = jnp.where(residual == 0, 0, residual / self(a, prediction))
         return jnp.max(ratio, initial=0, where=(u.discretization.weights > 0)[..., None])
-
-    def describe(self) -> dict[str, Any]:
-        """The static part as JSON values."""
-        rough = self.roughness and self.roughness.describe()
-        return {"grid": grid_to_json(self.grid), "exponent": self.exponent, "roughness": rough}
-
-    @classmethod
-    def build(cls, description: dict[str, Any], channels: int) -> "Scale":
-        """The structure that `describe` gave, with arbitrary arrays."""
-        grid, exponent = grid_from_json(description["grid"]), float(description["exponent"])
-        field, one = jnp.ones((*grid.shape, channels)), jnp.ones(channels)
-        rough = description["roughness"] and Roughness.build(description["roughness"], channels)
-        return cls(Frozen(field), Frozen(one), Frozen(one), grid, exponent, rough or None)
 
 
 def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) -> Scale:

@@ -10,7 +10,8 @@ A model is a pytree of `equinox.Module`s. Its structure is written as
   and JSON values for what is a JSON value.
 
 Reading makes the modules without their constructors and checks their invariants
-(`__check_init__`). Classes are looked up among those that riesz defines, or that modules define
+(`__check_init__`). A class whose fields are no such values has a method `saved`, which gives the
+arguments that its constructor is called with. Classes are looked up among those that riesz defines, or that modules define
 which the caller trusts by name and has imported; a name in a file imports nothing else.
 """
 
@@ -57,7 +58,8 @@ def _written(part: Any, path: str, arrays: dict[str, Any], where: str) -> Any:
     if isinstance(part, jax.Array | np.ndarray | np.generic):
         return _array(part, path or "value", arrays, where)
     if isinstance(part, eqx.Module):
-        values = {f.name: inside(getattr(part, f.name), f.name) for f in _fields(type(part))}
+        own = part.saved() if hasattr(part, "saved") else _fields(part)  # pyright: ignore[reportAttributeAccessIssue]
+        values = {name: inside(value, name) for name, value in own.items()}
         return {**_named(type(part), path, where), "fields": values}
     if type(part) in (list, tuple):
         entries = [inside(value, str(i)) for i, value in enumerate(part)]
@@ -167,7 +169,9 @@ class _Reading:
             "tuple": lambda r, p: tuple(
                 self.value(v, _join(p, i)) for i, v in enumerate(_list(r["tuple"], self, p))
             ),
-            "dict": lambda r, p: {k: self.value(v, _join(p, k)) for k, v in dict(r["dict"]).items()},
+            "dict": lambda r, p: {
+                k: self.value(v, _join(p, k)) for k, v in dict(r["dict"]).items()
+            },
             "function": lambda r, p: self.function(r["function"], p),
             "float": lambda r, p: self.special(r["float"], p),
         }
@@ -185,13 +189,16 @@ class _Reading:
         if version != version_of(kind):
             found = f"version {str(version)[:20]}, where this riesz has {version_of(kind)}"
             raise self.unfit(path, f"{kind.__name__} of {found}")
-        expected = {f.name for f in _fields(kind)}
-        if not isinstance(given, dict) or given.keys() != expected:
-            names = sorted(given) if isinstance(given, dict) else given
-            raise self.unfit(path, f"{kind.__name__} with fields {names}"[:200])
+        if not isinstance(given, dict):
+            raise self.unfit(path, f"{kind.__name__} without fields")
+        values = {name: self.value(value, _join(path, name)) for name, value in given.items()}
+        if hasattr(kind, "saved"):
+            return kind(**values)
+        if given.keys() != {f.name for f in fields(kind)}:
+            raise self.unfit(path, f"{kind.__name__} with fields {sorted(given)}"[:200])
         made = object.__new__(kind)
-        for name, value in given.items():
-            object.__setattr__(made, name, self.value(value, _join(path, name)))
+        for name, value in values.items():
+            object.__setattr__(made, name, value)
         for base in kind.__mro__:
             if "__check_init__" in vars(base):
                 vars(base)["__check_init__"](made)
@@ -272,8 +279,8 @@ class _Reading:
         return _unfit(f"{self.where}: {path}" if path else self.where, found)
 
 
-def _fields(kind: type) -> list[Any]:
-    return [f for f in fields(kind) if f.metadata.get("saved", True)]
+def _fields(module: Any) -> dict[str, Any]:
+    return {f.name: getattr(module, f.name) for f in fields(module)}
 
 
 def _list(value: Any, reading: _Reading, path: str) -> list[Any]:

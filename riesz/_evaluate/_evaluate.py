@@ -111,7 +111,7 @@ def _report(operator, reference, tallies, rivals, costs, check, times) -> Report
     results = tuple(t.result(scale, *pair) for t, pair in zip(tallies, costs, strict=True))
     errors = tallies[0].errors(scale)
     compared = tuple(
-        BaselineResult.of(label, _name(t.operator.describe()), t.errors(scale), errors)
+        BaselineResult.of(label, nested_name(t.operator), t.errors(scale), errors)
         for label, t in rivals.items()
     )
     found, beyond = _drift(tallies[0], scale, times), check.warnings()
@@ -120,7 +120,7 @@ def _report(operator, reference, tallies, rivals, costs, check, times) -> Report
     if found is not None and found.test.alarm:
         warnings.warn(DriftWarning(" ".join(found.words()[len(found.blocks) :])), stacklevel=3)
     return Report(
-        operator=_name(operator.describe()),
+        operator=nested_name(operator),
         parameters=count_parameters(operator),
         reference=reference,
         results=results,
@@ -282,8 +282,3 @@ def _one(tally: Tally) -> Any:
         first = jax.tree.map(lambda x: x[0], (tally.first.inputs, prediction))
         return tally.operator.around(*first)
     return predict(tally.operator, tally.first)
-
-
-def _name(description: Mapping[str, Any]) -> str:
-    name, inner = str(description["operator"]), description.get("inner")
-    return f"{name}({_name(inner)})" if isinstance(inner, Mapping) else name

@@ -13,6 +13,7 @@ import optax
 from jaxtyping import Array, PRNGKeyArray
 
 from riesz._core.files import write_atomically
+from riesz._core.text import write
 from riesz._fit._check import (
     check_fit,
     check_pairs,
@@ -162,7 +163,7 @@ def _identity(network, content, key, steps, batch_size, settings) -> dict[str, A
     for leaf in jax.tree.leaves(network):
         weights.update(np.ascontiguousarray(leaf).tobytes())
     return {
-        "operator": network.describe(),
+        "operator": write(network),
         "start": weights.hexdigest(),
         **content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),

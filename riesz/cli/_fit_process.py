@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from riesz._core.progress import say
+from riesz._core.text import write
 from riesz.cli._app import AsJson, command, count
 from riesz.cli._output import Answer
 from riesz.errors import UsageError
@@ -101,26 +102,10 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "converged": tuned.converged,
         "status": tuned.status,
         "gradient": tuned.gradient,
-        "tuned_kernel": _kernel_text(tuned.process.kernel),
+        "tuned_kernel": write(tuned.process.kernel, digits=6),
         "noise": float(tuned.noise[0]) * run.scales.values[1].tolist()[0],
         **run.metrics,
     }
-
-
-def _kernel_text(kernel: Any) -> str:
-    """The kernel with the numbers found, six digits of each."""
-    import jax
-    import numpy as np
-
-    from riesz.kernels import Scaled
-    from riesz.networks._text import write
-
-    def six(leaf: Any) -> Any:
-        text = np.vectorize(lambda v: float(f"{v:.6g}"))(np.asarray(leaf, float))
-        return text.item() if text.ndim == 0 else text
-
-    kernel = jax.tree.map(six, kernel)
-    return f"{kernel.variance} * {kernel.kernel}" if isinstance(kernel, Scaled) else write(kernel)
 
 
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._core.parameters import POSITIVE
-from riesz._core.text import written
+from riesz._core.text import write
 from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
 
 Inputs = Float[Array, "n *features"]
@@ -51,7 +51,7 @@ class AbstractKernel(eqx.Module):
         return x
 
     def __repr__(self) -> str:
-        return written(self)
+        return write(self)
 
     def __add__(self, other: "AbstractKernel") -> "AbstractKernel":
         return Sum(self, other) if isinstance(other, AbstractKernel) else NotImplemented
@@ -71,6 +71,10 @@ class Sum(AbstractKernel):
     left: AbstractKernel
     right: AbstractKernel
 
+    def infix(self) -> tuple[str, tuple[AbstractKernel, AbstractKernel]]:
+        """Its symbol in texts, and what stands between."""
+        return "+", (self.left, self.right)
+
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return self.left(x, y) + self.right(x, y)
 
@@ -83,6 +87,10 @@ class Product(AbstractKernel):
 
     left: AbstractKernel
     right: AbstractKernel
+
+    def infix(self) -> tuple[str, tuple[AbstractKernel, AbstractKernel]]:
+        """Its symbol in texts, and what stands between."""
+        return "*", (self.left, self.right)
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return self.left(x, y) * self.right(x, y)
@@ -99,6 +107,10 @@ class Scaled(AbstractKernel):
 
     def __check_init__(self):
         require_positive(self, "variance")
+
+    def infix(self) -> tuple[str, tuple[Scalar, AbstractKernel]]:
+        """Its symbol in texts, and what stands between."""
+        return "*", (self.variance, self.kernel)
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         return jnp.asarray(self.variance, x.dtype) * self.kernel(x, y)

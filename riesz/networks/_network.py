@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.text import write
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._parameter import Place
 
@@ -77,8 +78,6 @@ class AbstractNetwork(eqx.Module):
         return Chain(chain_links(self) + chain_links(after))
 
     def __str__(self) -> str:
-        from riesz.networks._text import write
-
         return write(self)
 
     def init(self, shape: int | Shape, *, key: PRNGKeyArray) -> "FiniteNetwork":
@@ -117,6 +116,10 @@ class Chain(AbstractNetwork):
     """Networks one after the other, written with `>>`."""
 
     links: tuple[AbstractNetwork, ...]
+
+    def infix(self) -> tuple[str, tuple[AbstractNetwork, ...]]:
+        """Its symbol in texts, and what stands between."""
+        return ">>", self.links
 
     def out_shape(self, shape: Shape) -> Shape:
         for link in self.links:

@@ -14,7 +14,8 @@ from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._registry import OPERATORS as OPERATORS
-from riesz.operators._registry import build as build
+from riesz.operators._registry import parse as parse
+from riesz.operators._registry import register as register
 from riesz.operators._regridded import Regridded as Regridded
 from riesz.operators._residual import Residual as Residual
 from riesz.operators._statistics import Affine as Affine

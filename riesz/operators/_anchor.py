@@ -2,24 +2,18 @@
 
 from collections.abc import Iterable
 from math import ceil, prod
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from riesz._core.blocks import fitting, mapped
 from riesz.domains import (
     AbstractDiscretization,
-    AbstractDomain,
     Grid,
     MaskedGrid,
-    Points,
 )
-from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.domains._sloped import SlopedPoints
-from riesz.errors import ModelError
 from riesz.functions import Function, take
 from riesz.functions._batch import by_parts
 
@@ -83,28 +77,3 @@ def _resampled(
 
     samples = values, None if shared else here
     return mapped(one, samples, fitting(prod(on.shape), _STENCILS))
-
-
-def points_to_json(on: AbstractDiscretization) -> dict[str, Any]:
-    """What is static of a discretization; its arrays are tensors of the model."""
-    if isinstance(on, Points):
-        return {"kind": "points", "count": on.shape[0]}
-    if isinstance(on, MaskedGrid) and isinstance(on.base, Grid):
-        return {"kind": "masked", **grid_to_json(on.base)}
-    if isinstance(on, Grid):
-        return {"kind": "grid", **grid_to_json(on)}
-    raise ModelError(
-        "a baseline cannot be described on these points",
-        expected="a Grid, MaskedGrid or Points",
-        found=type(on).__name__,
-        repair="resample the training data to a grid first",
-    )
-
-
-def points_from_json(record: dict[str, Any], domain: AbstractDomain) -> AbstractDiscretization:
-    """A discretization of this structure, with arbitrary arrays."""
-    if record["kind"] == "points":
-        n = record["count"]
-        return Points(domain, jnp.zeros((n, domain.dim)), jnp.ones(n), jnp.ones(n, bool))
-    grid = grid_from_json(record)
-    return MaskedGrid(grid, jnp.ones(grid.shape, bool)) if record["kind"] == "masked" else grid

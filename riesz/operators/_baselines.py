@@ -1,7 +1,5 @@
 """Operators that need no training by gradients: the yardstick of every operator that does."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,10 +9,11 @@ from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators._anchor import points_from_json, points_to_json
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._registry import register
 
 
+@register
 class TrainingMean(AbstractOperator):
     """G(a) = mean of the training outputs, whatever a is; a function on their points `target`."""
 
@@ -28,16 +27,8 @@ class TrainingMean(AbstractOperator):
         mean = self.mean.value.astype(a.values.dtype)
         return _placed(self, mean, a, on)
 
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "TrainingMean", "target": points_to_json(self.target)}
 
-    @classmethod
-    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "TrainingMean":
-        """The structure that `describe` gave."""
-        on = points_from_json(arguments["target"], target.domain)
-        return cls(source, target, Frozen(jnp.zeros((*on.shape, target.channels))), on)
-
-
+@register
 class Persistence(AbstractOperator):
     """G(a) = a: the output is the input, at the points where it is asked for."""
 
@@ -59,15 +50,8 @@ class Persistence(AbstractOperator):
         a = a if on is None else a.resample(on)
         return Function(a.values, a.discretization, self.output_space)
 
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "Persistence"}
 
-    @classmethod
-    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "Persistence":
-        """The structure that `describe` gave."""
-        return cls(source, target, **arguments)
-
-
+@register
 class PointwiseLinear(AbstractOperator):
     """G(a)(x) = a(x) W + b, with W and b the same at every point of one domain."""
 
@@ -82,17 +66,8 @@ class PointwiseLinear(AbstractOperator):
         weight, bias = (x.value.astype(a.values.dtype) for x in (self.weight, self.bias))
         return Function(a.values @ weight + bias, a.discretization, self.output_space)
 
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "PointwiseLinear"}
 
-    @classmethod
-    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "PointwiseLinear":
-        """The structure that `describe` gave."""
-        shape = source.channels, target.channels
-        weight, bias = Frozen(jnp.zeros(shape)), Frozen(jnp.zeros(shape[1]))
-        return cls(source, target, weight, bias, **arguments)
-
-
+@register
 class PCARidge(AbstractOperator):
     """Ridge regression from principal components of the inputs to those of the outputs.
 
@@ -118,27 +93,8 @@ class PCARidge(AbstractOperator):
         values = _rooted(a, before, self.source) @ analysis @ synthesis
         return _placed(self, after + values.reshape(after.shape), a, on)
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "operator": "PCARidge",
-            "terms": self.analysis.value.shape[1],
-            "source": points_to_json(self.source),
-            "target": points_to_json(self.target),
-        }
 
-    @classmethod
-    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "PCARidge":
-        """The structure that `describe` gave."""
-        here = points_from_json(arguments["source"], source.domain)
-        there = points_from_json(arguments["target"], target.domain)
-        before = jnp.zeros((*here.shape, source.channels))
-        after = jnp.zeros((*there.shape, target.channels))
-        analysis = jnp.zeros((before.size, arguments["terms"]))
-        synthesis = jnp.zeros((arguments["terms"], after.size))
-        a, b, c, d = (Frozen(x) for x in (before, analysis, synthesis, after))
-        return cls(source, target, a, b, c, d, here, there)
-
-
+@register
 class NearestNeighbours(AbstractOperator):
     """G(a) = mean of the outputs of the `neighbours` training inputs nearest to a.
 
@@ -164,29 +120,6 @@ class NearestNeighbours(AbstractOperator):
         squares = jnp.sum((inputs - components) ** 2, 1)
         _, nearest = jax.lax.top_k(-squares, self.neighbours)
         return _placed(self, outputs[nearest].mean(0), a, on)
-
-    def describe(self) -> dict[str, Any]:
-        samples, terms = self.inputs.value.shape
-        return {
-            "operator": "NearestNeighbours",
-            "neighbours": self.neighbours,
-            "samples": samples,
-            "terms": terms,
-            "source": points_to_json(self.source),
-            "target": points_to_json(self.target),
-        }
-
-    @classmethod
-    def build(cls, arguments: dict[str, Any], source: Space, target: Space) -> "NearestNeighbours":
-        """The structure that `describe` gave."""
-        here = points_from_json(arguments["source"], source.domain)
-        there = points_from_json(arguments["target"], target.domain)
-        n, k = arguments["samples"], arguments["terms"]
-        before = jnp.zeros((*here.shape, source.channels))
-        outputs = jnp.zeros((n, *there.shape, target.channels))
-        parts = before, jnp.zeros((before.size, k)), jnp.zeros((n, k)), outputs
-        a, b, c, d = (Frozen(x) for x in parts)
-        return cls(source, target, arguments["neighbours"], a, b, c, d, here, there)
 
 
 def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[Array, " p"]:

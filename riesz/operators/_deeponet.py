@@ -15,8 +15,10 @@ from riesz.functions import Function, Pairs
 from riesz.functions._agreement import require_inside
 from riesz.operators._layers import Perceptron, coordinate_features, feature_count
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._registry import register
 
 
+@register
 class DeepONet(AbstractOperator):
     """Unstacked DeepONet: u(y) = sum_k branch_k(a(x_1), ..., a(x_m)) trunk_k(y) + bias.
 
@@ -46,7 +48,8 @@ class DeepONet(AbstractOperator):
     basis: int = eqx.field(static=True)
     width: int = eqx.field(static=True)
     depth: int = eqx.field(static=True)
-    sensors: Frozen
+    sensors: int | None = eqx.field(static=True)  # None where their positions were given
+    positions: Frozen  # (m, d), relative
     branch: Perceptron
     trunk: "Perceptron | PODTrunk"
     bias: Float[Array, " c"]
@@ -77,7 +80,8 @@ class DeepONet(AbstractOperator):
                 found=f"sensors {positions.shape}, width={width}, depth={depth}, basis={basis}",
             )
         require_inside(input_space.domain, positions, "DeepONet(sensors=...)")
-        self.sensors = Frozen(jnp.asarray(positions, float))
+        self.sensors = sensors if isinstance(sensors, int) else None
+        self.positions = Frozen(jnp.asarray(positions, float))
         channels = output_space.channels
         k1, k2 = jax.random.split(key)
         inputs = positions.shape[0] * input_space.channels
@@ -114,7 +118,7 @@ class DeepONet(AbstractOperator):
             same = a.domain == self.output_space.domain
             on = a.discretization if same else Grid(self.output_space.domain, 64)
         channels = self.output_space.channels
-        sensors = self.sensors.value.astype(a.values.dtype)
+        sensors = self.positions.value.astype(a.values.dtype)
         readings = a.discretization.interpolate(a.values, sensors).reshape(-1)
         coefficients = self.branch(readings).reshape(self.basis, channels)
         if isinstance(self.trunk, PODTrunk):
@@ -125,17 +129,6 @@ class DeepONet(AbstractOperator):
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias
         return Function(values, on, self.output_space)
-
-    def describe(self) -> dict[str, Any]:
-        pod = self.trunk.describe() if isinstance(self.trunk, PODTrunk) else None
-        return {
-            "operator": "DeepONet",
-            "sensors": self.sensors.value.shape[0],
-            "basis": self.basis,
-            "width": self.width,
-            "depth": self.depth,
-            "pod": pod,
-        }
 
 
 class PODTrunk(eqx.Module):
@@ -172,6 +165,3 @@ class PODTrunk(eqx.Module):
         modes = Function(self.modes.value, self.grid).resample(on).values
         mean = Function(self.mean.value, self.grid).resample(on).values
         return modes.reshape(*on.shape, -1, channels), mean
-
-    def describe(self) -> dict[str, Any]:
-        return {"shape": list(self.grid.shape), "nodes": list(self.grid.nodes)}

@@ -1,7 +1,6 @@
 """The Fourier neural operator (Li et al. 2021, arXiv 2010.08895)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,6 +12,7 @@ from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
 from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._registry import register
 from riesz.operators._spectral import (
     AxisTransform,
     reverse_axes,
@@ -49,6 +49,7 @@ class FourierLayer(eqx.Module):
         return v + self.mix(jax.nn.gelu(integral + self.local(v)))
 
 
+@register
 class FNO(AbstractOperator):
     """Fourier neural operator on intervals, boxes, tori and their products, 1 to 3 axes.
 
@@ -81,10 +82,13 @@ class FNO(AbstractOperator):
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     modes: tuple[int, ...] = eqx.field(static=True)
+    width: int = eqx.field(static=True)
+    layers: int = eqx.field(static=True)
+    expansion: float = eqx.field(static=True)
     padding: float = eqx.field(static=True)
     coordinates: bool = eqx.field(static=True)
     lift: Pointwise
-    layers: tuple[FourierLayer, ...]
+    blocks: tuple[FourierLayer, ...]
     project: Perceptron
 
     def __init__(
@@ -103,6 +107,7 @@ class FNO(AbstractOperator):
         dim = input_space.domain.dim
         self.input_space, self.output_space = input_space, output_space
         self.modes = (modes,) * dim if isinstance(modes, int) else tuple(modes)
+        self.width, self.layers, self.expansion = width, layers, float(expansion)
         self.padding, self.coordinates = float(padding), coordinates
         if input_space.domain != output_space.domain:
             raise ModelError(
@@ -122,7 +127,7 @@ class FNO(AbstractOperator):
         features = input_space.channels + coordinates * feature_count(input_space.domain)
         keys = jax.random.split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
-        self.layers = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
+        self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
@@ -146,8 +151,8 @@ class FNO(AbstractOperator):
             values = jnp.concatenate([values, features], -1)
         transforms = self._transforms(grid)
         v = self.lift(reverse_axes(values))
-        for layer in self.layers:
-            v = layer(v, transforms, present)
+        for block in self.blocks:
+            v = block(v, transforms, present)
         out = Function(reverse_axes(self.project(v)), grid, self.output_space)
         return out.resample(a.discretization if on is None else on)
 
@@ -159,14 +164,3 @@ class FNO(AbstractOperator):
         cutoffs = [(n * s - 1) / 2 for n, s in zip(grid.shape, stretch, strict=True)]
         axes = zip(grid.axis_relative, grid.axis_cells, strict=True)
         return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "operator": "FNO",
-            "modes": list(self.modes),
-            "width": self.lift.weight.shape[1],
-            "layers": len(self.layers),
-            "expansion": self.layers[0].mix.layers[0].weight.shape[1] / self.lift.weight.shape[1],
-            "padding": self.padding,
-            "coordinates": self.coordinates,
-        }

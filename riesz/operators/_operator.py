@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 
+from riesz._core.text import write
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DomainError
 from riesz.functions import Function
@@ -27,12 +28,8 @@ class AbstractOperator(eqx.Module):
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         """Apply the operator to one function."""
 
-    @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """The constructor's arguments as JSON values, from which `build` makes it anew.
-
-        `{"operator": name, ...}`, with operators inside as nested descriptions.
-        """
+    def __repr__(self) -> str:
+        return write(self)
 
 
 def require_input(operator: AbstractOperator, a: Any, on: Any = None) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 import equinox as eqx
 
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, PairsLike
 from riesz.functions._fixed import fixed_pairs
 from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._registry import register
 from riesz.operators._wrappers import AbstractWrapper
 
 
+@register
 class Regridded(AbstractWrapper):
     """G(a) = inner(a resampled to `grid`), at the points where it is asked for.
 
@@ -23,17 +24,13 @@ class Regridded(AbstractWrapper):
 
     **Arguments:**
 
-    - `grid`: of the input domain; a `Grid`, or what its description holds.
+    - `grid`: of the input domain.
 
     **Raises:** `ModelError` for a grid of another domain.
     """
 
     inner: AbstractOperator
     grid: Grid = eqx.field(static=True)
-
-    def __init__(self, inner: AbstractOperator, grid: Grid | dict[str, Any]):
-        self.inner = inner
-        self.grid = grid_from_json(grid) if isinstance(grid, dict) else grid
 
     def __check_init__(self):
         if self.grid.domain != self.inner.input_space.domain:
@@ -56,10 +53,6 @@ class Regridded(AbstractWrapper):
         if isinstance(pairs, Pairs):
             return Pairs(on_points(pairs.inputs, self.grid), pairs.outputs)
         return _Regridded(pairs, self.grid)
-
-    def describe(self) -> dict[str, Any]:
-        inner = self.inner.describe()
-        return {"operator": "Regridded", "grid": grid_to_json(self.grid), "inner": inner}
 
 
 @dataclass(frozen=True)

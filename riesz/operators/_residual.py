@@ -13,9 +13,11 @@ from riesz.functions import Function
 from riesz.operators._deeponet import DeepONet
 from riesz.operators._fno import FNO
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._registry import register
 from riesz.operators._wrappers import AbstractWrapper
 
 
+@register
 class Residual(AbstractWrapper):
     """G(a) = base(a) + size * inner(a): the inner operator learns what the base leaves.
 
@@ -71,10 +73,6 @@ class Residual(AbstractWrapper):
         known = self.base(a, learned.discretization if on is not None else None)
         values = known.values + self.size.value.astype(known.values.dtype) * learned.values
         return Function(values, learned.discretization, self.output_space)
-
-    def describe(self) -> dict[str, Any]:
-        inner, base = self.inner.describe(), self.base.describe()
-        return {"operator": "Residual", "inner": inner, "base": base}
 
 
 def starts_as_base(operator: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +11,11 @@ from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import DomainError, ModelError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
 from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._registry import register
 from riesz.operators._wrappers import AbstractWrapper
 
-_SYMMETRIES = {"Reflection": Reflection, "Transposition": Transposition}
 
-
+@register
 class Symmetrised(AbstractWrapper):
     """a -> mean over g of g^-1 G(g a): commutes with every g, whatever the operator G.
 
@@ -33,15 +32,11 @@ class Symmetrised(AbstractWrapper):
     inner: AbstractOperator
     symmetries: tuple[AbstractSymmetry, ...]
 
-    def __init__(
-        self, inner: AbstractOperator, symmetries: Sequence[AbstractSymmetry | dict[str, Any]]
-    ):
-        """Symmetries may be given as their descriptions."""
-        made = [_from_description(g) if isinstance(g, dict) else g for g in symmetries]
-        self.inner, self.symmetries = inner, tuple(made)
+    def __init__(self, inner: AbstractOperator, symmetries: Sequence[AbstractSymmetry]):
+        self.inner, self.symmetries = inner, tuple(symmetries)
 
     def __check_init__(self):
-        if not all(type(g) in _SYMMETRIES.values() for g in self.symmetries):
+        if not all(isinstance(g, Reflection | Transposition) for g in self.symmetries):
             raise ModelError(
                 "an operator is averaged over reflections and transpositions",
                 where="Symmetrised",
@@ -75,16 +70,3 @@ class Symmetrised(AbstractWrapper):
         values = jax.lax.map(conjugate, elements).mean(0)
         out = Function(values, grid, self.output_space)
         return out.resample(a.discretization if on is None else on)
-
-    def describe(self) -> dict[str, Any]:
-        symmetries = [
-            {"symmetry": type(g).__name__, **{k: v for k, v in vars(g).items()}}
-            for g in self.symmetries
-        ]
-        inner = self.inner.describe()
-        return {"operator": "Symmetrised", "symmetries": symmetries, "inner": inner}
-
-
-def _from_description(description: dict[str, Any]) -> AbstractSymmetry:
-    arguments = dict(description)
-    return _SYMMETRIES[arguments.pop("symmetry")](**arguments)

@@ -11,6 +11,7 @@ from riesz.errors import ModelError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import pieces
 from riesz.operators._operator import AbstractOperator
+from riesz.operators._registry import register
 from riesz.operators._statistics import Affine
 
 
@@ -28,6 +29,7 @@ class AbstractWrapper(AbstractOperator):
         return self.inner.output_space
 
 
+@register
 class Normalised(AbstractWrapper):
     """s_u G((a - m_a) / s_a) + m_u: an operator between normalised channels.
 
@@ -57,10 +59,8 @@ class Normalised(AbstractWrapper):
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         return self.after.inverse(self.inner(self.before.forward(a), on))
 
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "Normalised", "inner": self.inner.describe()}
 
-
+@register
 class ZeroDirichlet(AbstractWrapper):
     """phi(x) G(a)(x): exactly zero on the boundary, whatever the operator G.
 
@@ -85,9 +85,6 @@ class ZeroDirichlet(AbstractWrapper):
         u = self.inner(a, on)
         factor = envelope(u.domain, u.discretization.relative).astype(u.values.dtype)
         return Function(u.values * factor[..., None], u.discretization, u.space)
-
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "ZeroDirichlet", "inner": self.inner.describe()}
 
 
 def envelope(domain: AbstractDomain, relative: Float[Array, "*n d"]) -> Float[Array, "*n"]:

@@ -4,8 +4,6 @@ They take the values of a function as they come: their weights know a resolution
 an operator must not do. They serve to show what goes wrong then.
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -33,9 +31,6 @@ class Dense(AbstractOperator):
         values = jax.vmap(lambda y: self.network(jnp.concatenate([a.values[:, 0], y])))(points)
         return Function(values, on, self.output_space)
 
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "Dense"}
-
 
 class Convolutional(AbstractOperator):
     """A convolutional network on a circle: kernels span a number of points, not a length."""
@@ -61,6 +56,3 @@ class Convolutional(AbstractOperator):
             v = v + layer(jax.nn.gelu(v))
         out = Function(self.layers[-1](jax.nn.gelu(v)).T, a.discretization, self.output_space)
         return out if on is None else out.resample(on)
-
-    def describe(self) -> dict[str, Any]:
-        return {"operator": "Convolutional"}

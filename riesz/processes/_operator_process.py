@@ -10,7 +10,7 @@ import scipy.linalg
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.domains import AbstractDiscretization, Space
-from riesz.errors import DataError, ModelError, SolverError
+from riesz.errors import DataError, SolverError
 from riesz.functions import Function, Pairs
 from riesz.networks import AbstractOperatorNetwork
 from riesz.operators import AbstractOperator
@@ -160,13 +160,6 @@ class OperatorPosterior(AbstractOperator):
         spread = jnp.maximum(jnp.diag(left), 0).reshape(*on.shape, 1)
         variance = Function(jnp.repeat(spread, channels, -1), on, self.output_space)
         return Normal(self(a, on), variance, left if joint else None)
-
-    def describe(self) -> dict[str, Any]:
-        raise ModelError(
-            "a conditioned operator is its data, and is not saved as a model",
-            where="OperatorPosterior",
-            repair="keep the pairs and condition again, which needs no training",
-        )
 
     def _target(self, a: Function, on: AbstractDiscretization | None) -> AbstractDiscretization:
         if on is not None:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.parameters import POSITIVE, cast
 from riesz._core.progress import Progress
-from riesz._core.text import written
+from riesz._core.text import write
 from riesz.errors import DataError, ModelError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_process import as_labels, as_sequence
@@ -62,7 +62,8 @@ class Tuned(NamedTuple):
         single = ", ".join(f"{float(n):.6g}" for n in noises if n.ndim == 0)
         return (
             f"{name} with log evidence {self.evidence:.6g} of {self.used} observations\n"
-            f"{self.status}\nkernel: {written(kernel)}" + (f"\nnoise: {single}" if single else "")
+            f"{self.status}\nkernel: {write(kernel, digits=6)}"
+            + (f"\nnoise: {single}" if single else "")
         )
 
 

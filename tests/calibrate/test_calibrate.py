@@ -31,9 +31,6 @@ class Same(AbstractOperator):
     def __call__(self, a, on=None):
         return a if on is None else a.resample(on)
 
-    def describe(self):
-        return {"operator": "Same"}
-
 
 SAME = Same(SPACE, SPACE)
 

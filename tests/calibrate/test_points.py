@@ -32,9 +32,6 @@ class Amplitude(AbstractOperator):
         values = jnp.repeat(mean * form, self.output_space.channels, -1)
         return Function(values, on, self.output_space)
 
-    def describe(self):
-        return {"operator": "Amplitude"}
-
 
 def amplitudes(n, seed=0):
     return np.exp(np.random.default_rng(seed).normal(size=n)).astype(np.float32)

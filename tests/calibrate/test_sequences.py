@@ -72,9 +72,6 @@ class Same(AbstractOperator):
     def __call__(self, a, on=None):
         return a if on is None else a.resample(on)
 
-    def describe(self):
-        return {"operator": "Same"}
-
 
 def pairs(n, seed, size):
     draw = np.random.default_rng(seed)

@@ -35,9 +35,6 @@ class Shifted(AbstractOperator):
         out = out if on is None or on == a.discretization else out.resample(on)
         return Function(out.values, out.discretization, self.output_space)
 
-    def describe(self):
-        return {"operator": "Shifted"}
-
 
 def waves(n, seed=0, units=(1.0, 1.0), zero=(0.0, 0.0), space=TWO):
     draw = np.random.default_rng(seed)
@@ -151,9 +148,6 @@ def test_points_per_sample():
         def __call__(self, a, on=None):
             on = a.discretization if on is None else on
             return Function(jnp.sin(5 * on.relative) + 0.1, on, line)
-
-        def describe(self):
-            return {"operator": "Line"}
 
     functions = []
     for i in range(9):

@@ -58,9 +58,6 @@ class Derivative(AbstractOperator):
         out = a.derivative(0) * self.factor
         return out if on is None else out.resample(on)
 
-    def describe(self):
-        return {"operator": "Derivative"}
-
 
 def order_two(n):
     """The solver's relative error on n points: 1 - sin(h) / h, with h the angle of a cell."""

@@ -38,9 +38,6 @@ class Map(AbstractOperator):
         out = a * self.factor + self.shift
         return out if on is None else out.resample(on)
 
-    def describe(self):
-        return {"operator": "Map"}
-
 
 def waves(n, points, space=CIRCLE, nodes=None, key=0):
     """Smooth functions and themselves."""

@@ -110,14 +110,6 @@ class FiniteDeepONet(AbstractOperator):
         values = jnp.einsum("...kc,kc->...c", terms, coefficients)
         return Function(values / coefficients.shape[0] ** 0.5, on, self.output_space)
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "operator": "riesz.networks.DeepONet",
-            "branch": str(self.branch.network),
-            "trunk": str(self.trunk.network),
-            "sensors": self.sensors.shape[0],
-        }
-
 
 def readings(f: Function, grid: Grid) -> Float[Array, " features"]:
     """Values of f on the grid, scaled so that products of them sum to L2 inner products."""

@@ -103,13 +103,6 @@ class FiniteSpectralOperator(AbstractOperator):
         on = a.discretization if on is None else on
         return Function(values, self.grid, self.output_space).resample(on)
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "operator": "riesz.networks.SpectralOperator",
-            "network": str(self.network.network),
-            "nodes": self.grid.shape[0],
-        }
-
 
 def _at(
     k: Float[Array, "n m *S"], grid: Grid, x: AbstractDiscretization, y: AbstractDiscretization
