@@ -29,7 +29,7 @@ def test_parts_are_pairs():
     assert numbers(pairs[np.array([4, 0])]) == [4, 0]
 
 
-def test_a_split_shares_no_member():
+def test_a_split_shares_no_sample():
     training, held = numbered(20).split(0.25, key=jax.random.key(0))
     assert len(held) == 5
     assert sorted(numbers(training) + numbers(held)) == list(range(20))
@@ -45,5 +45,5 @@ def test_refusals():
 
 def test_pairs_are_iterated_to_their_end():
     assert [float(pair.inputs.values[0, 0, 0]) for pair in numbered(3)] == [0.0, 1.0, 2.0]
-    with pytest.raises(IndexError, match="member 3 of 3 pairs"):
+    with pytest.raises(IndexError, match="sample 3 of 3 pairs"):
         numbered(3)[3]
