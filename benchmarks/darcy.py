@@ -31,7 +31,7 @@ def main() -> None:
     for seed in SEEDS:
         run = folder / f"darcy-{seed}"
         loads.append(load())
-        options = ("--nodes", "left", "--operator", "fno", "--out", run, "--seed", seed)
+        options = ("--nodes", "left", "--operator", "FNO()", "--out", run, "--seed", seed)
         trained, _ = riesz(
             "train", "darcy", "--data", f"{DARCY}::train_16", *options, "--time-budget", BUDGET
         )

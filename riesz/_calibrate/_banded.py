@@ -12,6 +12,7 @@ from riesz._calibrate._inputs import InputStatistics
 from riesz._calibrate._latent import batched
 from riesz._calibrate._scale import Scale
 from riesz._core.parameters import Frozen
+from riesz._core.text import write
 from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, Space
 from riesz.domains._points import AbstractPoints

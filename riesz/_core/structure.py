@@ -5,14 +5,16 @@ A model is a pytree of `equinox.Module`s. Its structure is written as
 - `{"class": "operators.FNO", "fields": {...}}` for a module of riesz; one of another package has
   its `"module"` too. A version other than 1 is written as `"version"`;
 - `{"array": [shape], "dtype": "float32"}` for an array, whose numbers are in a tensor named by
-  the path of its field, such as `inner.layers.0.spectrum`. `"host": true` marks NumPy arrays;
+  the path of its field, such as `inner.blocks.0.spectrum`. `"host": true` marks NumPy arrays,
+  `"key"` names the generator of random keys;
 - `{"tuple": [...]}`, lists, `{"dict": {...}}`, `{"function": "jax.nn.relu"}`, `{"float": "inf"}`,
-  and JSON values for what is a JSON value.
+  `{"partial": ...}` of JAX without arguments, and JSON values for what is a JSON value.
 
 Reading makes the modules without their constructors and checks their invariants
 (`__check_init__`). A class whose fields are no such values has a method `saved`, which gives the
-arguments that its constructor is called with. Classes are looked up among those that riesz defines, or that modules define
-which the caller trusts by name and has imported; a name in a file imports nothing else.
+arguments that its constructor is called with. Classes are looked up among those that riesz
+defines, or that modules define which the caller trusts by name and has imported; a name in a file
+imports nothing else.
 """
 
 import pkgutil
@@ -21,8 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from math import isfinite
-from types import ModuleType
-from typing import Any
+from types import ModuleType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import equinox as eqx
 import jax
@@ -66,6 +68,8 @@ def _written(part: Any, path: str, arrays: dict[str, Any], where: str) -> Any:
         return entries if isinstance(part, list) else {"tuple": entries}
     if isinstance(part, Mapping) and all(isinstance(k, str) for k in part):
         return {"dict": {k: inside(v, k) for k, v in part.items()}}
+    if isinstance(part, jax.tree_util.Partial) and not (part.args or part.keywords):
+        return {"partial": inside(part.func, "func")}
     name = function_name(part)
     if name is not None:
         return {"function": name}
@@ -82,12 +86,8 @@ def _written(part: Any, path: str, arrays: dict[str, Any], where: str) -> Any:
 
 def _array(array: Any, name: str, arrays: dict[str, Any], where: str) -> dict[str, Any]:
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
-        raise ModelError(
-            "random keys are not saved with a model",
-            where=f"{where}: {name}",
-            found=f"a key of shape {array.shape}",
-            repair="give the key when the model is called",
-        )
+        data = _array(jax.random.key_data(array), name, arrays, where)
+        return {**data, "key": str(jax.random.key_impl(array))}
     small = array.dtype.kind == "f" and array.dtype.itemsize < 4
     if array.dtype.kind not in "fiub" or small:
         raise ModelError(
@@ -169,10 +169,9 @@ class _Reading:
             "tuple": lambda r, p: tuple(
                 self.value(v, _join(p, i)) for i, v in enumerate(_list(r["tuple"], self, p))
             ),
-            "dict": lambda r, p: {
-                k: self.value(v, _join(p, k)) for k, v in dict(r["dict"]).items()
-            },
+            "dict": lambda r, p: {k: self.value(v, _join(p, k)) for k, v in r["dict"].items()},
             "function": lambda r, p: self.function(r["function"], p),
+            "partial": lambda r, p: jax.tree_util.Partial(self.value(r["partial"], p)),
             "float": lambda r, p: self.special(r["float"], p),
         }
         made = [make for key, make in makers.items() if isinstance(record, dict) and key in record]
@@ -196,6 +195,10 @@ class _Reading:
             return kind(**values)
         if given.keys() != {f.name for f in fields(kind)}:
             raise self.unfit(path, f"{kind.__name__} with fields {sorted(given)}"[:200])
+        hints = _hints(kind)
+        for name, value in values.items():
+            if not _fits(value, hints.get(name, Any)):
+                raise self.unfit(_join(path, name), f"{name} = {value!r}"[:200])
         made = object.__new__(kind)
         for name, value in values.items():
             object.__setattr__(made, name, value)
@@ -232,9 +235,9 @@ class _Reading:
             homes = [sys.modules[module]]
         for home in homes:
             kind = vars(home).get(name)
-            if isinstance(kind, type) and issubclass(kind, eqx.Module):
-                if kind.__module__ == home.__name__:
-                    return kind
+            module_class = isinstance(kind, type) and issubclass(kind, eqx.Module)
+            if module_class and kind.__module__ == home.__name__:
+                return kind
         raise self.unfit(path, f"an unknown class {record['class'][:80]!r}")
 
     def array(self, record: dict[str, Any], path: str) -> Any:
@@ -261,7 +264,8 @@ class _Reading:
                 found=str(found.dtype),
                 repair='jax.config.update("jax_enable_x64", True) before loading',
             )
-        return jnp.asarray(found)
+        made = jnp.asarray(found)
+        return made if "key" not in record else jax.random.wrap_key_data(made, impl=record["key"])
 
     def function(self, name: Any, path: str) -> Any:
         home, _, short = str(name).rpartition(".")
@@ -281,6 +285,32 @@ class _Reading:
 
 def _fields(module: Any) -> dict[str, Any]:
     return {f.name: getattr(module, f.name) for f in fields(module)}
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(kind)
+    except NameError:  # names that only type checkers import
+        return {}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value that is no array is of the declared type, as far as that is plain."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if isinstance(value, jax.Array | np.ndarray | np.generic) or hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is tuple:
+        same = parts[-1] is Ellipsis
+        each = [parts[0]] * len(value) if same and isinstance(value, tuple) else parts
+        right = isinstance(value, tuple) and len(each) == len(value)
+        return right and all(_fits(v, h) for v, h in zip(value, each, strict=True))
+    if origin is Literal:
+        return value in parts
+    if hint in (int, float):
+        return isinstance(value, int | hint) and not isinstance(value, bool)
+    return not isinstance(hint, type) or isinstance(value, hint)
 
 
 def _list(value: Any, reading: _Reading, path: str) -> list[Any]:

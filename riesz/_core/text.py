@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import inspect
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from riesz._core.parameters import Frozen
+from riesz._core.parameters import FROZEN, Frozen
 from riesz._core.structure import FUNCTIONS, function_name
 from riesz._core.tracing import traced
 from riesz.errors import ModelError
@@ -49,6 +50,8 @@ def write(part: Any, digits: int | None = None) -> str:
         return f" {symbol} ".join(_operand(p, symbol, i, digits) for i, p in enumerate(parts))
     if isinstance(part, Frozen):
         return write(part.value, digits)
+    if getattr(type(part), "parameter_kind", None) == FROZEN:  # points
+        return repr(part)
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
         return f"{type(part).__name__}({', '.join(_arguments(part, digits))})"
     if traced(part):
@@ -67,6 +70,8 @@ def write(part: Any, digits: int | None = None) -> str:
         if isinstance(part, list):
             return f"[{inner}]"
         return f"({inner},)" if len(part) == 1 else f"({inner})"
+    if isinstance(part, jax.tree_util.Partial):
+        part = part.func
     if callable(part):
         return function_name(part) or getattr(part, "__name__", repr(part))
     return repr(part)
@@ -104,7 +109,9 @@ def _arguments(part: Any, digits: int | None) -> list[str]:
     return out
 
 
-def parse(text: str, names: Mapping[str, Any], kind: str, **given: Any) -> Any:
+def parse(
+    text: str, names: Mapping[str, Any], kind: str, base: type, defaults: Any = None, **given: Any
+) -> Any:
     """The object of a text: names called with literals and further calls, joined by >>, + and *.
 
     Nothing is executed but the calls of `names` and these operations.
@@ -112,7 +119,8 @@ def parse(text: str, names: Mapping[str, Any], kind: str, **given: Any) -> Any:
     **Arguments:**
 
     - `names`: what may be called.
-    - `kind`: of the object, for errors: "network", "operator", "kernel".
+    - `kind`: of the object, for errors: "network", "operator", "kernel". `base`: its class.
+    - `defaults`: gives, for a class and the arguments in the text, further arguments.
     - `given`: values of the arguments in `GIVEN` for constructors that take them; of `key`, each
       gets one of its own.
 
@@ -123,7 +131,10 @@ def parse(text: str, names: Mapping[str, Any], kind: str, **given: Any) -> Any:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = (getattr(error, "offset", None) or 1) - 1
         raise _unreadable(text, column, getattr(error, "msg", str(error)), kind) from None
-    return _Reader(text, names, kind, given).read(tree.body)
+    made = _Reader(text, names, kind, given, defaults).read(tree.body)
+    if not isinstance(made, base):
+        raise _unreadable(text, 0, f"this is no {kind}", kind)
+    return made
 
 
 @dataclasses.dataclass
@@ -132,6 +143,7 @@ class _Reader:
     names: Mapping[str, Any]
     kind: str
     given: dict[str, Any]
+    defaults: Callable[[Any, dict[str, Any]], dict[str, Any]] | None
     calls: int = 0
 
     def read(self, node: ast.expr) -> Any:
@@ -166,7 +178,7 @@ class _Reader:
 
     def call(self, node: ast.Call) -> Any:
         name = ast.unparse(node.func)
-        made = self.names[name] if name in self.names else None  # noqa: SIM401: a Registry raises
+        made = self.names[name] if name in self.names else None  # noqa: SIM401
         if made is None:
             near = difflib.get_close_matches(name, [n for n in self.names if n[0].isupper()], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -174,9 +186,10 @@ class _Reader:
         arguments = [self.read(argument) for argument in node.args]
         options = {k.arg: self.read(k.value) for k in node.keywords if k.arg}
         try:
-            return made(*arguments, **self.beside(made), **options)
+            further = self.defaults(made, options) if self.defaults else {}
+            return made(*arguments, **self.beside(made), **{**further, **options})
         except TypeError as error:
-            what = str(error).replace("__init__()", name)
+            what = re.sub(r"(\w+\.)?__init__\(\)", name, str(error))
             raise self.unreadable(node, what) from None
 
     def beside(self, made: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz._calibrate import Banded
 from riesz._calibrate._predict import predict
+from riesz._core.text import nested_name
 from riesz._evaluate._baselines import BaselineResult
 from riesz._evaluate._drift import Drift, drift
 from riesz._evaluate._measure import Tally

@@ -1,6 +1,5 @@
 """The recipe: every default that decides how well a model becomes, of the library and the CLI."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import ceil, prod
 from typing import Any
@@ -10,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
+from riesz._core.text import write
 from riesz._fit._base import choose_base, fit_over, statistics
 from riesz._fit._budget import Budget
 from riesz._fit._check import check_pairs
@@ -17,40 +17,27 @@ from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss
 from riesz.domains import AbstractDiscretization, Grid, Space
-from riesz.domains._json import grid_to_json
-from riesz.errors import ModelError
+from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import PairsLike
 from riesz.functions._pairs import split_samples, subset
-from riesz.operators import FNO, AbstractOperator, DeepONet, Regridded, ZeroDirichlet
+from riesz.operators import AbstractOperator, Regridded, Task, ZeroDirichlet, parse
 
+# Nodes per axis, at least, of a grid for scattered inputs of operators that need no grid.
+NODES = {1: 64, 2: 16, 3: 8}
 STEPS, FEWEST_STEPS, STEPS_PER_SAMPLE = 2000, 300, 10
 BATCH_SIZE = 16
 LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 0.1  # smaller values overfit in long fits on ~1000 pairs
 
-# FNO by the dimension of the domain: at most so many modes, and 3/8 of the points.
-MODES = {1: 16, 2: 12, 3: 8}
-# (samples below which it holds, width, layers, modes at most); then the sizes by dimension.
-SMALL = ((100, 16, 2, 8), (300, 16, 2, 12), (800, 32, 3, 16))
-WIDTH = {1: 64, 2: 32, 3: 32}
-LAYERS = 4
-SENSORS = {1: 64, 2: 16, 3: 8}
-DEEPONET_BASIS, DEEPONET_WIDTH, DEEPONET_DEPTH = 64, 128, 2
-
-# A time budget must hold so many steps; on a CPU a step takes about so many operations a second.
-STEPS_IN_BUDGET, OPERATIONS = 400, 1e10
-LEAST_WIDTH = 8
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """An operator's kind and sizes, and the settings of its fit.
+    """An operator, and the settings of its fit.
 
     `riesz.recipe(data)` makes one for a data set; `replace` changes parts of it. All fields are
     JSON values.
 
-    - `kind`: `"fno"`, or `"deeponet"` where inputs and outputs have different domains.
-    - `sizes`: arguments of the operator's constructor.
+    - `operator`: its text, such as `"FNO(modes=(12, 12), width=32)"`.
     - `latent`: the grid to which inputs are resampled once, where they come on scattered points
       or on another grid than the outputs.
     - `zero_boundary`: whether outputs vanish on the boundary.
@@ -58,8 +45,7 @@ class Recipe:
     - `l2`, `h1`: weights of the `RelativeLoss`.
     """
 
-    kind: str
-    sizes: dict[str, Any]
+    operator: str
     latent: dict[str, Any] | None = None
     zero_boundary: bool = False
     steps: int | None = STEPS
@@ -87,11 +73,10 @@ class Recipe:
         self, input_space: Space, output_space: Space, *, key: PRNGKeyArray
     ) -> AbstractOperator:
         """The operator with random weights."""
-        kind = {"fno": FNO, "deeponet": DeepONet}[self.kind]
-        operator: AbstractOperator = kind(input_space, output_space, **self.sizes, key=key)
+        operator: AbstractOperator = parse(self.operator, input_space, output_space, key=key)
         if self.zero_boundary:
             operator = ZeroDirichlet(operator)
-        return operator if self.latent is None else Regridded(operator, self.latent)
+        return operator if self.latent is None else Regridded(operator, grid_from_json(self.latent))
 
     def fit(
         self,
@@ -161,11 +146,8 @@ class Recipe:
 
 def recipe(
     data: PairsLike,
+    operator: str | None = None,
     *,
-    kind: str | None = None,
-    modes: int | Sequence[int] | None = None,
-    width: int | None = None,
-    layers: int | None = None,
     steps: int | None = None,
     time_budget: float | None = None,
     zero_boundary: bool = False,
@@ -180,46 +162,42 @@ def recipe(
     **Arguments:**
 
     - `data`: training pairs; one of them is read.
-    - `kind`, `modes`, `width`, `layers`, `steps`, `time_budget`: what is decided already. For a
-      DeepONet `modes` is the number of terms.
+    - `operator`: its text, such as `"FNO(width=64)"`. Sizes that it leaves out are chosen by the
+      data.
+    - `steps`, `time_budget`: what is decided already.
     - `zero_boundary`: whether all outputs vanish on the boundary.
     - `invariant`: whether the map commutes with translations, so that an FNO needs no coordinates.
     - `samples`: their number, where `data` holds only some of them.
 
-    **Raises:** `ModelError` for a kind that does not exist or does not fit the domains.
+    **Raises:** `ModelError` for a text that makes no operator, or none between the domains.
 
     ```python
     recipe = riesz.recipe(training, time_budget=120)
-    fitted = riesz.train(training, recipe=recipe, key=key)
+    fitted = recipe.fit(training, key=key)
     ```
     """
     first = data[:1]
-    source, target = first.input_space, first.output_space
+    spaces = first.input_space, first.output_space
+    dim, same = spaces[0].domain.dim, spaces[0].domain == spaces[1].domain
     a, u = first.inputs.discretization, first.outputs.discretization
     shapes = first.inputs.values.shape[1:-1], first.outputs.values.shape[1:-1]
-    same = source.domain == target.domain
-    kind = kind or ("fno" if same else "deeponet")
-    if kind not in ("fno", "deeponet") or (kind == "fno" and not same):
-        raise ModelError(
-            "this kind of operator cannot be trained on the data",
-            where=f"riesz.recipe(data, kind={kind!r})",
-            expected="fno or deeponet" if same else "deeponet, since the domains differ",
-            found=f"inputs on {source.domain}, outputs on {target.domain}",
-            repair="leave kind out",
-        )
     count = len(data) if samples is None else samples
-    if kind == "deeponet":
-        sizes = _deeponet_sizes(count, source.domain.dim, modes, width, layers)
-        latent = _grid_of_points(a, shapes[0], SENSORS[source.domain.dim])
-    else:
-        latent = _latent(a, u, shapes)
-        shape = shapes[0] if latent is None else latent.shape
-        sizes = _fno_sizes(count, shape, modes, width, layers, time_budget)
-        sizes["coordinates"] = not invariant
+    text = operator or ("FNO()" if same else "DeepONet()")
+    latent = _latent(a, u, shapes) if same else _grid_of_points(a, shapes[0], NODES[dim])
+    shape = shapes[0] if latent is None else latent.shape
+    task = Task(count, dim, shape, invariant, time_budget)
+    key = jax.random.key(0)
+    made = eqx.filter_eval_shape(lambda: parse(text, *spaces, key=key, task=task))
+    if not _innermost(made).on_grids:
+        latent = _grid_of_points(a, shapes[0], NODES[dim])
     if steps is None and time_budget is None:
         steps = min(STEPS, max(FEWEST_STEPS, STEPS_PER_SAMPLE * count))
     grid = None if latent is None else grid_to_json(latent)
-    return Recipe(kind, sizes, grid, zero_boundary, steps, time_budget)
+    return Recipe(write(made), grid, zero_boundary, steps, time_budget)
+
+
+def _innermost(operator: Any) -> Any:
+    return _innermost(operator.inner) if hasattr(operator, "inner") else operator
 
 
 def _latent(
@@ -244,56 +222,3 @@ def _grid_of_points(on: AbstractDiscretization, shape: tuple[int, ...], least: i
         return None
     dim = on.domain.dim
     return Grid(on.domain, min(max(ceil(prod(shape) ** (1 / dim)), least), 256))
-
-
-def _fno_sizes(
-    samples: int,
-    shape: tuple[int, ...],
-    modes: int | Sequence[int] | None,
-    width: int | None,
-    layers: int | None,
-    budget: float | None,
-) -> dict[str, Any]:
-    dim = len(shape)
-    rows = (row[1:] for row in SMALL if samples < row[0])
-    some_width, some_layers, most = next(rows, (WIDTH[dim], LAYERS, MODES[dim]))
-    most = min(most, MODES[dim])
-    carried = [max(1, min(most, 3 * n // 8)) for n in shape]
-    if modes is not None:
-        carried = [modes] * dim if isinstance(modes, int) else list(modes)
-    sizes = {"modes": carried, "width": width or some_width, "layers": layers or some_layers}
-    while budget is not None and STEPS_IN_BUDGET * _seconds(sizes, shape) > budget:
-        if width is None and sizes["width"] > LEAST_WIDTH:
-            sizes["width"] //= 2
-        elif layers is None and sizes["layers"] > 1:
-            sizes["layers"] -= 1
-        else:
-            break
-    return sizes
-
-
-def _seconds(sizes: dict[str, Any], shape: tuple[int, ...]) -> float:
-    """About what a step takes on a CPU: transforms, mixing of modes and pointwise layers."""
-    width, points = sizes["width"], prod(shape)
-    transforms = 8 * points * width * sizes["modes"][-1]
-    mixing = 8 * prod(2 * m + 1 for m in sizes["modes"]) * width**2
-    pointwise = 10 * points * width**2
-    forward = sizes["layers"] * (transforms + mixing + pointwise)
-    return 3 * BATCH_SIZE * forward / OPERATIONS
-
-
-def _deeponet_sizes(
-    samples: int,
-    dim: int,
-    terms: int | Sequence[int] | None,
-    width: int | None,
-    depth: int | None,
-) -> dict[str, Any]:
-    few = samples < SMALL[1][0]
-    basis = terms if isinstance(terms, int) else DEEPONET_BASIS // (2 if few else 1)
-    return {
-        "sensors": SENSORS[dim],
-        "basis": basis,
-        "width": width or DEEPONET_WIDTH // (2 if few else 1),
-        "depth": depth or DEEPONET_DEPTH,
-    }

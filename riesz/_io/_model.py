@@ -19,6 +19,7 @@ from riesz._io._folder import FORMAT, VERSION, WEIGHTS, read_folder, write_folde
 from riesz._io._tensors import from_bytes, to_bytes
 from riesz.errors import ModelError, RieszError
 
+_SPACES = ("input_space", "output_space")
 Folder = str | os.PathLike[str]
 
 
@@ -49,6 +50,7 @@ def save(folder: Folder, model: eqx.Module, *, card: dict[str, Any] | None = Non
         "jax": jax.__version__,
         "python": platform.python_version(),
         "text": " ".join(repr(model).split()),
+        "spaces": {k: str(getattr(model, k)) for k in _SPACES if hasattr(model, k)},
         "structure": structure,
         "parameters": count_parameters(model),
         "weights": {

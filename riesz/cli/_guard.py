@@ -81,7 +81,7 @@ def _explain(error: Exception, out: Any) -> tuple[int, dict[str, Any], str]:
         told = RieszError(
             "not enough memory",
             found=_short(error),
-            repair="use a smaller --batch-size, --width or grid, or a machine with more memory",
+            repair="use a smaller --batch-size, operator or grid, or a machine with more memory",
         )
     elif isinstance(error, OSError):
         told = RieszError(

@@ -81,7 +81,7 @@ def _of_data(spec: str, reading: "Reading") -> Answer:
 
 
 def _value(model: dict[str, Any]) -> dict[str, Any]:
-    names = ("architecture", "parameters", "input_space", "output_space", "riesz", "jax", "python")
+    names = ("text", "spaces", "parameters", "riesz", "jax", "python")
     return {**model["card"], **{name: model.get(name) for name in names}}
 
 
@@ -90,10 +90,10 @@ def _text(run: Path, model: dict[str, Any]) -> str:
 
     card = model["card"]
     rows = [
-        ("model", f"{run}, {describe(model['architecture'])}"),
+        ("model", str(run)),
+        ("", model["text"]),
         ("parameters", f"{model['parameters']:,}"),
-        ("input", _space(model["input_space"])),
-        ("output", _space(model["output_space"])),
+        *((name.replace("_space", ""), text) for name, text in model["spaces"].items()),
     ]
     if "training" in card:
         data, split, training = card["data"], card["split"], card["training"]
@@ -126,20 +126,3 @@ def _text(run: Path, model: dict[str, Any]) -> str:
     elif "training" in card:
         lines += ["", "Not measured yet: the run is unfinished."]
     return "\n".join(lines)
-
-
-def describe(architecture: dict[str, Any]) -> str:
-    """Such as `Banded(ZeroDirichlet(FNO))`, and the arguments of the innermost one."""
-    inner = architecture.get("inner")
-    if isinstance(inner, dict):
-        name, _, rest = describe(inner).partition(": ")
-        return f"{architecture['operator']}({name}){': ' + rest if rest else ''}"
-    arguments = ", ".join(f"{k}={v}" for k, v in architecture.items() if k != "operator")
-    return f"{architecture['operator']}: {arguments}"
-
-
-def _space(space: dict[str, Any]) -> str:
-    ends = zip(space["lower"], space["upper"], space["periodic"], strict=True)
-    axes = " x ".join(f"[{a:g}, {b:g}{')' if circle else ']'}" for a, b, circle in ends)
-    periodic = ", periodic" if all(space["periodic"]) else ""
-    return f"{', '.join(space['channels'])} on {axes}{periodic}"

@@ -38,9 +38,11 @@ def operators(as_json: AsJson = False) -> Answer:
 
     rows: list[dict[str, Any]] = []
     for name, kind in OPERATORS.items():
-        signature = inspect.signature(kind.__init__).parameters.values()
-        arguments = {p.name: p.default for p in signature if p.default is not p.empty}
-        rows.append({"name": name.lower(), "what": _summary(kind), "arguments": arguments})
+        signature = inspect.signature(kind).parameters
+        if "key" not in signature:  # wrappers and baselines, which hold no random weights
+            continue
+        arguments = {p.name: p.default for p in signature.values() if p.default is not p.empty}
+        rows.append({"name": name, "what": _summary(kind), "arguments": arguments})
     cells = [(r["name"], r["what"], _listed(r["arguments"])) for r in rows]
     return Answer(rows, table(("operator", "what", "arguments"), cells))
 

@@ -27,9 +27,6 @@ class Options:
     gap: int | None = None
     operator: str | None = None
     base: bool | None = None
-    modes: int | None = None
-    width: int | None = None
-    layers: int | None = None
     steps: int | None = None
     time_budget: float | None = None
     batch_size: int | None = None
@@ -41,7 +38,6 @@ class Options:
 
     def __post_init__(self) -> None:
         checks = (
-            ("operator", self.operator in (None, "fno", "deeponet"), "fno or deeponet"),
             ("split", self.split in (None, "random", "time", "group"), "random, time or group"),
             ("learning-rate", 0 < (self.learning_rate or 0.5) < 1, "a number between 0 and 1"),
             ("level", 0.5 <= self.level <= 0.99, "a probability from 0.5 to 0.99, such as 0.9"),

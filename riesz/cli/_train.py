@@ -58,7 +58,11 @@ def train(
     ] = None,
     operator: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="fno or deeponet; by default as the domains ask for."),
+        typer.Option(
+            metavar="TEXT",
+            help='Such as "FNO(width=64)" or "DeepONet()", see riesz operators. Sizes that are left '
+            "out, and by default the operator, are chosen by the data.",
+        ),
     ] = None,
     base: Annotated[
         bool | None,
@@ -67,12 +71,6 @@ def train(
             help="Learn what the best baseline leaves, or everything; by default the better one.",
         ),
     ] = None,
-    modes: Annotated[
-        int | None,
-        count("Fourier modes of an FNO, terms of a DeepONet.", min=1),
-    ] = None,
-    width: Annotated[int | None, count("Channels inside.", min=1)] = None,
-    layers: Annotated[int | None, count("Layers.", min=1)] = None,
     steps: Annotated[
         int | None,
         count("Training steps; by the number of pairs without --time-budget.", min=1),
@@ -126,9 +124,6 @@ def train(
         gap=gap,
         operator=operator,
         base=base,
-        modes=modes,
-        width=width,
-        layers=layers,
         steps=steps,
         time_budget=time_budget,
         batch_size=batch_size,

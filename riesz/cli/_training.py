@@ -102,10 +102,7 @@ def _recipe(options: Options, source: Source, samples: int) -> "Recipe":
     problem = source.problem
     found = recipe(
         source.example(),
-        kind=options.operator,
-        modes=options.modes,
-        width=options.width,
-        layers=options.layers,
+        operator=options.operator,
         steps=options.steps,
         time_budget=options.time_budget,
         zero_boundary=bool(problem is not None and problem.zero_boundary),

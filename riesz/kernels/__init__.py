@@ -31,6 +31,7 @@ from riesz.kernels._stationary import AbstractStationary as AbstractStationary
 from riesz.kernels._taylor import TaylorModel as TaylorModel
 from riesz.kernels._taylor import linearise as linearise
 from riesz.kernels._taylor import taylor as taylor
+from riesz.kernels._text import parse as parse
 from riesz.kernels._transformed import Columns as Columns
 from riesz.kernels._transformed import Stretched as Stretched
 from riesz.kernels._transformed import Tensor as Tensor

@@ -3,7 +3,6 @@
 import dataclasses
 
 from riesz._core import text as core
-from riesz.errors import ModelError
 from riesz.networks._network import AbstractNetwork
 
 
@@ -23,11 +22,4 @@ def parse(text: str) -> AbstractNetwork:
     from riesz import networks
 
     names = {n: k for n, k in vars(networks).items() if dataclasses.is_dataclass(k)}
-    network = core.parse(text, names, "network")
-    if not isinstance(network, AbstractNetwork):
-        raise ModelError(
-            "the text of the network cannot be read: this is not a network",
-            where=text.strip(),
-            expected='text such as "Dense(512, w_std=1.4) >> Relu() >> Dense(1)"',
-        )
-    return network
+    return core.parse(text, names, "network", AbstractNetwork)

@@ -13,6 +13,7 @@ from riesz.operators._baselines import TrainingMean as TrainingMean
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
 from riesz.operators._operator import AbstractOperator as AbstractOperator
+from riesz.operators._operator import Task as Task
 from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import parse as parse
 from riesz.operators._registry import register as register

@@ -1,5 +1,6 @@
 """The deep operator network (Lu et al. 2021, arXiv 1910.03193)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -14,8 +15,11 @@ from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions._agreement import require_inside
 from riesz.operators._layers import Perceptron, coordinate_features, feature_count
-from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._operator import AbstractOperator, Task, require_input
 from riesz.operators._registry import register
+
+SENSORS = {1: 64, 2: 16, 3: 8}  # nodes per axis, by dimension
+FEW = 300  # samples
 
 
 @register
@@ -111,6 +115,14 @@ class DeepONet(AbstractOperator):
         plain = cls(pairs.input_space, pairs.output_space, **sizes, key=key)  # pyright: ignore[reportArgumentType]
         trunk = PODTrunk.from_outputs(pairs.outputs, basis)
         return eqx.tree_at(lambda o: o.trunk, plain, trunk)
+
+    @classmethod
+    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Half the terms and channels where there are fewer than 300 samples."""
+        del given
+        half = 2 if task.samples < FEW else 1
+        sensors = SENSORS.get(task.dim, 4)
+        return {"sensors": sensors, "basis": 64 // half, "width": 128 // half}
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)

@@ -1,6 +1,8 @@
 """The Fourier neural operator (Li et al. 2021, arXiv 2010.08895)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,7 +13,7 @@ from riesz.domains import AbstractDiscretization, AbstractTensorGrid, MaskedGrid
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
 from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
-from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._operator import AbstractOperator, Task, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
     AxisTransform,
@@ -19,6 +21,17 @@ from riesz.operators._spectral import (
     spectral_operator,
     tensor_transforms,
 )
+
+# At most so many modes by dimension, and 3/8 of the points.
+MODES = {1: 16, 2: 12, 3: 8}
+# (samples below which it holds, width, layers, modes at most); then the sizes by dimension.
+SMALL = ((100, 16, 2, 8), (300, 16, 2, 12), (800, 32, 3, 16))
+WIDTH = {1: 64, 2: 32, 3: 32}
+LAYERS = 4
+
+# A time budget must hold so many steps; on a CPU a step takes about so many operations a second.
+STEPS_IN_BUDGET, OPERATIONS = 400, 1e10
+BATCH_SIZE, LEAST_WIDTH = 16, 8
 
 
 class FourierLayer(eqx.Module):
@@ -79,6 +92,7 @@ class FNO(AbstractOperator):
     ```
     """
 
+    on_grids: ClassVar[bool] = True
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     modes: tuple[int, ...] = eqx.field(static=True)
@@ -130,6 +144,25 @@ class FNO(AbstractOperator):
         self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
+    @classmethod
+    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Sizes that grow with samples and points, and shrink until the budget holds 400 steps."""
+        dim = task.dim
+        rows = (row[1:] for row in SMALL if task.samples < row[0])
+        width, layers, most = next(rows, (WIDTH.get(dim, 16), LAYERS, MODES.get(dim, 4)))
+        most = min(most, MODES.get(dim, 4))
+        modes = tuple(max(1, min(most, 3 * n // 8)) for n in task.shape)
+        own = {"modes": modes, "width": width, "layers": layers, "coordinates": not task.invariant}
+        sizes = {**own, **given}
+        while task.budget is not None and STEPS_IN_BUDGET * _seconds(sizes, task) > task.budget:
+            if "width" not in given and sizes["width"] > LEAST_WIDTH:
+                sizes["width"] //= 2
+            elif "layers" not in given and sizes["layers"] > 1:
+                sizes["layers"] -= 1
+            else:
+                break
+        return {name: sizes[name] for name in own}
+
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
         grid = a.discretization.grid
@@ -164,3 +197,15 @@ class FNO(AbstractOperator):
         cutoffs = [(n * s - 1) / 2 for n, s in zip(grid.shape, stretch, strict=True)]
         axes = zip(grid.axis_relative, grid.axis_cells, strict=True)
         return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
+
+
+def _seconds(sizes: Mapping[str, Any], task: Task) -> float:
+    """About what a step takes on a CPU: transforms, mixing of modes and pointwise layers."""
+    width, points = sizes["width"], prod(task.shape)
+    modes = sizes["modes"]
+    modes = (modes,) * task.dim if isinstance(modes, int) else modes
+    transforms = 8 * points * width * modes[-1]
+    mixing = 8 * prod(2 * m + 1 for m in modes) * width**2
+    pointwise = 10 * points * width**2
+    forward = sizes["layers"] * (transforms + mixing + pointwise)
+    return 3 * BATCH_SIZE * forward / OPERATIONS

@@ -1,7 +1,8 @@
 """The contract of an operator."""
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 
@@ -10,6 +11,23 @@ from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions._agreement import require_single, shorten
+
+
+class Task(NamedTuple):
+    """What the sizes of an operator are chosen by.
+
+    - `samples`: number of training pairs.
+    - `dim`: of the input's domain.
+    - `shape`: of the grid that inputs are given on or resampled to; (n,) for n scattered points.
+    - `invariant`: whether the map commutes with translations.
+    - `budget`: seconds that the training may take, None without a limit.
+    """
+
+    samples: int
+    dim: int
+    shape: tuple[int, ...]
+    invariant: bool = False
+    budget: float | None = None
 
 
 class AbstractOperator(eqx.Module):
@@ -23,6 +41,17 @@ class AbstractOperator(eqx.Module):
 
     input_space: eqx.AbstractVar[Space]
     output_space: eqx.AbstractVar[Space]
+    # Whether inputs come on tensor grids, and outputs live on the domain of the inputs.
+    on_grids: ClassVar[bool] = False
+
+    @classmethod
+    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of the constructor for a task, besides those that are given.
+
+        By default none: the constructor's own defaults serve every task.
+        """
+        del task, given
+        return {}
 
     @abstractmethod
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:

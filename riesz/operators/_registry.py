@@ -2,21 +2,35 @@
 
 from typing import Any
 
+import equinox as eqx
 from jaxtyping import PRNGKeyArray
 
 from riesz._core import text as core
 from riesz._core.registry import Registry
 from riesz.domains import Space
+from riesz.operators._operator import Task
 
 OPERATORS = Registry("operator")
 register = OPERATORS.register
 
 
-def parse(text: str, input_space: Space, output_space: Space, *, key: PRNGKeyArray) -> Any:
+def parse(
+    text: str,
+    input_space: Space,
+    output_space: Space,
+    *,
+    key: PRNGKeyArray,
+    task: Task | None = None,
+) -> Any:
     """The operator of a text, such as `"ZeroDirichlet(FNO(modes=12, width=64))"`.
 
     The text is what an operator prints: names of `riesz.operators.OPERATORS` called with
     everything but spaces and keys.
+
+    **Arguments:**
+
+    - `task`: what sizes that the text leaves out are chosen by; without, they are the
+      constructors' defaults.
 
     **Raises:** `ModelError` that points at the place that cannot be read, or for arguments that
     make no operator.
@@ -25,5 +39,6 @@ def parse(text: str, input_space: Space, output_space: Space, *, key: PRNGKeyArr
     operator = riesz.operators.parse("FNO(modes=12, width=64)", space, space, key=key)
     ```
     """
+    defaults = None if task is None else lambda kind, options: kind.sizes(task, options)
     given = {"input_space": input_space, "output_space": output_space, "key": key}
-    return core.parse(text, OPERATORS, "operator", **given)
+    return core.parse(text, OPERATORS, "operator", eqx.Module, defaults, **given)

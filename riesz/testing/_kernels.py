@@ -36,6 +36,7 @@ from riesz.kernels import (
 )
 from riesz.kernels._gram import fill
 from riesz.kernels._tile import Tile
+from riesz.testing._saving import comes_back
 
 
 class KernelCase(NamedTuple):
@@ -49,6 +50,13 @@ _POINTS = np.random.default_rng(0).uniform(-1.0, 2.0, (11, 3)).astype(np.float32
 _KEY = jax.random.key(0)
 
 
+class _Growing(eqx.Module):
+    """The length scale 0.3 + x_1^2."""
+
+    def __call__(self, x: Array) -> Array:
+        return 0.3 + x[0] ** 2
+
+
 def _case(kernel: AbstractKernel, inputs: np.ndarray = _POINTS) -> KernelCase:
     return KernelCase(kernel, inputs)
 
@@ -58,7 +66,7 @@ KERNEL_INSTANCES: dict[str, Callable[[], KernelCase]] = {
     "Matern 1.3 and noise": lambda: _case(Matern(1.3, 0.7, 2.0) + 0.1 * White()),
     "rational quadratic": lambda: _case(RationalQuadratic(0.7, 1.5)),
     "dot products": lambda: _case(Linear(0.5) + Constant(2.0) * Polynomial(3, 0.3)),
-    "Gibbs": lambda: _case(Gibbs(lambda x: 0.3 + x[0] ** 2)),
+    "Gibbs": lambda: _case(Gibbs(_Growing())),
     "Brownian": lambda: _case(Brownian(0.5), _POINTS[:, :1]),
     "tensor": lambda: _case(Tensor(SquaredExponential(0.7), Periodic(1.0), 2)),
     "stretched": lambda: _case(Stretched(Polynomial(2, 0.5), [0.5, 3.0, 1.0])),
@@ -77,7 +85,8 @@ def check_kernel(kernel: AbstractKernel, inputs: Any) -> None:
 
     Gram matrices are symmetric and positive semidefinite, the diagonal agrees, jit, vmap and
     blocks change nothing, gradients are finite where inputs coincide too, and float32 agrees
-    with float64. Raises `AssertionError` with the name of the broken promise.
+    with float64, and it is saved and loaded. Raises `AssertionError` with the name of the broken
+    promise.
     """
     case = KernelCase(kernel, np.asarray(inputs, np.float32))
     for name, check in KERNEL_CHECKS.items():
@@ -202,4 +211,5 @@ KERNEL_CHECKS: dict[str, Callable[[KernelCase], None]] = {
     "gradients": _gradients,
     "precision": _precision,
     "blocks": _blocks,
+    "files": lambda case: comes_back(case.kernel),
 }

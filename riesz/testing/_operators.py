@@ -3,7 +3,6 @@
 A new operator joins every check by one line in `OPERATOR_INSTANCES`.
 """
 
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from riesz._io import load, save
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
@@ -46,6 +44,7 @@ from riesz.operators import (
     baselines,
     trainable,
 )
+from riesz.testing._saving import comes_back
 
 Nodes = Callable[[AbstractDomain, int], AbstractDiscretization]
 
@@ -239,14 +238,7 @@ def _compilations(case: OperatorCase) -> None:
 
 def _round_trip(case: OperatorCase) -> None:
     """Saving and loading gives the same operator, bit for bit."""
-    a = smooth_input(case.operator.input_space, 12, case.nodes)
-    with tempfile.TemporaryDirectory() as folder:
-        save(f"{folder}/model", case.operator)
-        loaded = load(f"{folder}/model")
-    assert isinstance(loaded, AbstractOperator), "an operator comes back"
-    assert jax.tree.structure(loaded) == jax.tree.structure(case.operator), "same structure"
-    expected, found = eqx.filter_jit(case.operator)(a), eqx.filter_jit(loaded)(a)
-    np.testing.assert_array_equal(found.values, expected.values)
+    comes_back(case.operator)
 
 
 def _symmetry(case: OperatorCase) -> None:

@@ -6,10 +6,11 @@ A new process joins every check by one line in `PROCESS_INSTANCES`.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function, take
@@ -27,6 +28,7 @@ from riesz.processes import (
     WideNetwork,
     random_field,
 )
+from riesz.testing._saving import comes_back
 
 _DRAWS = 3000
 _ROWS = np.array([1, 4, 6])  # of the points, where values are observed
@@ -53,7 +55,8 @@ def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> No
     Samples and laws have the right shapes and types, on points and on grids; the law at some of
     the points is the marginal of the law at all; means and covariances of samples agree with
     the law within Monte Carlo error; conditioning on exact values reproduces them, and twice is
-    the same as once; jit and vmap change nothing. Under `jax.enable_x64(True)` it sees more.
+    the same as once; jit and vmap change nothing; it is saved and loaded. Under
+    `jax.enable_x64(True)` it sees more.
 
     **Arguments:**
 
@@ -214,10 +217,25 @@ PROCESS_CHECKS: dict[str, Callable[[ProcessCase], None]] = {
     "moments": _moments,
     "conditioning": _conditions,
     "compilation": _compiles,
+    "files": lambda case: comes_back(case.process),
 }
 
 _LINE = np.linspace(0.0, 1.0, 9)[:, None]
 _UNIT = Interval(0.0, 1.0)
+
+
+class _Rising(eqx.Module):
+    """The mean (x, x + 1)."""
+
+    def __call__(self, x: Array) -> Array:
+        return x + jnp.asarray([0.0, 1.0], x.dtype)
+
+
+class _LogNormal(eqx.Module):
+    """The logarithm of a density of positive numbers, up to a constant."""
+
+    def __call__(self, v: Array) -> Array:
+        return -((jnp.log(v) / 0.3) ** 2) / 2 - jnp.log(v)
 
 
 def _prior(**options: Any) -> GaussianProcess:
@@ -239,7 +257,7 @@ def _heavy(process: GaussianProcess | GaussianPosterior) -> StudentTProcess:
 
 
 def _mixture(process: GaussianProcess) -> ScaleMixture:
-    return ScaleMixture(process, lambda v: -((jnp.log(v) / 0.3) ** 2) / 2 - jnp.log(v))
+    return ScaleMixture(process, _LogNormal())
 
 
 def _network() -> WideNetwork:
@@ -270,7 +288,7 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
     "GaussianProcess, two channels": lambda: ProcessCase(
         GaussianProcess(
             Matern(smoothness=1.5, length_scale=0.3),
-            mean=lambda x: x + jnp.asarray([0.0, 1.0], x.dtype),
+            mean=_Rising(),
             channels=2,
         ),
         _LINE,

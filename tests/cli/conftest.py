@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from riesz.cli import app
 
-TINY = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20", "--no-base"]
+TINY = ["--operator", "FNO(modes=3, width=4, layers=1)", "--steps", "20", "--no-base"]
 
 
 def _call(*arguments, code=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 SAMPLES, SIDE = 60, 8
-TRAIN = ["--modes", "2", "--width", "4", "--layers", "1", "--steps", "10"]
+TRAIN = ["--operator", "FNO(modes=2, width=4, layers=1)", "--steps", "10"]
 
 
 def bumps(c, x, y):

@@ -19,8 +19,8 @@ from riesz.functions import Pairs, batch
 LIMIT = 600  # seconds; on a quiet machine no command takes longer than 60
 pytestmark = pytest.mark.timeout(21 * LIMIT)
 STEPS = ["--steps", "30"]
-SMALL = ["--modes", "3", "--width", "8", "--layers", "1", *STEPS]
-SCATTERED = ["--operator", "deeponet", "--modes", "4", "--width", "8", "--layers", "1", *STEPS]
+SMALL = ["--operator", "FNO(modes=3, width=8, layers=1)", *STEPS]
+SCATTERED = ["--operator", "DeepONet(basis=4, width=8, depth=1)", *STEPS]
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ def test_a_damaged_record_is_refused(run, data, tiny, value, tmp_path):
 
 
 # checkpoints often enough that the kill falls between two of them
-MANY = ["--nodes", "vertex", "--modes", "3", "--width", "4", "--layers", "1", "--steps", "500"]
+MANY = ["--nodes", "vertex", "--operator", "FNO(modes=3, width=4, layers=1)", "--steps", "500"]
 MANY += ["--checkpoint-every", "0.2"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-SMALL = ["--modes", "3", "--width", "4", "--layers", "1", "--steps", "20"]
+SMALL = ["--operator", "FNO(modes=3, width=4, layers=1)", "--steps", "20"]
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ SMALLER = {
     },
     "docs/tutorial.md": {"rods(400, x)": "rods(200, x)"},
 }
-SMALL_COMMAND = "--steps 2 --modes 2 --width 4 --layers 1"
+SMALL_COMMAND = "--steps 2 --operator 'FNO(modes=2, width=4, layers=1)'"
 
 
 def blocks(page, language):
@@ -88,10 +88,9 @@ def elsewhere(tmp_path, monkeypatch):
     """A temporary folder, pictures that are not shown, and the registry as it was."""
     plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
-    kept = dict(OPERATORS)
+    kept = dict(OPERATORS._classes)
     yield
-    OPERATORS.clear()
-    OPERATORS.update(kept)
+    OPERATORS._classes = kept
     plt.close("all")
 
 

@@ -255,9 +255,9 @@ def test_integrals_of_a_layer_are_those_over_the_present_part():
     present = disc(grid).T
     transforms = operator._transforms(grid)
     other = jnp.where(present[..., None], v, 1e3)
-    found = [operator.layers[0](x, transforms, present)[present] for x in (v, other)]
+    found = [operator.blocks[0](x, transforms, present)[present] for x in (v, other)]
     np.testing.assert_array_equal(*found)
-    everywhere = operator.layers[0](other, transforms)[present]
+    everywhere = operator.blocks[0](other, transforms)[present]
     assert np.abs(everywhere - found[0]).max() > 1
 
 

@@ -69,7 +69,7 @@ def test_where_ridge_interpolates_there_is_something_to_learn():
     a, u = c[0] @ cos + c[1] @ sin, (c[0] / k) @ sin - (c[1] / k) @ cos
     circle = Grid(Torus(0.0, 1.0), 48)
     pairs = Pairs(*(batch(v[..., None].astype("f4"), circle) for v in (a, u)))
-    made = recipe(pairs, width=4, layers=1, steps=2).replace(h1=0.0)
+    made = recipe(pairs, "FNO(width=4, layers=1)", steps=2).replace(h1=0.0)
     fitted = made.fit(pairs[:40], pairs[40:], key=KEY, progress=False, base=True)
     first = fitted.history[0]
     assert 0.005 < first.validation < 0.3
@@ -81,7 +81,7 @@ def test_constant_samples_are_still_named():
     values = np.array(pairs.outputs.values)
     values[3] = 1.0
     pairs = Pairs(pairs.inputs, batch(values, pairs.outputs.discretization))
-    made = recipe(pairs, width=4, layers=1, steps=2)
+    made = recipe(pairs, "FNO(width=4, layers=1)", steps=2)
     fitted = made.fit(pairs[:16], pairs[16:], key=KEY, progress=False, base=True)
     assert "is constant in 1 training samples: 3" in fitted.notes[0]
 
@@ -89,7 +89,7 @@ def test_constant_samples_are_still_named():
 def test_a_fifth_and_the_fit_share_their_programs():
     pairs = rough(Grid(Torus(0.0, 1.0), 48))
     jax.clear_caches()
-    made = recipe(pairs, width=4, layers=1, steps=5)
+    made = recipe(pairs, "FNO(width=4, layers=1)", steps=5)
     fitted = made.fit(pairs[:16], pairs[16:], key=KEY, progress=False)
     assert fitted.steps == 5
     assert _step._cached._cache_size() == 1
@@ -98,7 +98,9 @@ def test_a_fifth_and_the_fit_share_their_programs():
 
 def test_a_network_beside_a_base_is_the_network_alone():
     pairs = rough(Grid(Torus(0.0, 1.0), 48))
-    network = recipe(pairs, width=4, layers=1).build(pairs.input_space, pairs.output_space, key=KEY)
+    network = recipe(pairs, "FNO(width=4, layers=1)").build(
+        pairs.input_space, pairs.output_space, key=KEY
+    )
     a = jax.tree.map(lambda leaf: leaf[0], pairs.inputs)
     for name, base in fit_baselines(pairs, key=KEY).items():
         beside = Residual.beside(base.core, network)
@@ -107,7 +109,7 @@ def test_a_network_beside_a_base_is_the_network_alone():
 
 def test_a_time_budget_counts_everything_and_says_so():
     pairs = rough(Grid(Torus(0.0, 1.0), 48))
-    made = recipe(pairs, width=4, layers=1, time_budget=6.0)
+    made = recipe(pairs, "FNO(width=4, layers=1)", time_budget=6.0)
     fitted = made.fit(pairs[:16], pairs[16:], key=KEY, progress=False)
     assert fitted.history
     assert fitted.notes[-1].startswith("of a time budget of 6.0 s: ")

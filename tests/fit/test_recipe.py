@@ -32,7 +32,7 @@ def derivatives(count=60, bend=0.0, seed=0):
 
 
 def trained(data, **options):
-    made = recipe(data, width=8, layers=1, steps=options.pop("steps", 120))
+    made = recipe(data, "FNO(width=8, layers=1)", steps=options.pop("steps", 120))
     return made.fit(data, 0.2, key=KEY, progress=False, **options)
 
 
@@ -84,7 +84,7 @@ def test_ordered_data_are_judged_by_what_follows():
     f = batch(walk, CIRCLE)
     data = Pairs(take(f, slice(0, 80)), take(f, slice(1, 81)))
     blocks = np.arange(60) * 5 // 60
-    made = recipe(data, width=4, layers=1, steps=20)
+    made = recipe(data, "FNO(width=4, layers=1)", steps=20)
     fitted = made.fit(data[:60], data[60:68], key=KEY, groups=blocks, ordered=True, progress=False)
     after = statistics(data[:60])[1]
     ridge = baselines(data[:60], key=KEY)
@@ -107,8 +107,12 @@ def test_sizes_grow_with_the_data():
     assert small < middle < large
     assert middle < 300_000
     assert weights(1000, time_budget=20.0) < large / 3
-    assert recipe(one, samples=205, width=48, modes=5).sizes["modes"] == [5, 5]
-    assert recipe(one, samples=205, width=48).sizes["width"] == 48
+    assert recipe(one, "FNO(width=48, modes=5)", samples=205).operator == (
+        "FNO(modes=(5, 5), width=48, layers=2)"
+    )
+    assert recipe(one, "FNO(width=48)", samples=205).operator == (
+        "FNO(modes=(6, 12), width=48, layers=2)"
+    )
     assert recipe(one, samples=40).steps == 400
 
 
@@ -122,10 +126,10 @@ def test_a_recipe_is_json():
 def test_the_kind_follows_from_the_domains():
     line = Grid(Interval(0.0, 1.0), 32)
     other = Pairs(derivatives().inputs, batch(np.zeros((60, 32, 1), np.float32), line))
-    assert recipe(derivatives()).kind == "fno"
-    assert recipe(other).kind == "deeponet"
-    with pytest.raises(ModelError, match=r"since the domains differ(.|\n)*leave kind out"):
-        recipe(other, kind="fno")
+    assert recipe(derivatives()).operator.startswith("FNO(")
+    assert recipe(other).operator.startswith("DeepONet(")
+    with pytest.raises(ModelError, match=r"on the same domain(.|\n)*use a DeepONet"):
+        recipe(other, "FNO()")
     fine = Grid(Torus(0.0, 1.0), 48)
     finer = Pairs(derivatives().inputs, batch(np.zeros((60, 48, 1), np.float32), fine))
     assert recipe(finer).latent["shape"] == [48]
@@ -148,7 +152,7 @@ def sensors():
 
 def test_sensors_at_other_places_in_each_sample(tmp_path):
     data = sensors()
-    made = recipe(data, width=4, layers=1, steps=60)
+    made = recipe(data, "FNO(width=4, layers=1)", steps=60)
     assert made.latent["shape"] == [16]
     fitted = made.fit(data, 0.25, key=KEY, progress=False)
     assert isinstance(fitted.operator, Regridded)

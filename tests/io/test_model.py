@@ -11,8 +11,8 @@ import pytest
 
 import riesz
 from riesz._calibrate import Banded, InputStatistics, Scale
+from riesz._core.structure import to_json
 from riesz._io import read_card, read_model
-from riesz._io._tensors import named_arrays
 from riesz.domains import Box, Grid, Interval, Product, Space, Torus
 from riesz.domains._json import grid_from_json, grid_to_json, space_from_json, space_to_json
 from riesz.errors import DomainError, ModelError
@@ -80,18 +80,13 @@ def test_the_files_of_a_model(tmp_path):
     assert files == ["model.json", "weights.safetensors"]
     record = json.loads((tmp_path / "model" / "model.json").read_text())
     assert record["format"] == "riesz.model" and record["version"] == 1
-    assert record["architecture"]["operator"] == "Normalised"
-    assert record["input_space"] == {
-        "lower": [0.0],
-        "upper": [1.0],
-        "periodic": [True],
-        "channels": ["u"],
-        "units": ["m"],
-    }
+    assert record["structure"]["class"] == "operators.Normalised"
+    assert record["text"] == "Normalised(FNO(modes=(3,), width=4, layers=1))"
+    assert record["spaces"]["input_space"] == "Space(u [m] on circle[0, 1))"
     trained = sum(x.size for x in jax.tree.leaves(fno()))
     assert record["parameters"] == trained  # not the normaliser's constants
     assert record["card"] == {"seed": 3}
-    assert "inner.layers.0.spectrum" in named_arrays(Normalised(fno()))
+    assert "inner.blocks.0.spectrum" in to_json(Normalised(fno()), "")[1]
     del record["sha256"]
     assert read_model(tmp_path / "model") == record
 

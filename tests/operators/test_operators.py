@@ -16,7 +16,6 @@ from riesz.operators import (
     Symmetrised,
     ZeroDirichlet,
     apply,
-    build,
     normalised,
     trainable,
 )
@@ -142,11 +141,11 @@ def test_pod_trunk_reproduces_outputs_in_its_span(getkey):
     ],
     ids=lambda o: type(o).__name__,
 )
-def test_build_gives_the_structure_back(operator):
-    again = build(operator.describe(), SQUARE, SQUARE)
+def test_an_operator_prints_the_text_that_makes_it(operator):
+    again = parse(str(operator), SQUARE, SQUARE, key=KEY)
     assert jax.tree.structure(again) == jax.tree.structure(operator)
-    shapes = [x.shape for x in jax.tree.leaves(operator)]
-    assert [x.shape for x in jax.tree.leaves(again)] == shapes
+    for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(operator), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def on_scattered_points():
@@ -193,14 +192,19 @@ REFUSALS = {
         "coordinates=False",
     ),
     "unknown operator": (
-        lambda: build({"operator": "FNOO"}, SQUARE, SQUARE),
+        lambda: parse("Normalised(FNOO())", SQUARE, SQUARE, key=KEY),
         ModelError,
-        "DeepONet, FNO, .*Normalised",
+        r"there is no operator FNOO; did you mean FNO\?",
     ),
     "unknown argument": (
-        lambda: build({**fno().describe(), "colour": 1}, SQUARE, SQUARE),
+        lambda: parse("FNO(colour=1)", SQUARE, SQUARE, key=KEY),
         ModelError,
-        "does not fit this version",
+        "unexpected keyword argument 'colour'",
+    ),
+    "no operator": (
+        lambda: parse("(3, 4)", SQUARE, SQUARE, key=KEY),
+        ModelError,
+        "this is no operator",
     ),
 }
 
