@@ -33,7 +33,7 @@ import numpy as np
 
 import riesz
 from riesz._core.registry import version_of
-from riesz.errors import ModelError
+from riesz.errors import ModelError, RieszError
 
 FUNCTIONS = {"jax.nn": jax.nn, "jax.numpy": jnp}
 _AGAIN = "load it with the riesz that saved it, or save the model again with riesz.save"
@@ -179,6 +179,8 @@ class _Reading:
             raise self.unfit(path, repr(record)[:80])
         try:
             return made[0](record, path)
+        except RieszError:
+            raise
         except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
             raise self.unfit(path, f"{type(error).__name__}: {str(error)[:200]}") from error
 

@@ -182,7 +182,7 @@ class _Reader:
         if made is None:
             near = difflib.get_close_matches(name, [n for n in self.names if n[0].isupper()], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise self.unreadable(node, f"there is no {self.kind} {name}{hint}")
+            raise self.unreadable(node, f"there is no {name} in riesz.{self.kind}s{hint}")
         arguments = [self.read(argument) for argument in node.args]
         options = {k.arg: self.read(k.value) for k in node.keywords if k.arg}
         try:

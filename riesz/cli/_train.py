@@ -60,8 +60,8 @@ def train(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help='Such as "FNO(width=64)" or "DeepONet()", see riesz operators. Sizes that are left '
-            "out, and by default the operator, are chosen by the data.",
+            help='Such as "FNO(width=64)" or "DeepONet()", see riesz operators. Sizes left out, '
+            "and by default the operator, are chosen by the data.",
         ),
     ] = None,
     base: Annotated[

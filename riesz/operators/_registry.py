@@ -1,5 +1,6 @@
 """The operators by name, filled by the decorator `register`, and operators from text."""
 
+from collections import ChainMap
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +9,7 @@ from jaxtyping import PRNGKeyArray
 from riesz._core import text as core
 from riesz._core.registry import Registry
 from riesz.domains import Space
+from riesz.functions import Reflection, Transposition
 from riesz.operators._operator import Task
 
 OPERATORS = Registry("operator")
@@ -41,4 +43,5 @@ def parse(
     """
     defaults = None if task is None else lambda kind, options: kind.sizes(task, options)
     given = {"input_space": input_space, "output_space": output_space, "key": key}
-    return core.parse(text, OPERATORS, "operator", eqx.Module, defaults, **given)
+    names = ChainMap({k.__name__: k for k in (Reflection, Transposition)}, OPERATORS)
+    return core.parse(text, names, "operator", eqx.Module, defaults, **given)

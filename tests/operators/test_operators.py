@@ -17,6 +17,7 @@ from riesz.operators import (
     ZeroDirichlet,
     apply,
     normalised,
+    parse,
     trainable,
 )
 from riesz.operators._operator import require_input
@@ -194,7 +195,7 @@ REFUSALS = {
     "unknown operator": (
         lambda: parse("Normalised(FNOO())", SQUARE, SQUARE, key=KEY),
         ModelError,
-        r"there is no operator FNOO; did you mean FNO\?",
+        r"there is no FNOO in riesz.operators; did you mean FNO\?",
     ),
     "unknown argument": (
         lambda: parse("FNO(colour=1)", SQUARE, SQUARE, key=KEY),
