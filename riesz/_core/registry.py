@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from riesz.errors import ModelError
 
+T = TypeVar("T")
 _VERSIONS: dict[type, int] = {}
 
 
@@ -25,6 +26,14 @@ class Registry(Mapping[str, type]):
         self.kind = kind
         self._classes: dict[str, type] = {}
 
+    @overload
+    def register(self, cls: type[T], *, name: str | None = None, version: int = 1) -> type[T]: ...
+
+    @overload
+    def register(
+        self, cls: None = None, *, name: str | None = None, version: int = 1
+    ) -> Callable[[type[T]], type[T]]: ...
+
     def register(
         self, cls: type | None = None, *, name: str | None = None, version: int = 1
     ) -> Any:
@@ -39,8 +48,7 @@ class Registry(Mapping[str, type]):
         **Raises:** `ModelError` when another class has the name.
         """
         if cls is None:
-            enter: Callable[[type], type] = lambda c: self.register(c, name=name, version=version)  # noqa: E731
-            return enter
+            return lambda later: self.register(later, name=name, version=version)
         name = name or cls.__name__
         there = self._classes.get(name.lower())
         if there is not None and (there.__module__, there.__qualname__) != (

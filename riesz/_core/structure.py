@@ -237,8 +237,9 @@ class _Reading:
             homes = [sys.modules[module]]
         for home in homes:
             kind = vars(home).get(name)
-            module_class = isinstance(kind, type) and issubclass(kind, eqx.Module)
-            if module_class and kind.__module__ == home.__name__:
+            if not isinstance(kind, type) or not issubclass(kind, eqx.Module):
+                continue
+            if kind.__module__ == home.__name__:
                 return kind
         raise self.unfit(path, f"an unknown class {record['class'][:80]!r}")
 

@@ -1,6 +1,7 @@
 """The operators by name, filled by the decorator `register`, and operators from text."""
 
 from collections import ChainMap
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from riesz.operators._operator import Task
 
 OPERATORS = Registry("operator")
 register = OPERATORS.register
+_ARGUMENTS = {kind.__name__: kind for kind in (Reflection, Transposition)}
 
 
 def parse(
@@ -43,5 +45,5 @@ def parse(
     """
     defaults = None if task is None else lambda kind, options: kind.sizes(task, options)
     given = {"input_space": input_space, "output_space": output_space, "key": key}
-    names = ChainMap({k.__name__: k for k in (Reflection, Transposition)}, OPERATORS)
+    names: Mapping[str, Any] = ChainMap(_ARGUMENTS, OPERATORS)  # pyright: ignore[reportArgumentType]
     return core.parse(text, names, "operator", eqx.Module, defaults, **given)

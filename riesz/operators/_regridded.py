@@ -32,6 +32,9 @@ class Regridded(AbstractWrapper):
     inner: AbstractOperator
     grid: Grid = eqx.field(static=True)
 
+    def __init__(self, inner: AbstractOperator, grid: Grid):
+        self.inner, self.grid = inner, grid
+
     def __check_init__(self):
         if self.grid.domain != self.inner.input_space.domain:
             raise ModelError(
