@@ -38,7 +38,7 @@ class Bins(eqx.Module):
     cells: Int[Array, "r q"]
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
+    def sizes(self) -> tuple[int, ...]:
         """Numbers of bins, of lists, and of cells in a list."""
         return (self.row.shape[0], *self.cells.shape)
 
