@@ -46,7 +46,7 @@ class Mesh(AbstractDiscretization):
     and are not offered. On surfaces and curves gradients are tangential.
 
     Between nodes functions are linear; outside the mesh they have the value of the nearest point
-    of it. `Function.at` takes points up to about two thirds of an edge away, as those of a curved
+    of it. `Function.at` takes points up to about one edge away, as those of a curved
     domain beyond the polygon of its mesh, and raises for others.
 
     Everything but sizes is data: one compiled program serves all meshes of one size, and meshes of
