@@ -1,29 +1,35 @@
-"""The contract of a discretization: points, quadrature weights, evaluation and derivatives."""
+"""The contract of a discretization: points, integrals, evaluation and derivatives."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from riesz._core.parameters import FROZEN
 from riesz._core.tracing import traced
 from riesz.domains._domain import AbstractDomain
+from riesz.errors import DomainError
 
 if TYPE_CHECKING:
     from riesz.domains._grid import AbstractTensorGrid
 
 
 class AbstractDiscretization(eqx.Module):
-    """A finite set of points of a domain with quadrature weights.
+    """A finite set of points of a domain, and the functions that values there stand for.
 
     `coordinates` are the points, shape `(*shape, d)`; `relative` are the same points measured
-    from `domain.lower`, which keeps the digits of coordinates far from zero (times of day in
+    from `domain.origin`, which keeps the digits of coordinates far from zero (times of day in
     seconds since 1970); computations use these. `weights`, shape `shape`, are such that
     sum(weights * f) approximates the integral of f. A point of weight zero is padding or a hole:
     no result depends on what is there. Values of a function have shape `(*shape, channels)`.
+
+    Integrals, inner products and energies are asked of the discretization, not made of `weights`:
+    those of finite elements are exact, by their mass and stiffness matrices.
     """
 
     parameter_kind: ClassVar[str] = FROZEN  # geometry is data
@@ -41,20 +47,47 @@ class AbstractDiscretization(eqx.Module):
 
     @abstractmethod
     def interpolate(
-        self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
+        self, values: Float[Array, "*shape c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
-        """Values at other points of the domain, which are measured from `domain.lower`."""
+        """Values at other points of the domain, which are measured from `domain.origin`.
+
+        Points that are known may be NumPy in float64.
+        """
+
+    def contains(self, points: Float[np.ndarray, "p d"]) -> Bool[Any, " p"]:
+        """At which points, measured from `domain.origin`, functions have values."""
+        return self.domain.contains(points + np.asarray(self.domain.origin))
 
     @abstractmethod
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
-        """The `order`-th partial derivative (1 or 2) along one axis of the domain."""
+        """The `order`-th partial derivative (1 or 2) along one coordinate of the domain."""
 
     def gradient(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c d"]:
-        """The first derivatives along all axes."""
+        """The first derivatives along all coordinates."""
         parts = [self.differentiate(values, axis, 1) for axis in range(self.domain.dim)]
-        return jnp.stack(parts, -1)
+        return jnp.stack(parts, -1) if parts else jnp.zeros((*values.shape, 0), values.dtype)
+
+    def integral(self, values: Float[Array, "*shape c"]) -> Float[Array, " c"]:
+        """The integral of each channel."""
+        return _integral(self, values)
+
+    def inner(
+        self, first: Float[Array, "*shape c"], second: Float[Array, "*shape c"]
+    ) -> Float[Array, " c"]:
+        """The integral of u v for each channel."""
+        return _inner(self, first, second)
+
+    def energy(
+        self, first: Float[Array, "*shape c"], second: Float[Array, "*shape c"]
+    ) -> Float[Array, " c"]:
+        """The integral of grad u . grad v for each channel."""
+        slopes = self.gradient(first)
+        others = slopes if second is first else self.gradient(second)
+        flat = (*slopes.shape[:-2], -1)
+        products = self.inner(slopes.reshape(flat), others.reshape(flat))
+        return products.reshape(slopes.shape[-2:]).sum(-1)
 
     def resample(
         self, values: Float[Array, "*shape c"], onto: "AbstractDiscretization"
@@ -62,6 +95,20 @@ class AbstractDiscretization(eqx.Module):
         """Values at the points of another discretization of the domain."""
         flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
         return self.interpolate(values, flat).reshape(*onto.shape, -1)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes of the arrays that `pad` may enlarge; none for grids."""
+        return ()
+
+    def pad(self, *sizes: int) -> "AbstractDiscretization":
+        """The same discretization with padding of weight zero, in arrays of these sizes."""
+        return self
+
+    @property
+    def triangles(self) -> Int[np.ndarray, "t 3"] | None:
+        """Triangles between the points that pictures are made of, where there are any."""
+        return None
 
     @property
     def dimensions(self) -> int:
@@ -102,3 +149,56 @@ class AbstractDiscretization(eqx.Module):
     @abstractmethod
     def method(self) -> str:
         """How functions are interpolated here, with the order of accuracy, in words."""
+
+
+# compiled: outside jit every operation would be a program of its own
+@jax.jit
+def _integral(on: AbstractDiscretization, values: Array) -> Array:
+    weights = on.weights.astype(values.dtype)
+    return jnp.tensordot(weights, on.present(values), axes=weights.ndim)
+
+
+@jax.jit
+def _inner(on: AbstractDiscretization, first: Array, second: Array) -> Array:
+    return _integral(on, on.present(first) * on.present(second))
+
+
+def padded_alike(
+    discretizations: Sequence[AbstractDiscretization],
+) -> list[AbstractDiscretization]:
+    """The same discretizations, each padded to the largest sizes, where all are of one kind."""
+    sizes = [on.sizes for on in discretizations]
+    if len({(type(on), len(size)) for on, size in zip(discretizations, sizes, strict=True)}) > 1:
+        return list(discretizations)
+    largest = [max(column) for column in zip(*sizes, strict=True)]
+    return [on.pad(*largest) for on in discretizations]
+
+
+def stack_discretizations(
+    discretizations: Sequence[AbstractDiscretization],
+) -> AbstractDiscretization:
+    """Discretizations of one kind as a batch: padded alike, with a leading axis on every array.
+
+    ```python
+    meshes = stack_discretizations([Mesh.disk(), Mesh.l_shape(8)])
+    functions = riesz.functions.batch(values, meshes)      # values (2, padded nodes, channels)
+    ```
+
+    **Raises:** `DomainError` for discretizations that cannot be padded to one shape.
+    """
+    padded = padded_alike(discretizations)
+    shapes = [jax.tree.map(jnp.shape, (on, on.shape)) for on in padded]
+    structures = [jax.tree.structure(on) for on in padded]
+    if (
+        not padded
+        or any(a != structures[0] for a in structures)
+        or any(jax.tree.leaves(a) != jax.tree.leaves(shapes[0]) for a in shapes)
+    ):
+        raise DomainError(
+            "discretizations of a batch are of one kind and one domain",
+            where="stack_discretizations(discretizations)",
+            expected="one or more Points, Meshes or grids of one shape and domain",
+            found="; ".join(map(repr, discretizations)) or "none",
+            repair="resample functions onto one grid, or give scattered points and meshes",
+        )
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)

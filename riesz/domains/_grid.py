@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from riesz._core.blocks import fitting, mapped
 from riesz.domains._axes import AbstractAxis, Nodes, make_axis
 from riesz.domains._discretization import AbstractDiscretization
-from riesz.domains._domain import AbstractDomain
+from riesz.domains._domain import AbstractDomain, AbstractProductDomain
 from riesz.domains._nodes import (
     UNEVEN,
     axis_coordinates,
@@ -35,7 +35,7 @@ class AbstractTensorGrid(AbstractDiscretization):
     shape (n,) per axis.
     """
 
-    domain: eqx.AbstractVar[AbstractDomain]
+    domain: eqx.AbstractVar[AbstractProductDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]
     axis_coordinates: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
     axis_relative: eqx.AbstractVar[tuple[Float[Array, " n"], ...]]
@@ -46,17 +46,20 @@ class AbstractTensorGrid(AbstractDiscretization):
     def grid(self) -> "AbstractTensorGrid":
         return self
 
+    def present(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
+        return values  # no node is missing
+
     @property
     def coordinates(self) -> Float[Array, "*shape d"]:
-        return jnp.stack(jnp.meshgrid(*self.axis_coordinates, indexing="ij"), axis=-1)
+        return _product(self.axis_coordinates)
 
     @property
     def relative(self) -> Float[Array, "*shape d"]:
-        return jnp.stack(jnp.meshgrid(*self.axis_relative, indexing="ij"), axis=-1)
+        return _product(self.axis_relative)
 
     @property
     def weights(self) -> Float[Array, "*shape"]:
-        return reduce(lambda a, b: a[..., None] * b, self.axis_weights)
+        return reduce(lambda a, b: a[..., None] * b, self.axis_weights or (jnp.ones(()),))
 
     @property
     @abstractmethod
@@ -99,7 +102,7 @@ class Grid(AbstractTensorGrid):
     ```
     """
 
-    domain: AbstractDomain = eqx.field(static=True)
+    domain: AbstractProductDomain = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     nodes: tuple[Nodes, ...] = eqx.field(static=True)
 
@@ -109,6 +112,14 @@ class Grid(AbstractTensorGrid):
         shape: int | np.integer | Sequence[int] | np.ndarray | None = None,
         nodes: str | Sequence[Any] | np.ndarray | None = None,
     ):
+        if not isinstance(domain, AbstractProductDomain):
+            raise DomainError(
+                "a grid discretizes products of intervals and circles",
+                where="Grid(domain, shape, nodes)",
+                expected="an Interval, Box, Torus, Point or a product of them",
+                found=repr(domain),
+                repair="discretize regions and surfaces by a Mesh",
+            )
         self.domain = domain
         self.nodes = complete_nodes(domain, nodes)
         self.shape = sizes(domain, shape, self.nodes)
@@ -167,9 +178,9 @@ class Grid(AbstractTensorGrid):
         return " x ".join(names.get(k, "local polynomials of degree 5") for k in self.kinds)
 
     def interpolate(
-        self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
+        self, values: Float[Array, "*shape c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
-        return interpolate_axes(self.axes, values, points)
+        return interpolate_axes(self.axes, values, jnp.asarray(points, values.dtype))
 
     @property
     def unmoved(self) -> "tuple[Grid, Float[Array, ' d'], Float[Array, ' d']]":
@@ -214,7 +225,7 @@ class MovedGrid(AbstractTensorGrid):
         self.base, self.sign, self.offset = base, sign, offset
 
     @property
-    def domain(self) -> AbstractDomain:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def domain(self) -> AbstractProductDomain:
         return self.base.domain
 
     @property
@@ -249,9 +260,10 @@ class MovedGrid(AbstractTensorGrid):
         return self.base.method
 
     def interpolate(
-        self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
+        self, values: Float[Array, "*shape c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
-        sign, offset = self.sign.astype(points.dtype), self.offset.astype(points.dtype)
+        sign, offset = self.sign.astype(values.dtype), self.offset.astype(values.dtype)
+        points = jnp.asarray(points, values.dtype)
         return self.base.interpolate(values, (points - offset) * sign)
 
     @property
@@ -264,6 +276,13 @@ class MovedGrid(AbstractTensorGrid):
         return self.sign[axis].astype(values.dtype) ** order * self.base.differentiate(
             values, axis, order
         )
+
+
+def _product(axes: tuple[Array, ...]) -> Float[Array, "*shape d"]:
+    """The coordinates of the nodes of a grid with these axes."""
+    if not axes:
+        return jnp.zeros((0,))
+    return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
 # The functions below are compiled once for each grid, also where they are called outside jit.
@@ -314,6 +333,8 @@ def differentiate_axis(along: AbstractAxis, values: Array, axis: int, order: int
 @jax.jit
 def interpolate_axes(axes: tuple[AbstractAxis, ...], values: Array, points: Array) -> Array:
     """Gather the stencils of the local axes, then contract one axis after the other."""
+    if not axes:  # a vector, the same at all points
+        return jnp.broadcast_to(values, (points.shape[0], values.shape[-1]))
     width = [axis.basis(points[:1, i])[0].shape[1] for i, axis in enumerate(axes)]
     local = [i for i, axis in enumerate(axes) if width[i] < axis.size]
     order = local + [i for i in range(len(axes)) if i not in local]

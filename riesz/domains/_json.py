@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from riesz.domains._domain import AbstractDomain, Box, Interval, Torus
+from riesz.domains._domain import (
+    AbstractDomain,
+    AbstractProductDomain,
+    Box,
+    Interval,
+    Point,
+    Torus,
+)
 from riesz.domains._grid import Grid
 from riesz.domains._masked import MaskedGrid
+from riesz.domains._region import Region
 from riesz.domains._space import Space
 from riesz.errors import DomainError
 
@@ -16,13 +24,14 @@ from riesz.errors import DomainError
 def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
     """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry per axis.
 
-    And, where axes have names or units, `{"axis_names": [...], "axis_units": [...]}`.
+    A region is `{"region": dim}`. Where axes have names or units, the object has
+    `{"axis_names": [...], "axis_units": [...]}`, too.
     """
-    record: dict[str, Any] = {
-        "lower": list(domain.lower),
-        "upper": list(domain.upper),
-        "periodic": list(domain.periodic),
-    }
+    if isinstance(domain, AbstractProductDomain):
+        ends = {"lower": domain.lower, "upper": domain.upper, "periodic": domain.periodic}
+        record: dict[str, Any] = {name: list(entries) for name, entries in ends.items()}
+    else:
+        record = {"region": domain.dim}
     if any(domain.names + domain.units):
         record |= {"axis_names": list(domain.names), "axis_units": list(domain.units)}
     return record
@@ -33,16 +42,22 @@ def domain_from_json(record: Any) -> AbstractDomain:
 
     **Raises:** `DomainError` for anything else.
     """
-    lower, upper, periodic = _entries(record, "lower", "upper", "periodic")
-    numbers = all(type(x) in (int, float) for x in (*lower, *upper))
-    same = 1 <= len(lower) == len(upper) == len(periodic)
-    if not (numbers and same and all(type(x) is bool for x in periodic)):
-        raise _damaged("one lower and upper end and one true or false per axis", record)
     labels: dict[str, Any] = {}
-    if "axis_names" in record:
+    if isinstance(record, dict) and "axis_names" in record:
         labels["names"], labels["units"] = _entries(record, "axis_names", "axis_units")
         if not all(isinstance(x, str) for x in (*labels["names"], *labels["units"])):
             raise _damaged("axis_names and axis_units as lists of texts", record)
+    if isinstance(record, dict) and "region" in record:
+        if type(record["region"]) is not int:
+            raise _damaged("the number of coordinates of a region", record)
+        return Region(record["region"], **labels)
+    lower, upper, periodic = _entries(record, "lower", "upper", "periodic")
+    numbers = all(type(x) in (int, float) for x in (*lower, *upper))
+    same = len(lower) == len(upper) == len(periodic)
+    if not (numbers and same and all(type(x) is bool for x in periodic)):
+        raise _damaged("one lower and upper end and one true or false per axis", record)
+    if not lower:
+        return Point()
     if not any(periodic):
         if len(lower) == 1:
             return Interval(lower[0], upper[0], **labels)

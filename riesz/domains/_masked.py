@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 from riesz._core.tracing import traced
 from riesz.domains._axes import AbstractAxis, local_axis
 from riesz.domains._discretization import AbstractDiscretization
-from riesz.domains._domain import AbstractDomain
+from riesz.domains._domain import AbstractProductDomain
 from riesz.domains._fill import fill
 from riesz.domains._grid import (
     AbstractTensorGrid,
@@ -75,7 +75,7 @@ class MaskedGrid(AbstractDiscretization):
             )
 
     @property
-    def domain(self) -> AbstractDomain:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def domain(self) -> AbstractProductDomain:
         return self.base.domain
 
     @property
@@ -103,10 +103,11 @@ class MaskedGrid(AbstractDiscretization):
         return f"{self.base.method}; continued linearly into holes"
 
     def interpolate(
-        self, values: Float[Array, "*shape c"], points: Float[Array, "p d"]
+        self, values: Float[Array, "*shape c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
         _, sign, offset = self.base.unmoved
-        sign, offset = sign.astype(points.dtype), offset.astype(points.dtype)
+        sign, offset = sign.astype(values.dtype), offset.astype(values.dtype)
+        points = jnp.asarray(points, values.dtype)
         return interpolate_axes(self._axes, self.filled(values), (points - offset) * sign)
 
     def resample(

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from riesz._core.tracing import traced
 from riesz.domains._discretization import AbstractDiscretization
-from riesz.domains._domain import AbstractDomain
+from riesz.domains._domain import AbstractDomain, AbstractProductDomain
 from riesz.domains._scattered import differentiate, gradient, interpolate
 from riesz.domains._scattered_weights import estimated_weights
 from riesz.errors import DomainError
@@ -37,7 +37,8 @@ class Points(AbstractPoints):
       the integral of the interpolant, changed as little as keeps every weight positive. The
       estimate has order 4 on a line and 3 in the plane and in space, and sums to the volume
       of the domain. Points that leave large parts of the domain empty get the volumes of
-      their Voronoi cells, of order 1.
+      their Voronoi cells, of order 1. In more than 3 dimensions all weights are the volume
+      divided by the number of points: exact in the mean for uniformly random points.
     - `mask`: shape (n,), False for padding. Padded points have weight zero and never
       influence a result, whatever values they carry, so that ragged sets can be padded to
       one size and stacked. Their coordinates are replaced by the lower corner. Points of weight
@@ -48,16 +49,25 @@ class Points(AbstractPoints):
     coordinates are known, so that times in seconds since 1970 keep their digits in float32.
 
     **Raises:** `DomainError` for shapes that disagree, negative weights, points outside the
-    domain or not finite; and, when functions are interpolated, for two points in one place.
+    domain or not finite; and, when functions are interpolated or differentiated, for two points
+    in one place and in more than 3 dimensions, where neighbours say little of a function.
     """
 
-    domain: AbstractDomain = eqx.field(static=True)
+    domain: AbstractProductDomain = eqx.field(static=True)
     relative: Float[Array, "n d"]
     remainder: Float[Array, "n d"]
     weights: Float[Array, " n"]
     mask: Bool[Array, " n"]
 
     def __init__(self, domain: AbstractDomain, coordinates: Any, weights=None, mask=None):
+        if not isinstance(domain, AbstractProductDomain) or domain.dim == 0:
+            raise DomainError(
+                "scattered points lie in a product of intervals and circles",
+                where="Points(domain, coordinates)",
+                expected="an Interval, Box, Torus or a product of them",
+                found=repr(domain),
+                repair="Grid(Point()) discretizes a point; regions and surfaces have a Mesh",
+            )
         self.domain = domain
         relative, remainder = _two_parts(domain, coordinates)
         if relative.ndim != 2 or relative.shape[1] != domain.dim:
@@ -115,8 +125,13 @@ class Points(AbstractPoints):
                 repair="give a larger domain, or mask these points out",
             )
 
-    def pad(self, size: int) -> "Points":
-        """The same points followed by masked padding, `size` rows in all."""
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.shape
+
+    def pad(self, *sizes: int) -> "Points":
+        """The same points followed by masked padding, rows in all: `pad(64)`."""
+        (size,) = sizes
         extra = size - self.shape[0]
         if extra < 0:
             raise DomainError(
@@ -147,6 +162,8 @@ class Points(AbstractPoints):
 
     @property
     def method(self) -> str:
+        if self.domain.dim > 3:
+            return "none in more than 3 dimensions"
         if self.domain.dim == 1:
             return "cubic spline (order 4)"
         return "local polyharmonic splines with polynomials of degree 2 (order 3)"
@@ -155,7 +172,7 @@ class Points(AbstractPoints):
         self, values: Float[Array, "n c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
         """Values at points relative to the lower end; NumPy points are used in float64."""
-        self._refuse_duplicates()
+        self._require_determined()
         return interpolate(self, values, points)
 
     def resample(
@@ -168,14 +185,23 @@ class Points(AbstractPoints):
     def differentiate(
         self, values: Float[Array, "n c"], axis: int, order: int
     ) -> Float[Array, "n c"]:
-        self._refuse_duplicates()
+        self._require_determined()
         return differentiate(self, values, axis, order)
 
     def gradient(self, values: Float[Array, "n c"]) -> Float[Array, "n c d"]:
-        self._refuse_duplicates()
+        self._require_determined()
         return gradient(self, values)
 
-    def _refuse_duplicates(self) -> None:
+    def _require_determined(self) -> None:
+        """Check that the points determine a function between them."""
+        if self.domain.dim > 3:
+            raise DomainError(
+                "functions on scattered points are not interpolated in more than 3 dimensions",
+                where="Function on Points",
+                expected="points in at most 3 dimensions",
+                found=f"{self.domain.dim} dimensions",
+                repair="fit a Field, a process or an operator to the values",
+            )
         if traced(self.relative, self.remainder, self.mask):
             return
         kept = self.exact()[np.asarray(self.mask)]

@@ -37,6 +37,8 @@ def estimated_weights(
     domain: AbstractDomain, relative: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, " n"]:
     """Positive weights that sum to the volume; `relative` is measured from the lower end."""
+    if domain.dim > 3:  # Monte Carlo
+        return np.full(len(relative), domain.volume / len(relative))
     if domain.dim == 1:
         x = relative[:, 0]
         position = np.stack([x, 0 * x])

@@ -45,22 +45,26 @@ def require_single(f: "Function", call: str, instead: str) -> None:
 
 
 def require_inside(
-    domain: AbstractDomain, relative: Array | np.ndarray, where: str = "Function.at(points)"
+    on: AbstractDiscretization | AbstractDomain,
+    relative: Array | np.ndarray,
+    where: str = "Function.at(points)",
 ) -> None:
-    """Raise for points outside the domain, measured from its lower end, unless traced."""
-    if traced(relative):
+    """Raise for points outside a domain, measured from its origin, unless they are traced.
+
+    Of a discretization: for points where its functions have no value.
+    """
+    domain = on.domain if isinstance(on, AbstractDiscretization) else on
+    if traced(relative, *jax.tree.leaves(on)):
         return
-    x, lengths = np.asarray(relative, float), np.asarray(domain.lengths)
-    slack = 1e-5 * lengths
-    wrong = ((x < -slack) | (x > lengths + slack)) & ~np.asarray(domain.periodic)
-    outside = (wrong | ~np.isfinite(x)).any(1)
+    x, origin = np.asarray(relative, float), np.asarray(domain.origin)
+    inside = on.contains(x + origin) if isinstance(on, AbstractDomain) else on.contains(x)
+    outside = ~np.asarray(inside)
     if outside.any():
         raise DomainError(
             f"{int(outside.sum())} points lie outside the domain of the function",
             where=where,
             expected=f"points of {domain}",
-            found=f"point {int(np.flatnonzero(outside)[0])} at "
-            f"{(x[outside][0] + np.asarray(domain.lower)).tolist()}",
+            found=f"point {int(np.flatnonzero(outside)[0])} at {(x[outside][0] + origin).tolist()}",
             repair="a function is known on its domain only: drop these points",
         )
 

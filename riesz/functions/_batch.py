@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from riesz._core.tracing import traced
-from riesz.domains import AbstractDiscretization, Points, Space
+from riesz.domains import AbstractDiscretization, Space
+from riesz.domains._discretization import padded_alike
 from riesz.errors import DomainError
 from riesz.functions._agreement import require_finite, require_same_domain
 from riesz.functions._function import Function
@@ -70,9 +71,10 @@ def _short(numbers: np.ndarray) -> str:
 
 
 def stack(functions: Sequence[Function]) -> Function:
-    """A batch from functions of one space, padding scattered points to the largest set.
+    """A batch from functions of one space, padding points and meshes to the largest of them.
 
-    Functions on one grid share it; functions on different `Points` keep each their own.
+    Functions on one grid share it; functions on different `Points` or `Mesh`es keep each their
+    own.
     """
     if not functions:
         raise DomainError(
@@ -82,14 +84,12 @@ def stack(functions: Sequence[Function]) -> Function:
             found="an empty one",
             repair="leave out empty batches",
         )
-    size = max(f.values.shape[0] for f in functions)
-    samples = []
     for f in functions:
         require_same_domain("stack(functions)", functions[0].domain, f.domain)
-        if isinstance(f.discretization, Points):
-            values = jnp.pad(f.values, ((0, size - f.values.shape[0]), (0, 0)))
-            f = Function(values, f.discretization.pad(size), f.space)
-        samples.append(f)
+    samples = []
+    for f, on in zip(functions, padded_alike([f.discretization for f in functions]), strict=True):
+        more = [(0, n - m) for m, n in zip(f.discretization.shape, on.shape, strict=True)]
+        samples.append(Function(jnp.pad(f.values, (*more, (0, 0))), on, f.space))
     first = samples[0]
     for f in samples:
         if (

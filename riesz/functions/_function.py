@@ -13,10 +13,9 @@ from riesz._core.tracing import traced
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
-    AbstractTensorGrid,
+    AbstractProductDomain,
     Space,
 )
-from riesz.domains._points import AbstractPoints
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
     is_batch,
@@ -30,6 +29,7 @@ from riesz.functions._agreement import (
     same_points,
     shorten,
 )
+from riesz.functions._derivatives import gradient_space, laplacian_space, slope_space
 from riesz.functions._norms import Norm, inner, integral, norm
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Function(eqx.Module):
             raise DomainError(
                 "a function is given on one discretization",
                 where="Function(values, discretization)",
-                expected="a Grid, MaskedGrid or Points",
+                expected="a Grid, MaskedGrid, Points or Mesh",
                 found=f"a batch of them, {type(discretization).__name__}",
                 repair="functions at points of every sample are riesz.functions.batch(values, on)",
             )
@@ -114,8 +114,7 @@ class Function(eqx.Module):
                 found=str(discretization.domain),
                 repair="make the space with Space(discretization.domain, channels)",
             )
-        if not isinstance(discretization, AbstractTensorGrid):
-            values = discretization.present(values)
+        values = discretization.present(values)
         require_finite(values, discretization)
         self.values = values
         self.discretization = discretization
@@ -171,25 +170,23 @@ class Function(eqx.Module):
         Fourier on periodic axes, barycentric on Chebyshev axes (12 digits at 64 nodes for
         analytic functions in float64), piecewise polynomials of degree 5 on equispaced
         nodes (order 6, up to the boundary); on scattered points cubic splines on a line
-        (order 4) and local polyharmonic splines in the plane and in space (order 3).
+        (order 4) and local polyharmonic splines in the plane and in space (order 3); linear
+        in the cells of a mesh (order 2).
         Periodic axes wrap. A point outside the domain raises, except inside compiled code,
         where points are unknown and the result is an extrapolation of no accuracy.
         """
         require_single(self, "Function.at(points)", "jax.vmap(lambda f: f.at(points))(batch)")
-        dtype, lower = self.values.dtype, self.domain.lower
+        dtype, origin = self.values.dtype, self.domain.origin
         if traced(*jax.tree.leaves(points)):
             points = jnp.asarray(points, dtype)  # a list may hold traced numbers
         require_points(self, points)
-        # differences from the lower end are taken in float64, where the points are known
+        # differences from the origin are taken in float64, where the points are known
         if traced(points):
-            relative = points.astype(dtype) - jnp.asarray(lower, dtype)
+            relative = points.astype(dtype) - jnp.asarray(origin, dtype)
         else:
-            relative = np.asarray(points, np.float64) - np.asarray(lower)
-            require_inside(self.domain, relative)
-        here = self.discretization
-        if isinstance(here, AbstractPoints):  # which need all digits to tell neighbours
-            return here.interpolate(self.values, relative)
-        return here.interpolate(self.values, jnp.asarray(relative, dtype))
+            relative = np.asarray(points, np.float64) - np.asarray(origin)
+            require_inside(self.discretization, relative)
+        return self.discretization.interpolate(self.values, relative)
 
     def resample(self, discretization: Any) -> "Function":
         """The same function on other points of the same domain, interpolated as by `at`.
@@ -203,9 +200,11 @@ class Function(eqx.Module):
             raise DomainError(
                 "a function is resampled onto a discretization",
                 where="Function.resample(discretization)",
-                expected="a Grid, MaskedGrid or Points of the function's domain",
+                expected="a Grid, MaskedGrid, Points or Mesh of the function's domain",
                 found=f"{type(discretization).__name__} {shorten(discretization)}",
-                repair=f"f.resample(Grid(f.domain, {sizes})); values at points are f.at(points)",
+                repair="values at points are f.at(points)"
+                if not isinstance(self.domain, AbstractProductDomain)
+                else f"f.resample(Grid(f.domain, {sizes})); values at points are f.at(points)",
             )
         require_single(self, "Function.resample", "jax.vmap(lambda f: f.resample(grid))(batch)")
         require_same_domain("Function.resample", self.domain, discretization.domain)
@@ -237,7 +236,10 @@ class Function(eqx.Module):
         return norm(self.values, self.discretization, kind)
 
     def derivative(self, axis: int = 0, order: int = 1) -> "Function":
-        """The first or second partial derivative of every channel along one axis."""
+        """The first or second partial derivative of every channel along one coordinate.
+
+        On surfaces it is that component of the tangential gradient.
+        """
         if not 0 <= axis < self.domain.dim or order not in (1, 2):
             raise DomainError(
                 "a derivative is taken along an axis of the domain, once or twice",
@@ -248,43 +250,22 @@ class Function(eqx.Module):
             )
         require_single(self, "Function.derivative", "jax.vmap(Function.derivative)(batch)")
         values = self.discretization.differentiate(self.values, axis, order)
-        return Function(values, self.discretization, self._slope_space(axis, order))
+        return Function(values, self.discretization, slope_space(self.space, axis, order))
 
     def gradient(self) -> "Function":
         """All first derivatives as channels: channel c, axis i is channel c * dim + i."""
         require_single(self, "Function.gradient()", "jax.vmap(Function.gradient)(batch)")
         values = self.discretization.gradient(self.values)
-        parts = [self._slope_space(axis, 1) for axis in range(self.domain.dim)]
-        names = zip(*(p.names for p in parts), strict=True)
-        units = zip(*(p.units for p in parts), strict=True)
-        space = Space(
-            self.domain,
-            self.channels * self.domain.dim,
-            [name for channel in names for name in channel],
-            [unit for channel in units for unit in channel],
-        )
-        return Function(values.reshape(*self.discretization.shape, -1), self.discretization, space)
+        values = values.reshape(*self.discretization.shape, -1)
+        return Function(values, self.discretization, gradient_space(self.space))
 
     def laplacian(self) -> "Function":
         """The sum of the second derivatives of every channel."""
         require_single(self, "Function.laplacian()", "jax.vmap(Function.laplacian)(batch)")
         differentiate = self.discretization.differentiate
         parts = [differentiate(self.values, i, 2) for i in range(self.domain.dim)]
-        space = self._renamed("laplacian {}", "[x]^2")
-        return Function(sum(parts[1:], parts[0]), self.discretization, space)
-
-    def _slope_space(self, axis: int, order: int) -> Space:
-        """The space of a derivative along an axis."""
-        power = "" if order == 1 else "^2"
-        name = self.domain.names[axis] or f"x{axis}"
-        unit = self.domain.units[axis] or f"[{name}]"
-        return self._renamed(f"d{power}{{}}/d{name}{power}", f"{unit}{power}")
-
-    def _renamed(self, name: str, per: str) -> Space:
-        """The space of a derivative: [x] stands for the unit of x, where the domain has none."""
-        names = [name.format(n) for n in self.space.names]
-        units = [f"{u}/{per}" if u else "" for u in self.space.units]
-        return Space(self.domain, self.channels, names, units)
+        total = sum(parts, jnp.zeros_like(self.values))
+        return Function(total, self.discretization, laplacian_space(self.space))
 
     def map(self, f: Callable[[Array], Array]) -> "Function":
         """Apply a pointwise array function to the values, such as `f.map(jnp.tanh)`.
@@ -296,6 +277,7 @@ class Function(eqx.Module):
     def plot(self, ax: "Axes | None" = None, **kwargs: Any) -> "Axes":
         """Draw the function: a line in 1-D, an image in 2-D, the middle slice in 3-D.
 
+        Meshes are drawn by their triangles, in space by those that are seen from outside.
         Images show `channel` (0 when absent); other keywords go to Matplotlib.
         """
         from riesz.functions._plot import plot

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, AbstractTensorGrid
+from riesz.domains import AbstractDiscretization, AbstractProductDomain
 from riesz.errors import DomainError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def integral(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, " c"]:
     """Integral of each channel. Values at padded points do not enter, whatever they are."""
-    weights = discretization.weights.astype(values.dtype)
-    values = _present(values, discretization)
-    return jnp.tensordot(weights, values, axes=weights.ndim)
+    return discretization.integral(values)
 
 
 @jax.jit
@@ -35,14 +33,7 @@ def inner(
     discretization: AbstractDiscretization,
 ) -> Float[Array, ""]:
     """L2 inner product summed over channels."""
-    first, second = _present(first, discretization), _present(second, discretization)
-    return jnp.sum(integral(first * second, discretization))
-
-
-def _present(
-    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
-) -> Float[Array, "*shape c"]:
-    return jnp.where((discretization.weights > 0)[..., None], values, 0)
+    return jnp.sum(discretization.inner(first, second))
 
 
 def norm(
@@ -79,18 +70,17 @@ def sobolev_squared(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, ""]:
     """|f|^2 + |grad f|^2, integrated."""
-    total = inner(values, values, discretization)
-    slopes = discretization.gradient(values)
-    slopes = slopes.reshape(*slopes.shape[:-2], -1)
-    return total + inner(slopes, slopes, discretization)
+    energy = jnp.sum(discretization.energy(values, values))
+    return inner(values, values, discretization) + energy
 
 
 def _negative_sobolev(
     values: Float[Array, "*shape c"], discretization: AbstractDiscretization
 ) -> Float[Array, ""]:
     # reflections and translations leave the size of every Fourier coefficient as it is
-    grid = discretization.unmoved[0] if isinstance(discretization, AbstractTensorGrid) else None
-    if grid is None or not all(discretization.domain.periodic):
+    domain, grid = discretization.domain, discretization.grid
+    torus = isinstance(domain, AbstractProductDomain) and all(domain.periodic)
+    if grid is not discretization or not torus:
         raise DomainError(
             "the H-1 norm is defined here for functions on uniform grids of a torus",
             where='Function.norm("H-1")',
@@ -98,7 +88,7 @@ def _negative_sobolev(
             found=f"{type(discretization).__name__} on {discretization.domain}",
             repair="resample onto a Grid of a Torus, or use the L2 norm",
         )
-    domain, shape = discretization.domain, discretization.shape
+    shape = discretization.shape
     waves = [
         2 * np.pi / length * np.fft.fftfreq(n, 1 / n)
         for length, n in zip(domain.lengths, shape, strict=True)

@@ -13,10 +13,12 @@ from jaxtyping import Array
 
 from riesz.domains import (
     AbstractDiscretization,
+    AbstractProductDomain,
     Box,
     Grid,
     Interval,
     MaskedGrid,
+    Mesh,
     MovedGrid,
     Points,
     Torus,
@@ -43,17 +45,32 @@ def check_function(subject: Function | AbstractDiscretization) -> None:
 
 def sample(discretization: AbstractDiscretization) -> Function:
     """A smooth function, periodic where the domain is, with two channels."""
-    domain = discretization.domain
+    low, lengths = _ends(discretization)
 
     def f(*x):
         turns = [
-            2 * jnp.pi * (t - a) / length
-            for t, a, length in zip(x, domain.lower, domain.lengths, strict=True)
+            2 * jnp.pi * (t - a) / length for t, a, length in zip(x, low, lengths, strict=True)
         ]
         total = sum(turns[1:], turns[0])
         return 1.5 + jnp.sin(total), jnp.cos(turns[0])
 
     return Function.from_callable(f, discretization)
+
+
+def _ends(on: AbstractDiscretization) -> tuple[np.ndarray, np.ndarray]:
+    """The lower ends and the lengths of the domain, or of the box around the points."""
+    domain = on.domain
+    if isinstance(domain, AbstractProductDomain):
+        return np.asarray(domain.lower), np.asarray(domain.lengths)
+    points = np.asarray(on.coordinates)[np.asarray(on.weights) > 0]
+    low, high = points.min(0), points.max(0)
+    return low, np.where(high > low, high - low, 1)
+
+
+def _measure(f: Function) -> float:
+    """The volume of the domain, or of the mesh where the domain has none of its own."""
+    known = f.domain.measure
+    return float(np.sum(f.discretization.weights, dtype=float)) if known is None else known
 
 
 def _close(found: Any, expected: Any, loose: float = 1.0) -> None:
@@ -74,17 +91,24 @@ def _volume(f: Function) -> None:
     assert (weights[np.asarray(mask)] > 0).all(), "weights are positive"
     assert (weights[~np.asarray(mask)] == 0).all(), "padding has weight zero"
     whole = f.discretization.grid
-    part = 1.0 if whole is None else np.asarray(whole.weights)[mask].sum() / f.domain.volume
-    _close(weights.sum() / f.domain.volume, part)
+    part = 1.0 if whole is None else np.asarray(whole.weights)[mask].sum() / _measure(f)
+    _close(weights.sum() / _measure(f), part)
 
 
 def _integrals(f: Function) -> None:
-    """Constants and coordinates of axes with ends have the right integrals."""
+    """Constants, and in boxes coordinates of axes with ends, have the right integrals.
+
+    An inner product with a constant is an integral.
+    """
     grid, domain = f.discretization, f.domain
     if grid.grid is not None:
         grid = grid.grid  # the whole of a masked grid
     constant = Function.from_callable(lambda *x: 2.0, grid)
-    _close(constant.integral() / domain.volume, 2.0)
+    _close(constant.integral() / _measure(f), 2.0)
+    one, scale = Function(jnp.ones_like(f.values), f.discretization), float(f.norm()) + 1
+    _close(one.inner(f) / scale, jnp.sum(f.integral()) / scale)
+    if not isinstance(domain, AbstractProductDomain):
+        return
     for i, length in enumerate(domain.lengths):
         if not domain.periodic[i]:
             linear = Function.from_callable(lambda *x, i=i: x[i] - domain.lower[i], grid)
@@ -105,9 +129,11 @@ def _resamples(f: Function) -> None:
 
 
 def _constants(f: Function) -> None:
-    """Derivatives of constants vanish."""
+    """Derivatives and energies of constants vanish."""
     constant = Function(jnp.ones_like(f.values), f.discretization)
-    for axis, length in enumerate(f.domain.lengths):
+    energy = f.discretization.energy(constant.values, f.values)
+    _close(energy * min(_ends(f.discretization)[1]) / (1 + float(f.norm("H1"))), 0.0, 20.0)
+    for axis, length in enumerate(_ends(f.discretization)[1]):
         slope = jax.jit(Function.derivative, static_argnums=1)(constant, axis)
         _close(slope.values * length, 0.0, 20.0)
 
@@ -202,6 +228,10 @@ def _disc(grid: Grid) -> MaskedGrid:
     return MaskedGrid(grid, ((unit - 0.5) ** 2).sum(-1) > 0.04)
 
 
+def _padded(mesh: Mesh) -> Mesh:
+    return mesh.pad(*(size + 5 for size in mesh.sizes))
+
+
 _SQUARE = Box((0.0, -1.0), (1.0, 1.0))
 _UNEVEN = (-1.0, -0.9, -0.75, -0.5, -0.2, 0.2, 0.6, 0.9, 1.3, 1.6, 1.8, 1.9, 2.0)
 
@@ -228,5 +258,10 @@ DISCRETIZATIONS: dict[str, Callable[[], AbstractDiscretization]] = {
     "points on a line": lambda: _scattered(Interval(0.0, 1.0), 40),
     "points": lambda: _scattered(_SQUARE, 60),
     "points, padded": lambda: _scattered(_SQUARE, 60, mask=True),
+    "mesh of lines": lambda: Mesh.rectangle(-1.0, 2.0, 12),
+    "mesh": lambda: Mesh.rectangle((0.0, -1.0), (1.0, 1.0), (6, 7)),
+    "mesh of a disk, padded": lambda: _padded(Mesh.disk(refinements=2)),
+    "mesh of tetrahedra": lambda: Mesh.rectangle((0.0,) * 3, (1.0, 2.0, 1.0), 3),
+    "mesh of a sphere": lambda: Mesh.icosphere(2.0, 2),
     "points on a torus": lambda: _scattered(Torus((0.0, 0.0), (1.0, 1.0)), 60),
 }

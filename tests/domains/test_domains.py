@@ -2,13 +2,26 @@
 
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.domains import Box, Grid, Interval, MovedGrid, Product, Space, Torus
+from riesz.domains import (
+    Box,
+    Grid,
+    Interval,
+    MovedGrid,
+    Point,
+    Points,
+    Product,
+    Region,
+    Space,
+    Torus,
+)
 from riesz.domains._json import domain_from_json, domain_to_json, grid_from_json, grid_to_json
 from riesz.errors import DomainError
+from riesz.functions import Function, batch, take
 
 
 def test_domains_compare_by_what_they_are():
@@ -19,6 +32,8 @@ def test_domains_compare_by_what_they_are():
     assert (Interval() * Interval()) * Torus() == Interval() * (Interval() * Torus())
     assert len({Interval(0, 1), Box(0, 1), Torus(0, 1)}) == 2
     assert Interval(0, 1) != "Interval"
+    assert Interval(0, 1) * Point() == Interval(0, 1)
+    assert Region(2) == Region(2, names=("x", "y")) != Region(3)
 
 
 def test_what_a_domain_knows():
@@ -32,7 +47,7 @@ def test_what_a_domain_knows():
 CASES = {
     "reversed": (
         lambda: Interval(1.0, 0.0),
-        """Interval needs finite bounds with lower < upper along 1 to 3 axes
+        """Interval needs finite bounds with lower < upper along each axis
           where:    Interval(a, b)
           expected: lower < upper, both finite
           found:    lower=(1.0,), upper=(0.0,)
@@ -40,7 +55,7 @@ CASES = {
     ),
     "infinite": (
         lambda: Box((0.0, 0.0), (1.0, np.inf)),
-        """Box needs finite bounds with lower < upper along 1 to 3 axes
+        """Box needs finite bounds with lower < upper along each axis
           where:    Box(lower, upper)
           expected: lower < upper, both finite
           found:    lower=(0.0, 0.0), upper=(1.0, inf)
@@ -48,19 +63,43 @@ CASES = {
     ),
     "ragged": (
         lambda: Torus((0.0, 0.0), (1.0,)),
-        """Torus needs finite bounds with lower < upper along 1 to 3 axes
+        """Torus needs finite bounds with lower < upper along each axis
           where:    Torus(lower, upper)
           expected: lower < upper, both finite
           found:    lower=(0.0, 0.0), upper=(1.0,)
           repair:   for the unit square write Torus((0.0, 0.0), (1.0, 1.0))""",
     ),
-    "four axes": (
-        lambda: Box((0, 0), (1, 1)) * Torus((0, 0), (1, 1)),
-        """a product of domains has at most 3 axes
+    "product of a region": (
+        lambda: Interval() * Region(2),
+        """a product takes domains that are products of intervals and circles
           where:    Product(first, second)
-          expected: 1 to 3 axes
-          found:    [0, 1] x [0, 1] x circle[0, 1) x circle[0, 1), 4 axes
-          repair:   drop an axis, or make it a channel""",
+          expected: an Interval, Box, Torus, Point or a product of them
+          found:    region of R^2
+          repair:   make the other coordinate, such as time, a channel""",
+    ),
+    "bounds of a region": (
+        lambda: Region(2).lengths,
+        """a Region has no lengths: it is no product of intervals and circles
+          where:    Region.lengths
+          expected: an Interval, Box, Torus, Point or a product of them
+          found:    region of R^2
+          repair:   use what meshes offer, or resample onto a grid of a box""",
+    ),
+    "grid of a region": (
+        lambda: Grid(Region(2), 8),
+        """a grid discretizes products of intervals and circles
+          where:    Grid(domain, shape, nodes)
+          expected: an Interval, Box, Torus, Point or a product of them
+          found:    region of R^2
+          repair:   discretize regions and surfaces by a Mesh""",
+    ),
+    "region without coordinates": (
+        lambda: Region(4),
+        """a region lies on a line, in the plane or in space
+          where:    Region(dim)
+          expected: dim 1, 2 or 3
+          found:    4
+          repair:   write Region(2) for a region of the plane""",
     ),
     "space": (
         lambda: Space(Interval(), 2, names=("u",)),
@@ -174,10 +213,50 @@ def test_names_and_units_of_axes():
     product = Interval(0, 24, names="time", units="h") * Torus()
     assert product.names == ("time", "") and product.units == ("h", "")
     assert [product.axis_label(i) for i in range(2)] == ["time [h]", "y"]
-    for domain in (named, product, Torus(0.0, 1.0, names="angle"), Interval()):
+    region = Region(2, names=("x", "y"), units=("m", "m"))
+    for domain in (named, product, Torus(0.0, 1.0, names="angle"), Interval(), region, Point()):
         again = domain_from_json(json.loads(json.dumps(domain_to_json(domain))))
         assert again == domain and again.names == domain.names and again.units == domain.units
     assert repr(Interval(1.7e9, 1.7e9 + 86400)) == "[1700000000, 1700086400]"
+
+
+def test_a_function_on_a_point_is_a_vector():
+    grid = Grid(Point())
+    assert grid.shape == () and float(grid.weights) == Point().volume == Point().measure == 1.0
+    f = Function(np.asarray([3.0, 4.0]), grid, Space(Point(), 2, ("drag", "lift")))
+    assert float(f.norm()) == float(f.norm("H1")) == 5.0 and float(f.norm("L1")) == 7.0
+    np.testing.assert_array_equal(f.integral(), [3.0, 4.0])
+    np.testing.assert_array_equal(f.at(np.zeros((2, 0))), [[3.0, 4.0]] * 2)
+    np.testing.assert_array_equal(jax.jit(Function.resample)(f, grid).values, f.values)
+    many = batch(np.ones((5, 2)), grid)
+    assert repr(many).startswith("5 functions u0, u1") and take(many, 1).values.shape == (2,)
+    np.testing.assert_array_equal(jax.vmap(Function.norm)(many), np.full(5, 2**0.5, np.float32))
+
+
+def test_boxes_of_any_dimension():
+    box = Box([0.0] * 100, [2.0] * 99 + [1.0])
+    assert box.dim == 100 and repr(box) == "[0, 2]^99 x [0, 1]" and box.axis_label(7) == "x7"
+    inside = box.contains(np.stack([np.ones(100), np.full(100, 1.5)]))
+    assert inside.tolist() == [True, False]
+    time_and_space = Interval() * Torus((0.0,) * 3, (1.0,) * 3)
+    grid = Grid(time_and_space, 5)
+    wave = Function.from_callable(lambda t, x, y, z: t * jnp.sin(2 * jnp.pi * z), grid)
+    found = wave.at([[0.25, 0.1, 0.2, 0.2]])[0, 0]
+    np.testing.assert_allclose(found, 0.25 * np.sin(0.4 * np.pi), rtol=1e-5)
+
+
+def test_scattered_points_in_many_dimensions(x64):
+    count, dim = 4000, 20
+    points = Points(
+        Box([-1.0] * dim, [1.0] * dim), np.random.default_rng(0).uniform(-1, 1, (count, dim))
+    )
+    f = Function((points.coordinates**2).sum(-1, keepdims=True), points)
+    mean, spread = dim / 3, (dim * (1 / 5 - 1 / 9)) ** 0.5  # of |x|^2
+    assert abs(float(f.integral()[0]) / 2**dim - mean) < 4 * spread / count**0.5
+    gradient = jax.jit(Function.gradient)
+    for call in (lambda: f.at(np.zeros((1, dim))), lambda: f.derivative(0), lambda: gradient(f)):
+        with pytest.raises(DomainError, match="not interpolated in more than 3 dimensions"):
+            call()
 
 
 @pytest.mark.parametrize("size", [0, 1])

@@ -1,0 +1,3 @@
+"""Meshes whose geometry is data."""
+
+from riesz.domains._mesh._mesh import Mesh as Mesh
