@@ -45,6 +45,11 @@ class AbstractNetwork(eqx.Module):
     # Whether the limit reads the variances of its input.
     reads_variances: ClassVar[bool] = False
 
+    @property
+    def layers(self) -> "tuple[AbstractNetwork, ...]":
+        """The layers in order: the links of a chain, or the network itself."""
+        return (self,)
+
     @abstractmethod
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the output for an input of this shape, channels last."""
@@ -74,7 +79,7 @@ class AbstractNetwork(eqx.Module):
     def __rshift__(self, after: "AbstractNetwork") -> "Chain":
         if not isinstance(after, AbstractNetwork):
             return NotImplemented
-        return Chain(chain_links(self) + chain_links(after))
+        return Chain(self.layers + after.layers)
 
     def __str__(self) -> str:
         from riesz.networks._text import write
@@ -117,6 +122,10 @@ class Chain(AbstractNetwork):
     """Networks one after the other, written with `>>`."""
 
     links: tuple[AbstractNetwork, ...]
+
+    @property
+    def layers(self) -> tuple[AbstractNetwork, ...]:
+        return self.links
 
     def out_shape(self, shape: Shape) -> Shape:
         for link in self.links:
@@ -175,8 +184,3 @@ class Identity(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         return inputs
-
-
-def chain_links(network: AbstractNetwork) -> tuple[AbstractNetwork, ...]:
-    """The layers of a network in order."""
-    return network.links if isinstance(network, Chain) else (network,)
