@@ -11,7 +11,7 @@ import numpy as np
 
 from riesz._core.tracing import traced
 from riesz.errors import ModelError
-from riesz.networks._graph import Constant
+from riesz.networks._graph import HashedArray
 from riesz.networks._network import AbstractNetwork, Chain
 
 _MODULES = {"jax.nn": jax.nn, "jax.numpy": jnp, "jnp": jnp}
@@ -21,7 +21,7 @@ def write(part: Any) -> str:
     """A description, or an argument of one, as Python text."""
     if isinstance(part, Chain):
         return " >> ".join(write(link) for link in part.links)
-    if isinstance(part, Constant):
+    if isinstance(part, HashedArray):
         return write(tuple(map(tuple, part.array.tolist())))
     if dataclasses.is_dataclass(part):
         return f"{type(part).__name__}({', '.join(_arguments(part))})"

@@ -29,7 +29,7 @@ class Outer(NamedTuple):
     delta: Float[Array, "c points m"]
 
 
-class Product(NamedTuple):
+class WeightProduct(NamedTuple):
     """An equation that multiplies an activation and the weight of number `leaf`."""
 
     leaf: int
@@ -54,7 +54,7 @@ class Structure(NamedTuple):
     """A program with the products whose weights have outer products as Jacobians."""
 
     program: Program
-    products: tuple[Product, ...]
+    products: tuple[WeightProduct, ...]
     kept: dict[int, int]  # equations, by identity, that move or scale this operand
 
     @classmethod
@@ -115,7 +115,7 @@ class Structure(NamedTuple):
         return y, tuple(activations[i] for i in range(len(self.products)))
 
 
-def _find(program: Program, count: int) -> tuple[tuple[Product, ...], dict[int, int]]:
+def _find(program: Program, count: int) -> tuple[tuple[WeightProduct, ...], dict[int, int]]:
     """The products with one of the first `count` inputs that is used nowhere else."""
     origin = {v: leaf for leaf, v in enumerate(program.invars[:count])}
     uses, found, kept = Counter(), [], {}
@@ -144,7 +144,7 @@ def _keeps(equation: Equation, held: int) -> bool:
     return name in MOVES
 
 
-def _product(leaf: int, equation: Equation, weight: int) -> Product | None:
+def _product(leaf: int, equation: Equation, weight: int) -> WeightProduct | None:
     """The product, unless the plain Jacobian of its weight is cheaper to contract."""
     contract, batch = equation.params["dimension_numbers"]
     if batch[0]:
@@ -153,4 +153,4 @@ def _product(leaf: int, equation: Equation, weight: int) -> Product | None:
     k = prod(other.shape[axis] for axis in contract[1 - weight])
     points = other.size // k
     m = equation.invars[weight].aval.size // k
-    return Product(leaf, equation, weight, points) if points**2 * (k + m) < k * m else None
+    return WeightProduct(leaf, equation, weight, points) if points**2 * (k + m) < k * m else None

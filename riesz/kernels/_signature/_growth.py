@@ -10,7 +10,7 @@ from riesz.kernels._signature._midpoint import along, covariance, increments
 
 
 @runtime_checkable
-class Activation(Protocol):
+class HasDuals(Protocol):
     """What a kernel needs of an activation phi; those of `riesz.networks` have it."""
 
     def duals(self, q11: Array, q12: Array, q22: Array, /) -> tuple[Array, Array]:
@@ -24,7 +24,7 @@ Path = Float[Array, "length channels"]
 class Growth(NamedTuple):
     """The law of a network's weights, and how finely paths are cut."""
 
-    activation: Activation
+    activation: HasDuals
     w_variance: Float[Array, ""]
     b_variance: Float[Array, ""]
     initial: Float[Array, ""]

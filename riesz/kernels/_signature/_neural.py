@@ -11,7 +11,7 @@ from riesz._core.blocks import blocked
 from riesz._core.parameters import as_traced
 from riesz.kernels._inputs import Scalar, hyperparameter, require_positive
 from riesz.kernels._kernel import AbstractKernel, Inputs, Others
-from riesz.kernels._signature._growth import Activation, Growth, independent, shared, variances
+from riesz.kernels._signature._growth import Growth, HasDuals, independent, shared, variances
 from riesz.kernels._signature._pairs import all_pairs, block, each, finite, require_paths
 from riesz.kernels._signature._signature import require_refinement
 
@@ -60,7 +60,7 @@ class NeuralSignature(AbstractKernel):
     ```
     """
 
-    activation: Activation
+    activation: HasDuals
     w_std: Scalar = eqx.field(converter=hyperparameter, default=1.0)
     b_std: Scalar = eqx.field(converter=hyperparameter, default=0.0)
     initial_std: Scalar = eqx.field(converter=hyperparameter, default=1.0)
