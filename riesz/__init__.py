@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from . import problems as problems
     from . import processes as processes
     from . import testing as testing
+    from . import theory as theory
     from ._calibrate import AdaptiveBand as AdaptiveBand
     from ._calibrate import Band as Band
     from ._calibrate import Banded as Banded
@@ -72,6 +73,7 @@ _PUBLIC = {
     "save": "riesz._io:save",
     "split": "riesz._fit:split",
     "testing": "riesz.testing",
+    "theory": "riesz.theory",
     "write_pairs": "riesz._data:write_pairs",
 }
 

@@ -4,8 +4,8 @@ from riesz.kernels._constant import Constant as Constant
 from riesz.kernels._constant import White as White
 from riesz.kernels._dot_product import Linear as Linear
 from riesz.kernels._dot_product import Polynomial as Polynomial
+from riesz.kernels._empirical import LabelledTangentKernel as LabelledTangentKernel
 from riesz.kernels._empirical import TangentKernel as TangentKernel
-from riesz.kernels._empirical_labelled import LabelledTangentKernel as LabelledTangentKernel
 from riesz.kernels._features import AbstractFeatures as AbstractFeatures
 from riesz.kernels._features import FeatureKernel as FeatureKernel
 from riesz.kernels._fourier_features import FourierFeatures as FourierFeatures
@@ -22,8 +22,8 @@ from riesz.kernels._other_features import NetworkFeatures as NetworkFeatures
 from riesz.kernels._other_features import NystromFeatures as NystromFeatures
 from riesz.kernels._periodic import Periodic as Periodic
 from riesz.kernels._power_spectrum import PowerSpectrum as PowerSpectrum
+from riesz.kernels._signature import NeuralSignature as NeuralSignature
 from riesz.kernels._signature import Signature as Signature
-from riesz.kernels._signature_neural import NeuralSignature as NeuralSignature
 from riesz.kernels._squared_exponential import RationalQuadratic as RationalQuadratic
 from riesz.kernels._squared_exponential import SquaredExponential as SquaredExponential
 from riesz.kernels._stationary import AbstractSpectrum as AbstractSpectrum

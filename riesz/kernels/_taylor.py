@@ -8,7 +8,7 @@ import jax
 
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.kernels._empirical_model import Parametrised, parameters, values_of
+from riesz.kernels._empirical import Parametrised, parameters, values_of
 
 
 class TaylorModel(eqx.Module):

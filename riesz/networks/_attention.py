@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances, Needs
-from riesz.networks._dense import add_bias, affine, require_size, require_stds
+from riesz.networks._dense import add_bias, affine
 from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Parameter, Place, Scalar

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.errors import ModelError
+from riesz._core.sizes import require_size, require_stds
 from riesz.networks._covariances import Covariances
 from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
@@ -89,27 +89,3 @@ def random_linear(inputs: Covariances, w_std: Scalar, b_std: Scalar) -> Covarian
         centred=True,
         fresh=True,
     )
-
-
-def require_size(where: str, name: str, size: int) -> None:
-    """Refuse a number of features, channels or positions that is not a positive integer."""
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ModelError(
-            f"{name} of a layer is a positive whole number",
-            where=where,
-            expected=f"{name} >= 1",
-            found=repr(size),
-            repair="the limit of infinite width is taken by kernel(); the number is for init()",
-        )
-
-
-def require_stds(where: str, *stds: Scalar) -> None:
-    """Refuse standard deviations that are negative or not finite."""
-    for std in stds:
-        if isinstance(std, int | float) and not 0 <= std < float("inf"):
-            raise ModelError(
-                "standard deviations are finite and not negative",
-                where=f"{where}(..., w_std, b_std)",
-                expected="w_std >= 0 and b_std >= 0",
-                found=std,
-            )

@@ -14,7 +14,7 @@ from riesz.networks._network import AbstractNetwork, Shape
 from riesz.networks._space import both_sides, require_space
 
 
-class Constant:
+class HashedArray:
     """An array that is part of a description: it does not change, and is compared and hashed."""
 
     def __init__(self, array: Float[np.ndarray, "..."]):
@@ -26,7 +26,7 @@ class Constant:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Constant) and np.array_equal(self.array, other.array)
+        return isinstance(other, HashedArray) and np.array_equal(self.array, other.array)
 
 
 class GraphAggregate(AbstractNetwork):
@@ -39,7 +39,7 @@ class GraphAggregate(AbstractNetwork):
     - `matrix`: shape (nodes after, nodes before); it is not trained.
     """
 
-    fixed: Constant = eqx.field(static=True)
+    fixed: HashedArray = eqx.field(static=True)
     couples: ClassVar[bool] = True
 
     def __init__(self, matrix: Any):
@@ -51,7 +51,7 @@ class GraphAggregate(AbstractNetwork):
                 expected="shape (nodes after, nodes before)",
                 found=f"shape {rows.shape}" if rows.ndim != 2 else "entries that are not finite",
             )
-        self.fixed = Constant(rows)
+        self.fixed = HashedArray(rows)
 
     @property
     def matrix(self) -> Float[np.ndarray, "after before"]:

@@ -204,7 +204,7 @@ def _asked(network: AbstractNetwork, shape: Shape) -> Needs:
 
 def _split(network: AbstractNetwork) -> tuple[Chain, Chain]:
     """The layers before the first weights, which are applied to inputs, and the others."""
-    links = network.links if isinstance(network, Chain) else (network,)
+    links = network.layers
     count = 0
     while count < len(links) and isinstance(links[count], AbstractActivation):
         count += 1

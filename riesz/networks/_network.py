@@ -46,6 +46,11 @@ class AbstractNetwork(eqx.Module):
     # Whether the limit reads the variances of its input.
     reads_variances: ClassVar[bool] = False
 
+    @property
+    def layers(self) -> "tuple[AbstractNetwork, ...]":
+        """The layers in order: the links of a chain, or the network itself."""
+        return (self,)
+
     @abstractmethod
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the output for an input of this shape, channels last."""
@@ -75,7 +80,7 @@ class AbstractNetwork(eqx.Module):
     def __rshift__(self, after: "AbstractNetwork") -> "Chain":
         if not isinstance(after, AbstractNetwork):
             return NotImplemented
-        return Chain(chain_links(self) + chain_links(after))
+        return Chain(self.layers + after.layers)
 
     def __str__(self) -> str:
         return write(self)
@@ -120,6 +125,10 @@ class Chain(AbstractNetwork):
     def infix(self) -> tuple[str, tuple[AbstractNetwork, ...]]:
         """Its symbol in texts, and what stands between."""
         return ">>", self.links
+
+    @property
+    def layers(self) -> tuple[AbstractNetwork, ...]:
+        return self.links
 
     def out_shape(self, shape: Shape) -> Shape:
         for link in self.links:
@@ -178,8 +187,3 @@ class Identity(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         return inputs
-
-
-def chain_links(network: AbstractNetwork) -> tuple[AbstractNetwork, ...]:
-    """The layers of a network in order."""
-    return network.links if isinstance(network, Chain) else (network,)

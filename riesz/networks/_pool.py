@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.sizes import require_size
 from riesz.networks._covariances import Covariances, diagonal
-from riesz.networks._dense import require_size
 from riesz.networks._network import AbstractNetwork, Shape
 from riesz.networks._space import as_sizes, both_sides, require_space
 

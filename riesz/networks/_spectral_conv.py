@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances
-from riesz.networks._dense import add_bias, affine, random_linear, require_size, require_stds
+from riesz.networks._dense import add_bias, affine, random_linear
 from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar

@@ -14,7 +14,7 @@ from riesz.functions import Function
 from riesz.operators import AbstractOperator
 
 
-class Dense(AbstractOperator):
+class FullyConnected(AbstractOperator):
     """u(y) = N(a(x_1), ..., a(x_m), y): one fully connected network of all samples and a point."""
 
     input_space: Space = eqx.field(static=True)

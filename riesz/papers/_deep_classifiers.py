@@ -15,7 +15,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    from riesz.networks import Erf, Hermite, Monomial, Relu, depth_classifier
+    from riesz.networks import Erf, Hermite, Monomial, Relu
+    from riesz.theory import depth_classifier
 
     cases = {
         "majority": (Relu(), 20_000),

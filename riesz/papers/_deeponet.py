@@ -33,7 +33,7 @@ def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[s
     import jax
 
     from riesz.operators import DeepONet
-    from riesz.papers._baselines import Dense
+    from riesz.papers._baselines import FullyConnected
 
     keys = jax.random.split(key, 5)
     spaces = problem.input_space, problem.output_space
@@ -56,7 +56,7 @@ def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[s
     operator = DeepONet(*spaces, sensors=32, width=100, basis=64, key=keys[2])
     found = [errors(operator, size) for size in sizes]
     unseen, training = zip(*found, strict=True)
-    dense, dense_training = errors(Dense(spaces, 33, 126, key=keys[3]), sizes[-1])
+    dense, dense_training = errors(FullyConnected(spaces, 33, 126, key=keys[3]), sizes[-1])
     return {f"{size}": error for size, error in zip(sizes, unseen, strict=True)} | {
         "rate": -float(np.polyfit(np.log(sizes), np.log(unseen), 1)[0]),
         "gap": unseen[-1] / training[-1],  # test over training error, at the largest size

@@ -14,8 +14,9 @@ def run(scale: float = 1.0) -> dict[str, float]:
     """Exponents of changes of features in finite networks, and their losses against the limit."""
     import jax
 
-    from riesz.networks import ABC, Erf, classify, measure_exponents
+    from riesz.networks import Erf
     from riesz.papers._transfer import data
+    from riesz.theory import ABC, classify, measure_exponents
 
     batch = data(8, 4)
     measured = {}
@@ -40,7 +41,8 @@ def _limit(scale: float, batch: "tuple[jax.Array, jax.Array]") -> dict[str, floa
     import jax
     import optax
 
-    from riesz.networks import Dense, deep_linear_limit, learning_rate_sweep
+    from riesz.networks import Dense
+    from riesz.theory import deep_linear_limit, learning_rate_sweep
 
     def network(width: int):
         return Dense(width) >> Dense(width) >> Dense(1)

@@ -17,7 +17,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    from riesz.networks import Dense, Relu, finite_width
+    from riesz.networks import Dense, Relu
+    from riesz.theory import finite_width
 
     first = Dense(1, w_std=2**0.5).kernel().nngp(jnp.ones((1, 2)))
     laws = [finite_width(Relu(), first, [width], w_std=2**0.5) for width in WIDTHS]

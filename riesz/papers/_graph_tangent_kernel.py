@@ -20,7 +20,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import scipy.linalg
 
     from riesz.domains import Grid, Interval
-    from riesz.networks import GraphAggregate, Graphon
+    from riesz.networks import GraphAggregate
+    from riesz.theory import Graphon
 
     graphon = Graphon(lambda u, v: jnp.exp(-4 * (u - v) ** 2))
     sizes = [*SIZES, scaled(LARGE, scale, 40)]

@@ -15,7 +15,8 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    from riesz.networks import Abs, Relu, ResidualDiffusion
+    from riesz.networks import Abs, Relu
+    from riesz.theory import ResidualDiffusion
 
     count, depth = scaled(16384, scale, 16), scaled(64, scale, 2)
     measured = {}

@@ -11,8 +11,9 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax.numpy as jnp
     import optax
 
-    from riesz.networks import Dense, deep_linear_limit
+    from riesz.networks import Dense
     from riesz.papers._transfer import data, transfer
+    from riesz.theory import deep_linear_limit
 
     def network(width: int):
         return Dense(width) >> Dense(width) >> Dense(width) >> Dense(1)

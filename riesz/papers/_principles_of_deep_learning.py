@@ -33,8 +33,9 @@ def _kurtosis(
 ) -> dict[str, float]:
     import jax.numpy as jnp
 
-    from riesz.networks import Dense, critical, finite_width
+    from riesz.networks import Dense
     from riesz.papers._random_networks import outputs
+    from riesz.theory import critical, finite_width
 
     # Tanh networks are critical at vanishing variance; 0.3 is small, and known to the prediction.
     x, w_std = 0.3 * jnp.ones((1, 4)), critical(activation).w_std

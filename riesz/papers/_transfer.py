@@ -8,7 +8,8 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from riesz.networks import AbstractNetwork, learning_rate_sweep
+from riesz.networks import AbstractNetwork
+from riesz.theory import learning_rate_sweep
 
 
 def data(n: int = 32, features: int = 8) -> tuple[Array, Array]:

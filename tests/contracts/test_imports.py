@@ -26,6 +26,7 @@ LAYERS = [
     ["processes"],
     ["problems"],
     ["_calibrate", "_evaluate", "_fit", "_io"],
+    ["theory"],
     ["testing", "papers"],
     ["cli", "studio", "__main__"],
 ]

@@ -10,9 +10,9 @@ from riesz._core import blocks
 from riesz._core.parameters import FROZEN, kinds
 from riesz.errors import DataError, ModelError
 from riesz.kernels import TangentKernel
-from riesz.kernels._empirical_contractions import METHODS
-from riesz.kernels._empirical_gram import gram
-from riesz.kernels._empirical_structure import Structure
+from riesz.kernels._empirical._contractions import METHODS
+from riesz.kernels._empirical._gram import gram
+from riesz.kernels._empirical._structure import Structure
 
 KEY = jax.random.key(7)
 

@@ -13,8 +13,8 @@ from riesz.kernels import (
     FeatureKernel,
     Signature,
     SquaredExponential,
-    _signature_pairs,
 )
+from riesz.kernels._signature import _pairs
 
 
 def walks(n, length, scale=0.3):
@@ -105,7 +105,7 @@ def test_paths_of_other_lengths_blocks_and_types(monkeypatch):
     whole = kernel(x, y)
     assert whole.dtype == jnp.float32
     np.testing.assert_allclose(kernel(y, x), whole.T, rtol=1e-5)
-    monkeypatch.setattr(_signature_pairs, "_NUMBERS", 4 * 5 * 9)
+    monkeypatch.setattr(_pairs, "_NUMBERS", 4 * 5 * 9)
     eqx.clear_caches()
     np.testing.assert_allclose(kernel(x, y), whole, rtol=1e-6)
 

@@ -3,7 +3,6 @@
 from riesz.networks._activations._activation import AbstractActivation as AbstractActivation
 from riesz.networks._activations._error_functions import Erf as Erf
 from riesz.networks._activations._error_functions import Gelu as Gelu
-from riesz.networks._activations._exponential import Exp as Exp
 from riesz.networks._activations._numerical import (
     AbstractNumericalActivation as AbstractNumericalActivation,
 )
@@ -18,5 +17,6 @@ from riesz.networks._activations._polynomials import Monomial as Monomial
 from riesz.networks._activations._rectified import RectifiedMonomial as RectifiedMonomial
 from riesz.networks._activations._rectified import Sign as Sign
 from riesz.networks._activations._sinusoids import Cos as Cos
+from riesz.networks._activations._sinusoids import Exp as Exp
 from riesz.networks._activations._sinusoids import Rbf as Rbf
 from riesz.networks._activations._sinusoids import Sin as Sin

@@ -84,3 +84,15 @@ class AbstractActivation(AbstractNetwork):
     def _own(self, inputs: Covariances, k: Float[Array, "..."]) -> Float[Array, "..."]:
         first, second = inputs.own_variances(k)
         return self.duals(first, k, second)[0]
+
+
+class AbstractExactActivation(AbstractActivation):
+    """A continuous activation with `duals` in closed form."""
+
+    @property
+    def exact(self) -> bool:
+        return True
+
+    @property
+    def differentiable(self) -> bool:
+        return True

@@ -9,7 +9,7 @@ from math import pi
 import jax
 from jaxtyping import Array, Float
 
-from riesz.networks._activations._exact import AbstractExactActivation
+from riesz.networks._activations._activation import AbstractExactActivation
 from riesz.networks._activations._pair import noisy_pair
 
 

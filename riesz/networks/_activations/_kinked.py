@@ -21,8 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.networks._activations._derivative import Function, derivative
-from riesz.networks._activations._mehler import series
+from riesz.networks._activations._mehler import Entrywise, derivative, series
 from riesz.networks._activations._pair import Numbers, geometric_mean, quotient, root
 from riesz.networks._activations._panels import normal_panels, positions
 
@@ -61,7 +60,7 @@ class Coordinates(NamedTuple):
 
 
 def kinked_duals(
-    phi: Function, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
+    phi: Entrywise, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
 ) -> Duals:
     """E[phi(u) phi(v)] and E[phi'(u) phi'(v)]."""
     arguments = phi, kinks, accuracy, q11, q12, q22
@@ -70,7 +69,7 @@ def kinked_duals(
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _value(
-    phi: Function, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
+    phi: Entrywise, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
 ) -> Float[Array, "..."]:
     return _expectation(phi, kinks, accuracy, _coordinates(q11, q12, q22))
 
@@ -91,12 +90,12 @@ def _price(phi, kinks, accuracy, primals, tangents):
 
 
 def _slope(
-    phi: Function, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
+    phi: Entrywise, kinks: Kinks, accuracy: Accuracy, q11: Numbers, q12: Numbers, q22: Numbers
 ) -> Float[Array, "..."]:
     return _expectation(derivative(phi), kinks, accuracy, _coordinates(q11, q12, q22))
 
 
-def kinked_error(phi: Function, kinks: Kinks, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
+def kinked_error(phi: Entrywise, kinks: Kinks, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
     """An upper estimate of the absolute errors of `kinked_duals`.
 
     Three times what a coarser rule changes; its error is a hundred times as large where the
@@ -107,7 +106,7 @@ def kinked_error(phi: Function, kinks: Kinks, q11: Numbers, q12: Numbers, q22: N
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _error(f: Function, kinks: Kinks, at: Coordinates) -> Array:
+def _error(f: Entrywise, kinks: Kinks, at: Coordinates) -> Array:
     fine, coarse = (_expectation(f, kinks, accuracy, at) for accuracy in (FINE, COARSE))
     sides = _coefficients(f, kinks, COARSE, at.u, at.v)
     norms = (jnp.sqrt(jnp.sum(side**2, 0)) for side in sides)
@@ -122,7 +121,7 @@ def _coordinates(q11: Numbers, q12: Numbers, q22: Numbers) -> Coordinates:
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _expectation(f: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Array:
+def _expectation(f: Entrywise, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Array:
     """E[f(u) f(v)]."""
     close = jnp.abs(at.correlation) > _MODERATE
     rho = jnp.where(close, 0, at.correlation)
@@ -155,7 +154,7 @@ def _places(close: Array) -> Array:
 
 
 def _coefficients(
-    f: Function, kinks: Kinks, accuracy: Accuracy, *stds: Numbers
+    f: Entrywise, kinks: Kinks, accuracy: Accuracy, *stds: Numbers
 ) -> list[Float[Array, "terms ..."]]:
     """E[f(s z) h_k(z)] for standard deviations s and the normalised Hermite polynomials."""
 
@@ -178,7 +177,7 @@ def _coefficients(
     return [part.reshape(-1, *s.shape) for part, s in zip(parts, stds, strict=True)]
 
 
-def _integral(f: Function, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Array:
+def _integral(f: Entrywise, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Array:
     """E[f(u) f(v)] for one pair, by the double integral."""
     side = jnp.where(at.correlation < 0, -1.0, 1.0).astype(at.u.dtype)
     sine, cosine = at.half, jnp.sqrt(1 - at.half**2)

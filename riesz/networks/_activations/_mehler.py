@@ -11,6 +11,7 @@ computed, converges like exp(-2 pi w / (spacing sqrt(q))) (Trefethen and Weidema
 exponentially convergent trapezoidal rule").
 """
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import jax
@@ -19,15 +20,37 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
-from riesz.networks._activations._derivative import Function, derivative
 from riesz.networks._activations._pair import Numbers, geometric_mean, quotient
 
+# A function of one number, applied to each entry of an array.
+Entrywise = Callable[[Array], Array]
+
 TERMS = 256
+
+# `entrywise` and `derivative` give one object per function, so that what was compiled for it is
+# found again.
+
+
+@lru_cache(maxsize=256)
+def entrywise(function: Callable) -> Entrywise:
+    """The function applied to each entry."""
+    return jnp.vectorize(function)
+
+
+@lru_cache(maxsize=256)
+def derivative(function: Entrywise) -> Entrywise:
+    """The derivative, by automatic differentiation, of a function that acts on each entry."""
+
+    def slope(x: Array) -> Array:
+        value, pull = jax.vjp(function, x)
+        return pull(jnp.ones_like(value))[0]
+
+    return slope
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def mehler(
-    f: Function, g: Function, q11: Numbers, q12: Numbers, q22: Numbers
+    f: Entrywise, g: Entrywise, q11: Numbers, q12: Numbers, q22: Numbers
 ) -> Float[Array, "..."]:
     """E[f(u) g(v)], with derivatives of all orders."""
     return _sum(f, g, q11, q12, q22)
@@ -47,7 +70,7 @@ def _heat_equation(f, g, primals, tangents):
 
 
 @partial(jax.jit, static_argnums=0)
-def mehler_error(f: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
+def mehler_error(f: Entrywise, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
     """An upper estimate of the absolute error of `mehler(f, f, q11, q12, q22)`.
 
     The terms left out are bounded by the inequality of Cauchy and Schwarz, from as many
@@ -98,7 +121,9 @@ def _horner(a: Array, b: Array, rho: Array) -> Array:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _sum(f: Function, g: Function, q11: Numbers, q12: Numbers, q22: Numbers) -> Float[Array, "..."]:
+def _sum(
+    f: Entrywise, g: Entrywise, q11: Numbers, q12: Numbers, q22: Numbers
+) -> Float[Array, "..."]:
     a, b = (
         _coefficients(f, _rule(TERMS), q11, q22)
         if f is g
@@ -112,7 +137,7 @@ def _correlation(q11: Numbers, q12: Numbers, q22: Numbers) -> Numbers:
 
 
 def _coefficients(
-    f: Function, rule: tuple[np.ndarray, np.ndarray], *variances: Numbers
+    f: Entrywise, rule: tuple[np.ndarray, np.ndarray], *variances: Numbers
 ) -> list[Float[Array, "terms ..."]]:
     """a_k(q), the index first, for each array of variances."""
     z, projection = (jnp.asarray(x, variances[0].dtype) for x in rule)

@@ -13,9 +13,14 @@ from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 from riesz.networks._activations._activation import AbstractActivation
-from riesz.networks._activations._derivative import Function, derivative, entrywise
 from riesz.networks._activations._kinked import FINE, kinked_duals, kinked_error
-from riesz.networks._activations._mehler import mehler, mehler_error
+from riesz.networks._activations._mehler import (
+    Entrywise,
+    derivative,
+    entrywise,
+    mehler,
+    mehler_error,
+)
 
 
 class AbstractNumericalActivation(AbstractActivation):
@@ -64,7 +69,7 @@ class Tanh(AbstractNumericalActivation):
     """
 
     @property
-    def function(self) -> Function:
+    def function(self) -> Entrywise:
         return jnp.tanh
 
     @property
@@ -83,7 +88,7 @@ class Silu(AbstractNumericalActivation):
     """
 
     @property
-    def function(self) -> Function:
+    def function(self) -> Entrywise:
         return jax.nn.silu
 
     @property

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.networks._activations._exact import AbstractExactActivation
+from riesz.networks._activations._activation import AbstractExactActivation
 from riesz.networks._activations._pair import pair
 
 Scalar = float | Float[Array, ""]

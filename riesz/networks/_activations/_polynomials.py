@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
-from riesz.networks._activations._exact import AbstractExactActivation
+from riesz.networks._activations._activation import AbstractExactActivation
 from riesz.networks._activations._pair import Numbers
 
 

@@ -1,4 +1,4 @@
-"""Sine waves: amplitude sin(frequency u + phase).
+"""Sine waves, amplitude sin(frequency u + phase), and the exponential function.
 
 With m = frequency^2 (q11 + q22) / 2 and w = frequency^2 q12,
 
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
-from riesz.networks._activations._exact import AbstractExactActivation
+from riesz.networks._activations._activation import AbstractExactActivation
 from riesz.networks._activations._pair import Numbers
 
 Scalar = float | Float[Array, ""]
@@ -109,3 +109,16 @@ def _hyperbolic(a: Numbers, w: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
     # overflows.
     sinh = jnp.where(small, far * jnp.expm1(2 * jnp.where(small, w, 0)), near - far) / 2
     return sinh, (near + far) / 2
+
+
+class Exp(AbstractExactActivation):
+    """exp(u): both expectations are exp((q11 + q22) / 2 + q12), that of a log-normal variable."""
+
+    def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        return jnp.exp(x)
+
+    def duals(
+        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        expectation = jnp.exp((q11 + q22) / 2 + q12)
+        return expectation, expectation

@@ -1,0 +1,29 @@
+"""Theory of width, depth and scaling: critical points, finite width, feature learning."""
+
+from riesz.theory._abc import ABC as ABC
+from riesz.theory._abc import Classification as Classification
+from riesz.theory._abc import classify as classify
+from riesz.theory._aspect_ratio import optimal_aspect_ratio as optimal_aspect_ratio
+from riesz.theory._aspect_ratio import vertex_growth as vertex_growth
+from riesz.theory._coordinate_check import CoordinateCheck as CoordinateCheck
+from riesz.theory._coordinate_check import coordinate_check as coordinate_check
+from riesz.theory._critical import critical as critical
+from riesz.theory._critical import edge_of_chaos as edge_of_chaos
+from riesz.theory._deep_linear import DeepLinearLimit as DeepLinearLimit
+from riesz.theory._deep_linear import deep_linear_limit as deep_linear_limit
+from riesz.theory._depth_classifier import DepthClassifier as DepthClassifier
+from riesz.theory._depth_classifier import depth_classifier as depth_classifier
+from riesz.theory._exponents import Exponents as Exponents
+from riesz.theory._exponents import measure_exponents as measure_exponents
+from riesz.theory._finite_width import FiniteWidth as FiniteWidth
+from riesz.theory._finite_width import finite_width as finite_width
+from riesz.theory._fixed_point import FixedPoint as FixedPoint
+from riesz.theory._fixed_point import depth_scale as depth_scale
+from riesz.theory._fixed_point import fixed_point as fixed_point
+from riesz.theory._graphon import Graph as Graph
+from riesz.theory._graphon import Graphon as Graphon
+from riesz.theory._learning_rate_sweep import LearningRateSweep as LearningRateSweep
+from riesz.theory._learning_rate_sweep import learning_rate_sweep as learning_rate_sweep
+from riesz.theory._mean_field import MeanFieldLimit as MeanFieldLimit
+from riesz.theory._mean_field import mean_field_limit as mean_field_limit
+from riesz.theory._residual_diffusion import ResidualDiffusion as ResidualDiffusion
