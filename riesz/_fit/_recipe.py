@@ -16,17 +16,22 @@ from riesz._fit._check import check_pairs
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss
+from riesz._fit._settings import (
+    BATCH_SIZE,
+    H1,
+    L2,
+    LEARNING_RATE,
+    STEPS,
+    WEIGHT_DECAY,
+    default_steps,
+)
+from riesz._fit._supervised import Supervised
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_to_json
 from riesz.errors import ModelError
-from riesz.functions import PairsLike
+from riesz.functions import AbstractSymmetry, PairsLike
 from riesz.functions._pairs import split_samples, subset
 from riesz.operators import FNO, AbstractOperator, DeepONet, Regridded, ZeroDirichlet
-
-STEPS, FEWEST_STEPS, STEPS_PER_SAMPLE = 2000, 300, 10
-BATCH_SIZE = 16
-LEARNING_RATE = 6e-3
-WEIGHT_DECAY = 0.1  # smaller values overfit in long fits on ~1000 pairs
 
 # FNO by the dimension of the domain: at most so many modes, and 3/8 of the points.
 MODES = {1: 16, 2: 12, 3: 8}
@@ -67,8 +72,8 @@ class Recipe:
     batch_size: int = BATCH_SIZE
     learning_rate: float = LEARNING_RATE
     weight_decay: float = WEIGHT_DECAY
-    l2: float = 1.0
-    h1: float = 0.3
+    l2: float = L2
+    h1: float = H1
 
     def to_json(self) -> dict[str, Any]:
         """All fields, from which `Recipe(**record)` makes it again."""
@@ -102,6 +107,7 @@ class Recipe:
         groups: Int[np.ndarray, " n"] | None = None,
         ordered: bool = False,
         base: bool | None = None,
+        symmetries: tuple[AbstractSymmetry, ...] = (),
         **options: Any,
     ) -> Fitted:
         """Fit the operator, by default on top of the best baseline where that is a good one.
@@ -117,7 +123,8 @@ class Recipe:
         - `ordered`: whether the pairs are in the order of time, and validated by later ones.
         - `base`: True to train on top of a baseline, False to train the network on its own; by
           default the data decide. With `zero_boundary` it is trained on its own.
-        - `options`: the other arguments of `riesz.fit`, such as `folder` and `symmetries`.
+        - `symmetries`: of the problem, as in `riesz.objectives.Supervised`.
+        - `options`: the other arguments of `riesz.fit`, such as `folder`.
 
         ```python
         fitted = riesz.recipe(training).fit(training, key=jax.random.key(0))
@@ -138,7 +145,7 @@ class Recipe:
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
             "weight_decay": self.weight_decay,
-            "loss": self.loss,
+            "objective": Supervised(self.loss, symmetries),
         }
         settings |= {**options, "key": keys[2]}
         grid = network.grid if isinstance(network, Regridded) else None
@@ -156,7 +163,7 @@ class Recipe:
             fitted = fit(network, training, validation=validation, **settings)
         if grid is None:
             return fitted
-        return eqx.tree_at(lambda f: f.operator, fitted, Regridded(fitted.operator, grid))
+        return eqx.tree_at(lambda f: f.model, fitted, Regridded(fitted.model, grid))
 
 
 def recipe(
@@ -190,7 +197,7 @@ def recipe(
 
     ```python
     recipe = riesz.recipe(training, time_budget=120)
-    fitted = riesz.train(training, recipe=recipe, key=key)
+    fitted = recipe.fit(training, key=key)
     ```
     """
     first = data[:1]
@@ -217,7 +224,7 @@ def recipe(
         sizes = _fno_sizes(count, shape, modes, width, layers, time_budget)
         sizes["coordinates"] = not invariant
     if steps is None and time_budget is None:
-        steps = min(STEPS, max(FEWEST_STEPS, STEPS_PER_SAMPLE * count))
+        steps = default_steps(count)
     grid = None if latent is None else grid_to_json(latent)
     return Recipe(kind, sizes, grid, zero_boundary, steps, time_budget)
 
