@@ -128,8 +128,8 @@ class Subset:
         return self.pairs[np.atleast_1d(self.samples[index])]
 
 
-def subset(pairs: Any, samples: np.ndarray) -> Any:
-    """Some pairs, or other samples: copied from memory, or read from elsewhere when they are asked for."""
+def subset(pairs: PairsLike, samples: np.ndarray) -> PairsLike:
+    """Some of the pairs: copied from memory, or read from elsewhere when they are asked for."""
     return pairs[samples] if isinstance(pairs, Pairs) else Subset(pairs, samples)
 
 
