@@ -83,7 +83,7 @@ def test_a_positive_parameter_stays_positive():
     """Steps of its logarithm: one of the number itself would cross zero."""
     narrow = np.random.default_rng(0).normal(0.0, 1e-3, 200).astype(np.float32)
     fitted = run(
-        gaussian(), narrow, learning_rate=0.1, steps=800, batch_size=200, validation=narrow
+        gaussian(), narrow, learning_rate=0.1, steps=3000, batch_size=200, validation=narrow
     )
     assert fitted.status is Status.finished
     np.testing.assert_allclose(fitted.model.deviation, 1e-3, rtol=0.2)
@@ -260,7 +260,7 @@ def test_an_operator_learns_from_a_stream_of_pairs():
 
 CASES = {
     "likelihood": lambda: (gaussian(), numbers(), None),
-    "stream": lambda: (gaussian(), Stream(lambda key, n: jax.random.normal(key, (n,))), None),
+    "stream": lambda: (gaussian(), Stream(lambda key, n: 1 + jax.random.normal(key, (n,))), None),
     "residual": lambda: (field(), None, Residual(lambda u, k: {"all": poisson(u, k)})),
     "rollout": lambda: (Linear(jnp.eye(4)), trajectories()[0], Rollout(RelativeLoss(), 2)),
     "function": lambda: (Linear(jnp.eye(4)), curves_of_four(), squares),
