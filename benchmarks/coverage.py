@@ -13,7 +13,8 @@ import jax
 import numpy as np
 from commands import hardware, today
 
-from riesz import calibrate, fit
+from riesz import RelativeLoss, calibrate, fit
+from riesz.objectives import Supervised
 from riesz.operators import FNO
 from riesz.problems import Antiderivative
 
@@ -27,7 +28,9 @@ def main() -> None:
     training, rest = pairs[:TRAINING], pairs[TRAINING:]
     spaces = problem.input_space, problem.output_space
     operator = FNO(*spaces, modes=8, width=16, layers=3, key=jax.random.key(1))
-    fitted = fit(operator, training, steps=400, key=jax.random.key(2))
+    settings = {"steps": 400, "learning_rate": 3e-3, "weight_decay": 1e-4}
+    loss = Supervised(RelativeLoss())
+    fitted = fit(operator, training, loss, **settings, key=jax.random.key(2))
     rows = []
     for level in (0.8, 0.9, 0.95):
         shares = []
@@ -35,7 +38,7 @@ def main() -> None:
             order = np.random.default_rng(number).permutation(len(rest))
             calibration, unseen = rest[order[:CALIBRATION]], rest[order[CALIBRATION:]]
             key = jax.random.key(number)
-            band = calibrate(fitted.operator, calibration, level=level, key=key)
+            band = calibrate(fitted.model, calibration, level=level, key=key)
             answer = band.apply(unseen.inputs)
             inside = jax.vmap(lambda b, u: b.contains(u))(answer, unseen.outputs)
             shares.append(float(np.mean(inside)))

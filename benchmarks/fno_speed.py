@@ -31,10 +31,11 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     import numpy as np
     import optax
 
-    from riesz._fit import RelativeLoss
+    from riesz import RelativeLoss
     from riesz._fit._step import adamw, make_trainer
     from riesz.domains import Box, Grid, Space
     from riesz.functions import Pairs, batch
+    from riesz.objectives import Supervised
     from riesz.operators import FNO, Affine, apply
 
     space = Space(Box((0, 0), (1, 1)))
@@ -45,7 +46,8 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     pairs = Pairs(batch(values[0], grid), batch(values[1], grid))
     optimiser: optax.GradientTransformation = adamw(1e-4)
     after = Affine.of([pairs.outputs])
-    trainer = make_trainer(network, RelativeLoss(), optimiser, 1e-3, (), after, same=True)
+    objective = Supervised(RelativeLoss(), after=after, same=True)
+    trainer = make_trainer(network, objective, optimiser, 1e-3)
     state = trainer.initial
     state = jax.tree.map(jax.numpy.copy, state)  # the step gives its argument's memory away
     key = jax.random.key(1)
@@ -53,7 +55,7 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     def step() -> None:
         nonlocal state
         state, loss = trainer.step(state, pairs, key, np.float32(0.5))
-        loss.block_until_ready()
+        jax.block_until_ready(loss)
 
     def forward() -> None:
         apply(network, pairs.inputs).values.block_until_ready()

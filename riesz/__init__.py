@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import functions as functions
     from . import kernels as kernels
     from . import networks as networks
+    from . import objectives as objectives
     from . import operators as operators
     from . import papers as papers
     from . import problems as problems
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from ._data import write_pairs as write_pairs
     from ._evaluate import Report as Report
     from ._evaluate import evaluate as evaluate
+    from ._fit import Fitted as Fitted
+    from ._fit import Recipe as Recipe
     from ._fit import RelativeLoss as RelativeLoss
+    from ._fit import Stream as Stream
     from ._fit import fit as fit
     from ._fit import recipe as recipe
     from ._fit import split as split
@@ -56,11 +60,13 @@ _PUBLIC = {
     "errors": "riesz.errors",
     "evaluate": "riesz._evaluate:evaluate",
     "fit": "riesz._fit:fit",
+    "Fitted": "riesz._fit:Fitted",
     "functions": "riesz.functions",
     "input_range": "riesz._io:input_range",
     "kernels": "riesz.kernels",
     "load": "riesz._io:load",
     "networks": "riesz.networks",
+    "objectives": "riesz.objectives",
     "open_pairs": "riesz._data:open_pairs",
     "operators": "riesz.operators",
     "papers": "riesz.papers",
@@ -69,9 +75,11 @@ _PUBLIC = {
     "read_card": "riesz._io:read_card",
     "Report": "riesz._evaluate:Report",
     "recipe": "riesz._fit:recipe",
+    "Recipe": "riesz._fit:Recipe",
     "RelativeLoss": "riesz._fit:RelativeLoss",
     "save": "riesz._io:save",
     "split": "riesz._fit:split",
+    "Stream": "riesz._fit:Stream",
     "testing": "riesz.testing",
     "theory": "riesz.theory",
     "write_pairs": "riesz._data:write_pairs",

@@ -85,7 +85,7 @@ def calibrate(
     **Raises:** `DataError` for too few pairs for the level, or values that are not finite.
 
     ```python
-    banded = riesz.calibrate(fitted.operator, held_out, level=0.9, key=key)
+    banded = riesz.calibrate(fitted.model, held_out, level=0.9, key=key)
     band = banded(a)            # band.prediction, band.lower, band.upper, band.half_width()
     print(banded.meaning())
     ```

@@ -81,7 +81,7 @@ def evaluate(
     `RunError` when an argument is missing.
 
     ```python
-    report = riesz.evaluate(fitted.operator, problem, resolutions=(32, 64, 128), key=key)
+    report = riesz.evaluate(fitted.model, problem, resolutions=(32, 64, 128), key=key)
     print(report)
     ```
     """

@@ -146,7 +146,7 @@ def fit_over(
         pilot = _pilot(Normalised.between(start, *scales), training, validation, settings, budget)
         if pilot.status is Status.interrupted:
             return _alone(pilot, scales)
-        tried = errors_of(pilot.operator, validation, after)
+        tried = errors_of(pilot.model, validation, after)
         own = errors_of(found.baseline.operator, validation, after)
         plain = surely_less(tried, own)
         if not plain and settings.get("progress", True) and pilot.steps < _FEW_STEPS:
@@ -154,7 +154,7 @@ def fit_over(
     if not plain:
         start = on_top(found, network)
         influence = found.baseline.influence
-        if influence is not None and not settings.get("symmetries"):
+        if influence is not None and not settings["objective"].symmetries:
             targets = left_out(training, found.samples_fitted, influence, after)
     operator = Normalised.between(start, *scales)
     settings = {**settings, "time_budget": budget.left()}
@@ -178,7 +178,7 @@ def _keep(
         baseline = Normalised.between(found.baseline.core, *scales)
         note = f"the baseline {found.name!r} is kept: on {len(validation)} validation samples the "
         note += "network is not surely better"
-        return eqx.tree_at(lambda f: f.operator, fitted, baseline), (note,)
+        return eqx.tree_at(lambda f: f.model, fitted, baseline), (note,)
     if not plain:
         return fitted, (f"the network is trained on top of the baseline {found.name!r}",)
     return _alone(fitted, scales), ()
@@ -186,11 +186,11 @@ def _keep(
 
 def _alone(fitted: Fitted, scales: tuple[Affine, Affine]) -> Fitted:
     """The network that was trained beside a base, without the base, of which nothing is left."""
-    trained: Any = fitted.operator
+    trained: Any = fitted.model
     if not isinstance(trained.inner, Residual):
         return fitted
     alone = Normalised.between(trained.inner.inner, *scales)
-    return eqx.tree_at(lambda f: f.operator, fitted, alone)
+    return eqx.tree_at(lambda f: f.model, fitted, alone)
 
 
 def _pilot(

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import Float
 
+from riesz._core.blocks import length
 from riesz._core.parameters import trainable
 from riesz.errors import DataError, RieszError, RunError
 from riesz.functions import Function, Pairs, PairsLike, take
@@ -19,29 +21,28 @@ _NAMED = 5  # samples that a note lists
 
 
 class Survey(NamedTuple):
-    """What one pass over pairs finds: their digest, and which outputs are constant.
+    """What one pass over data finds: their digest and, of pairs, which outputs are constant.
 
     `same`: whether outputs are sampled at the points of their inputs, in every pair.
     `flat`: (sample, channel) of outputs that are constant.
     """
 
-    digest: str
-    same: bool
-    flat: tuple[tuple[int, int], ...]
+    digest: str = ""
+    same: bool = True
+    flat: tuple[tuple[int, int], ...] = ()
 
 
-def check_types(operator: Any, data: Any) -> None:
-    """Raise where something else is given for an operator or for pairs."""
+def check_types(operator: Any) -> None:
+    """Raise where something else is given for an operator."""
     if not isinstance(operator, AbstractOperator):
         kind = operator.__name__ if isinstance(operator, type) else type(operator).__name__
         raise RunError(
-            "a fit needs an operator",
+            "a supervised fit needs an operator",
             where="riesz.fit(operator, data)",
             expected="an operator, such as FNO(input_space, output_space, key=key)",
             found=f"the class {kind}" if isinstance(operator, type) else f"a {kind}",
             repair="build the operator with its spaces and a key first",
         )
-    check_pairs(data, "riesz.fit(operator, data)")
 
 
 def check_pairs(data: Any, where: str) -> None:
@@ -64,36 +65,59 @@ def _is_plain(data: Any) -> bool:
     return isinstance(data, list | tuple | dict | np.ndarray | jax.Array)
 
 
-def survey(pairs: PairsLike, name: str) -> Survey:
-    """One pass over all pairs, whose values at present points must be finite."""
+def survey(data: Any, name: str) -> Survey:
+    """One pass over all samples, whose values at present points must be finite."""
     digest, same, flat, start = sha256(), True, [], 0
-    for part in pieces(pairs):
-        for side, f in (("input", part.inputs), ("output", part.outputs)):
-            _require_finite(f, f"{name} sample", side, start)
-        same = same and part.same_points
-        flat += [(start + i, c) for i, c in _constant(part.outputs)]
+    for part in pieces(data):
+        for side, leaf in _named(part):
+            _require_finite(leaf, f"{name} sample", side, start)
+        if isinstance(part, Pairs):
+            same = same and part.same_points
+            flat += [(start + i, c) for i, c in _constant(part.outputs)]
         for leaf in jax.tree.leaves(part):
             digest.update(np.ascontiguousarray(leaf).tobytes())
-        start += len(part)
+        start += length(part)
     return Survey(digest.hexdigest(), same, tuple(flat))
 
 
-def _require_finite(f: Function, what: str, side: str, start: int) -> None:
-    bad = ~np.isfinite(np.asarray(f.values)) & (batch_weights(f)[..., None] > 0)
+def _named(part: Any) -> list[tuple[str, Any]]:
+    """Functions, and arrays that belong to none, with their names."""
+    if isinstance(part, Pairs):
+        return [("input", part.inputs), ("output", part.outputs)]
+    found, _ = jax.tree_util.tree_flatten_with_path(part, lambda x: isinstance(x, Function))
+    return [(f"sample{jax.tree_util.keystr(path)}", leaf) for path, leaf in found]
+
+
+def _require_finite(leaf: Any, what: str, side: str, start: int) -> None:
+    """Raise for a value of a batch that is not finite; masked points of a function are ignored."""
+    values = np.asarray(leaf.values if isinstance(leaf, Function) else leaf)
+    bad = ~np.isfinite(values) if np.issubdtype(values.dtype, np.inexact) else np.zeros(1, bool)
+    if isinstance(leaf, Function):
+        bad &= _weights(leaf)[..., None] > 0
     if not bad.any():
         return
     place = np.argwhere(bad)[0]
     samples = int(bad.reshape(len(bad), -1).any(1).sum())
+    at = f", index {tuple(place[1:].tolist())}"
+    if isinstance(leaf, Function):
+        at = f", channel {leaf.space.names[place[-1]]!r}, point {tuple(place[1:-1].tolist())}"
     raise RunError(
         "the training or validation data hold NaN or infinite values",
         where=f"riesz.fit: {what} {start + place[0]}",
         expected="finite values at every point that is not masked",
-        found=f"{np.asarray(f.values)[tuple(place)]} in the {side}, channel "
-        f"{f.space.names[place[-1]]!r}, point {tuple(place[1:-1].tolist())}; "
-        f"{samples} such samples in this part",
+        found=f"{values[tuple(place)]} in the {side}{at}; {samples} such samples in this part",
         repair="leave these samples out, or mask the points: "
         "riesz.domains.MaskedGrid(grid, np.isfinite(values))",
     )
+
+
+def _weights(f: Function) -> Float[np.ndarray, "*n"]:
+    """Quadrature weights of a batch of functions, or of trajectories of functions."""
+    extra = f.values.ndim - f.discretization.dimensions - 1
+    if extra < 2:
+        return batch_weights(f)
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[extra:]), f)
+    return batch_weights(flat).reshape(f.values.shape[:-1])
 
 
 def _constant(f: Function) -> list[tuple[int, int]]:
@@ -122,11 +146,8 @@ def notes(after: Affine, found: Survey, names: tuple[str, ...]) -> tuple[str, ..
     return tuple(lines)
 
 
-def check_fit(network: AbstractOperator, pairs: Pairs, same: bool, batch_size: int) -> None:
-    """Raise what can be known from one sample, before anything is compiled or trained.
-
-    Spaces, discretizations, and the memory of weights, moments and one micro-batch.
-    """
+def check_operator(network: AbstractOperator, pairs: Pairs, same: bool) -> None:
+    """Raise what can be known of spaces and discretizations from one pair."""
     a, u = take(pairs.inputs, 0), take(pairs.outputs, 0)
     if not network.output_space.accepts(u.space):
         raise RunError(
@@ -157,20 +178,19 @@ def check_fit(network: AbstractOperator, pairs: Pairs, same: bool, batch_size: i
             found=f"shape {answer.values.shape}",
             repair="an operator returns values at the points of `on`",
         )
-    _check_memory(network, (a, u), batch_size)
 
 
-def _check_memory(network: AbstractOperator, pair: tuple[Function, Function], batch: int) -> None:
-    """Weights, gradient, two moments and the best weights, and one batch of pairs, in memory."""
+def check_memory(network: Any, sample: Any, batch: int) -> None:
+    """Raise where weights, gradient, two moments, the best weights and a batch exceed memory."""
     weights = sum(x.size * x.itemsize for x in jax.tree.leaves(eqx.filter(network, eqx.is_array)))
     trained = eqx.filter(network, trainable(network))
     moved = 4 * sum(x.size * x.itemsize for x in jax.tree.leaves(trained))
-    data = batch * sum(np.asarray(f.values).nbytes for f in pair)
+    data = batch * sum(x.nbytes for x in jax.tree.leaves(sample))
     free = _free_memory()
     if free is not None and weights + moved + data > free:
         raise RunError(
-            "the operator does not fit into the memory of this machine",
-            where="riesz.fit(operator, data)",
+            "the model does not fit into the memory of this machine",
+            where="riesz.fit(model, data)",
             expected=f"at most {free / 2**30:.1f} GiB",
             found=f"{(weights + moved + data) / 2**30:.1f} GiB for weights, gradient, moments "
             "and one batch",

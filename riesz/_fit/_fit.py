@@ -5,73 +5,76 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import equinox as eqx
 import jax
 import numpy as np
 import optax
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from riesz._core.files import write_atomically
-from riesz._core.text import write
-from riesz._fit._check import (
-    check_fit,
-    check_pairs,
-    check_types,
-    notes,
-    survey,
-)
+from riesz._core.parameters import trainable
+from riesz._fit._check import Survey, check_memory, survey
 from riesz._fit._checkpoint import NAME
 from riesz._fit._fitted import Fitted
-from riesz._fit._losses import RelativeLoss, Scale
+from riesz._fit._objective import AbstractObjective, Given, Task
 from riesz._fit._run import Run
+from riesz._fit._samples import Stream, count, samples_of
+from riesz._fit._settings import Settings
 from riesz._fit._step import adamw, make_trainer
-from riesz.domains import Grid
+from riesz._fit._supervised import Supervised
 from riesz.errors import RunError
-from riesz.functions import AbstractSymmetry, Function, PairsLike
-from riesz.functions._pairs import pieces, split_samples, subset
-from riesz.operators import AbstractOperator, Affine, Regridded, normalised, training_scale
-from riesz.operators._residual import starts_as_base
+from riesz.functions._pairs import split_samples, subset
+from riesz.operators import AbstractOperator
 
-_SLOPES = 64  # training samples from which the typical size of slopes is taken
+if TYPE_CHECKING:
+    from riesz._fit._recipe import Recipe
+
+_HELD = 128  # samples of a stream by which it is validated
 
 
 def fit(
-    operator: AbstractOperator,
-    data: PairsLike,
+    model: Any,
+    data: Any = None,
+    objective: Callable[[Any, Any, Any], Any] | None = None,
+    recipe: "Recipe | None" = None,
     *,
     key: PRNGKeyArray,
     steps: int | None = None,
     time_budget: float | None = None,
-    batch_size: int = 16,
-    learning_rate: float = 3e-3,
-    weight_decay: float = 1e-4,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
     optimiser: optax.GradientTransformation | None = None,
-    loss: Callable[[Function, Function], Array] | None = None,
-    symmetries: tuple[AbstractSymmetry, ...] = (),
-    validation: float | PairsLike = 0.1,
+    validation: Any = 0.1,
     patience: int | None = None,
     folder: str | Path | None = None,
     checkpoint_every: float = 30.0,
     progress: bool = True,
 ) -> Fitted:
-    """Fit an operator to pairs of functions.
+    """Fit a model to data, or to an equation, by an objective.
 
-    AdamW with warm-up and cosine decay over the steps or the time budget, whichever is given
-    (1000 steps when neither is). The weights with the lowest validation error are kept.
+    AdamW with warm-up and cosine decay over the steps or the time budget, whichever is given. The
+    weights with the lowest validation error are kept. What is not given is as `riesz train` has
+    it: ten steps per sample, between 300 and 2000, batches of 16, a learning rate of 6e-3 and a
+    weight decay of 0.1, which is 0 where samples do not repeat.
 
     **Arguments:**
 
-    - `operator`: normalisation by the training data is built in unless it has one already.
-    - `data`: n pairs, in memory or in an open data file (`riesz.open_pairs`), from which each
-      batch is then read. `validation`: the fraction of them held out, or other pairs.
+    - `model`: an operator, or any `equinox.Module` with trainable parameters.
+    - `data`: n samples: `Pairs`, a batch of functions, arrays with n entries along their first
+      axis, or an open data file (`riesz.open_pairs`), from which each batch is then read; a
+      `riesz.Stream` of fresh samples; or None for an objective without data.
+    - `objective`: one of `riesz.objectives`, or a function of (model, batch, key). When absent the
+      model brings it by a method `default_objective()`; for operators it is `Supervised()`.
+    - `recipe`: gives the settings that are not given here.
+    - `validation`: the fraction of the samples held out, or other samples. Of a stream 128
+      samples are drawn.
     - `steps`: number of steps; with it the result is reproducible bit for bit.
     - `time_budget`: seconds, compilation included.
     - `learning_rate`: its peak. `optimiser`: an optax transformation instead of AdamW, of unit
       learning rate.
-    - `loss`: a function of prediction and target; `RelativeLoss(l2=1.0, h1=0.0)` when absent.
-    - `symmetries`: of the problem; training pairs are moved by random elements. Those that the
-      data's grid cannot represent are left out.
     - `patience`: stop after so many validations without a new best.
     - `folder`: checkpoints are written there every `checkpoint_every` seconds; the same call
       with the same folder resumes, and with `steps` ends with the same weights as without the
@@ -82,75 +85,96 @@ def fit(
 
     ```python
     fitted = riesz.fit(operator, data, steps=2000, key=jax.random.key(0))
-    fitted.operator, fitted.validation_error
+    fitted.model, fitted.validation_error
     ```
     """
     start = time.monotonic()
-    check_types(operator, data)
+    chosen = _objective(model, objective, recipe)
+    chosen.check(model, data)
     split_key, step_key = jax.random.split(key)
-    if isinstance(validation, float | int):
-        parts = split_samples(len(data), validation, split_key)
-        training, held = (subset(data, part) for part in parts)
-    else:
-        check_pairs(validation, "riesz.fit(..., validation)")
-        training, held = data, validation
-    if steps is None and time_budget is None:
-        steps = 1000
-    _check_arguments(steps, time_budget, batch_size, len(training), len(held))
-    batch_size = min(batch_size, len(training))
-    found, held_found = survey(training, "training"), survey(held, "validation")
-    same = found.same and held_found.same
-    regridded = operator if isinstance(operator, Regridded) else None
-    if regridded is not None:  # the resampling has no parameters: once is enough
-        operator = regridded.inner
-        training, held = regridded.regrid(training), regridded.regrid(held)
-    network = normalised(operator, training)
-    check_fit(network, training[:1], same, batch_size)
-    after = training_scale(network) or Affine.of(part.outputs for part in pieces(training))
-    loss = loss or RelativeLoss()
-    if isinstance(loss, RelativeLoss) and loss.scale is None:
-        some = np.unique(np.linspace(0, len(training) - 1, _SLOPES).round().astype(int))
-        loss = RelativeLoss(loss.l2, loss.h1, Scale.of(after, pieces(subset(training, some))))
-    kept = tuple(g for g in symmetries if _fits(g, training))
-    transform = optimiser or adamw(weight_decay)
-    trainer = make_trainer(network, loss, transform, learning_rate, kept, after, same)
-    run = Run(trainer, steps, time_budget, patience, start, cautious=starts_as_base(network))
+    training, held = _parts(samples_of(data, "riesz.fit(model, data)"), validation, split_key)
+    n = count(training)
+    given = {"steps": steps, "time_budget": time_budget, "batch_size": batch_size}
+    _check_arguments(steps, time_budget, batch_size, n, count(held))
+    given |= {"learning_rate": learning_rate, "weight_decay": weight_decay}
+    settings = Settings.of(given, recipe, n)
+    found = Survey() if n is None else survey(training, "training")
+    held_found = Survey() if held is None else survey(held, "validation")
+    both = Survey(found.digest, found.same and held_found.same, found.flat)
+    task = chosen.prepare(Task(model, chosen, training, held), both)
+    _check_model(task.model, task.held, settings.batch_size)
+    transform = optimiser or adamw(settings.weight_decay)
+    trainer = make_trainer(task.model, task.objective, transform, settings.learning_rate)
+    validation_key = jax.random.fold_in(split_key, 1)
+    run = Run(trainer, settings, patience, start, validation_key, task.cautious)
     if folder is not None:
-        identity = _identity(
-            network,
-            {"training": found.digest, "validation": held_found.digest},
-            key,
-            steps,
-            batch_size,
-            repr((learning_rate, weight_decay, loss, kept, patience)),
-        )
+        content = {"training": found.digest, "validation": held_found.digest}
+        identity = _identity(task, settings, {**content, "patience": patience}, key)
         Path(folder).mkdir(parents=True, exist_ok=True)
         _claim(Path(folder) / "fit.json", identity)
         run.attach(Path(folder), checkpoint_every)
-    run.go(training, held, batch_size, step_key, progress)
-    best = trainer.assemble(run.keep())
-    if regridded is not None:
-        best = Regridded(best, regridded.grid)
-    remarks = notes(after, found, training[:1].output_space.names)
-    return Fitted(best, run.status, tuple(run.history), run.step, run.seconds(), run.kept, remarks)
+    run.go(task.training, task.held, settings.batch_size, step_key, progress)
+    best = task.restore(trainer.assemble(run.keep()))
+    history = tuple(run.history)
+    return Fitted(best, run.status, history, run.step, run.seconds(), run.kept, task.notes)
 
 
-def _fits(symmetry: AbstractSymmetry, pairs: PairsLike) -> bool:
-    pairs = pairs[:1]
-    grids = (pairs.inputs.discretization, pairs.outputs.discretization)
-    return all(isinstance(grid, Grid) and symmetry.fits(grid) for grid in grids)
+def _objective(model: Any, given: Any, recipe: "Recipe | None") -> AbstractObjective:
+    """The objective that is given, that of the model, or that of operators."""
+    if given is None and not isinstance(model, type) and hasattr(model, "default_objective"):
+        given = model.default_objective()
+    if given is None and isinstance(model, AbstractOperator):
+        return Supervised(None if recipe is None else recipe.loss)
+    if given is None or not callable(given):
+        kind = model.__name__ if isinstance(model, type) else type(model).__name__
+        raise RunError(
+            "a fit needs an objective, or an operator, whose objective is known",
+            where="riesz.fit(model, data, objective)",
+            expected="a function of (model, batch, key), or one of riesz.objectives",
+            found=f"the class {kind}" if isinstance(model, type) else f"a {kind} and {given!r}",
+            repair="build the operator with its spaces and a key first"
+            if isinstance(model, type)
+            else "give an objective, such as riesz.objectives.Likelihood()",
+        )
+    return given if isinstance(given, AbstractObjective) else Given(given)
+
+
+def _parts(data: Any, validation: Any, key: PRNGKeyArray) -> tuple[Any, Any]:
+    """Samples to train on and samples to validate by."""
+    if data is None:
+        return None, None
+    if not isinstance(validation, float | int):
+        return data, samples_of(validation, "riesz.fit(..., validation)")
+    if isinstance(data, Stream):
+        drawn = data.draw(jax.random.fold_in(key, 2), _HELD)
+        return data, samples_of(drawn, "riesz.fit(model, Stream(draw)): draw(key, n)")
+    training, held = split_samples(len(data), validation, key)
+    return subset(data, training), subset(data, held)
+
+
+def _check_model(model: Any, held: Any, batch_size: int) -> None:
+    if not jax.tree.leaves(eqx.filter(model, trainable(model))):
+        raise RunError(
+            "the model has no parameters to train",
+            where="riesz.fit(model, data)",
+            expected="an equinox.Module with inexact arrays that are not frozen",
+            found=f"a {type(model).__name__}",
+            repair="hold the numbers to be fitted as jax arrays",
+        )
+    check_memory(model, None if held is None else held[:1], batch_size)
 
 
 def _check_arguments(steps, budget, batch_size, training, held) -> None:
-    if min(training, held) < 1:
+    if training == 0 or held == 0:
         raise RunError(
-            "a fit needs pairs to train on, and others to validate",
-            where="riesz.fit(operator, data, validation)",
+            "a fit needs samples to train on, and others to validate",
+            where="riesz.fit(model, data, validation)",
             expected="at least one of each",
             found=f"{training} for training, {held} for validation",
             repair="give data with samples; validation=0.1 holds a tenth of them out",
         )
-    if (steps is not None and steps < 1) or (budget is not None and budget <= 0) or batch_size < 1:
+    positive = (x is None or x > 0 for x in (steps, budget, batch_size))
+    if not all(positive):
         raise RunError(
             "a fit needs at least one step, a positive time budget and a positive batch size",
             where="riesz.fit",
@@ -158,18 +182,20 @@ def _check_arguments(steps, budget, batch_size, training, held) -> None:
         )
 
 
-def _identity(network, content, key, steps, batch_size, settings) -> dict[str, Any]:
-    weights = sha256()
-    for leaf in jax.tree.leaves(network):
-        weights.update(np.ascontiguousarray(leaf).tobytes())
+def _identity(
+    task: Task, settings: Settings, content: dict[str, Any], key: PRNGKeyArray
+) -> dict[str, Any]:
+    """What makes a fit another one: not the time budget, which may be raised."""
+    arrays = sha256()
+    for leaf in jax.tree.leaves(eqx.filter((task.model, task.objective), eqx.is_array)):
+        arrays.update(np.ascontiguousarray(leaf).tobytes())
     return {
-        "operator": write(network),
-        "start": weights.hexdigest(),
+        "model": eqx.tree_pformat(task.model),
+        "objective": eqx.tree_pformat(task.objective),
+        "start": arrays.hexdigest(),
         **content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
-        "steps": steps,
-        "batch_size": batch_size,
-        "settings": settings,
+        **settings._replace(time_budget=None)._asdict(),
     }
 
 

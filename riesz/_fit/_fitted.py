@@ -1,11 +1,9 @@
 """What a fit returns."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
-
-from riesz.operators import AbstractOperator
 
 
 class Status(StrEnum):
@@ -19,28 +17,34 @@ class Status(StrEnum):
 
 
 class Record(NamedTuple):
-    """One line of a fit's history: the mean training loss since the line before, and errors."""
+    """One line of a fit's history: the mean training loss since the line before, and errors.
+
+    `parts`: name and mean of each part of the loss, where the objective has parts.
+    """
 
     step: int
     seconds: float
     loss: float
     validation: float
+    parts: tuple[tuple[str, float], ...] = ()
 
 
 class Fitted(eqx.Module):
-    """A fitted operator and how it came about.
+    """A fitted model and how it came about.
 
-    `operator` has the weights with the lowest validation error; `history` has one record per
+    `model` has the weights with the lowest validation error; `history` has one record per
     validation, the first before any step; `kept` is the step whose weights are kept; `steps` and
     `seconds` count the whole fit, resumed parts included; `notes` name what is unusual in the
     data, such as channels and samples that are constant.
 
-    The validation error of a sample is the mean over channels of rms(G(a) - u) / s_c, the root
-    mean square over the domain relative to the deviation of the training outputs from their
-    mean. It is averaged over the samples held out of training.
+    The validation error of an operator on a pair is the mean over channels of
+    rms(G(a) - u) / s_c, the root mean square over the domain relative to the deviation of the
+    training outputs from their mean. Of other objectives it is their value on the sample, with a
+    fixed key. It is averaged over the samples held out of training; without data it is the value
+    for eight fixed keys.
     """
 
-    operator: AbstractOperator
+    model: Any
     status: Status = eqx.field(static=True)
     history: tuple[Record, ...] = eqx.field(static=True)
     steps: int = eqx.field(static=True)

@@ -16,18 +16,24 @@ from riesz._fit._check import check_pairs
 from riesz._fit._fit import fit
 from riesz._fit._fitted import Fitted
 from riesz._fit._losses import RelativeLoss
+from riesz._fit._settings import (
+    BATCH_SIZE,
+    H1,
+    L2,
+    LEARNING_RATE,
+    STEPS,
+    WEIGHT_DECAY,
+    default_steps,
+)
+from riesz._fit._supervised import Supervised
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_from_json, grid_to_json
-from riesz.functions import PairsLike
+from riesz.functions import AbstractSymmetry, PairsLike
 from riesz.functions._pairs import split_samples, subset
 from riesz.operators import AbstractOperator, Regridded, Task, ZeroDirichlet, parse
 
 # Nodes per axis, at least, of a grid for scattered inputs of operators that need no grid.
 NODES = {1: 64, 2: 16, 3: 8}
-STEPS, FEWEST_STEPS, STEPS_PER_SAMPLE = 2000, 300, 10
-BATCH_SIZE = 16
-LEARNING_RATE = 6e-3
-WEIGHT_DECAY = 0.1  # smaller values overfit in long fits on ~1000 pairs
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ class Recipe:
     batch_size: int = BATCH_SIZE
     learning_rate: float = LEARNING_RATE
     weight_decay: float = WEIGHT_DECAY
-    l2: float = 1.0
-    h1: float = 0.3
+    l2: float = L2
+    h1: float = H1
 
     def to_json(self) -> dict[str, Any]:
         """All fields, from which `Recipe(**record)` makes it again."""
@@ -87,6 +93,7 @@ class Recipe:
         groups: Int[np.ndarray, " n"] | None = None,
         ordered: bool = False,
         base: bool | None = None,
+        symmetries: tuple[AbstractSymmetry, ...] = (),
         **options: Any,
     ) -> Fitted:
         """Fit the operator, by default on top of the best baseline where that is a good one.
@@ -102,7 +109,8 @@ class Recipe:
         - `ordered`: whether the pairs are in the order of time, and validated by later ones.
         - `base`: True to train on top of a baseline, False to train the network on its own; by
           default the data decide. With `zero_boundary` it is trained on its own.
-        - `options`: the other arguments of `riesz.fit`, such as `folder` and `symmetries`.
+        - `symmetries`: of the problem, as in `riesz.objectives.Supervised`.
+        - `options`: the other arguments of `riesz.fit`, such as `folder`.
 
         ```python
         fitted = riesz.recipe(training).fit(training, key=jax.random.key(0))
@@ -123,7 +131,7 @@ class Recipe:
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
             "weight_decay": self.weight_decay,
-            "loss": self.loss,
+            "objective": Supervised(self.loss, symmetries),
         }
         settings |= {**options, "key": keys[2]}
         grid = network.grid if isinstance(network, Regridded) else None
@@ -141,7 +149,7 @@ class Recipe:
             fitted = fit(network, training, validation=validation, **settings)
         if grid is None:
             return fitted
-        return eqx.tree_at(lambda f: f.operator, fitted, Regridded(fitted.operator, grid))
+        return eqx.tree_at(lambda f: f.model, fitted, Regridded(fitted.model, grid))
 
 
 def recipe(
@@ -191,7 +199,7 @@ def recipe(
     if not _innermost(made).on_grids:
         latent = _grid_of_points(a, shapes[0], NODES[dim])
     if steps is None and time_budget is None:
-        steps = min(STEPS, max(FEWEST_STEPS, STEPS_PER_SAMPLE * count))
+        steps = default_steps(count)
     grid = None if latent is None else grid_to_json(latent)
     return Recipe(write(made), grid, zero_boundary, steps, time_budget)
 

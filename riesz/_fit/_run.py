@@ -1,7 +1,6 @@
 """The loop of a fit: steps, validations, checkpoints."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from riesz._core.blocks import length
 from riesz._core.progress import Progress, say
 from riesz._core.waiting import Watch, settle
 from riesz._fit._checkpoint import read_checkpoint, write_checkpoint
 from riesz._fit._fitted import Record, Status
 from riesz._fit._interrupt import DeferredInterrupt
 from riesz._fit._losses import surely_less
+from riesz._fit._samples import count, make_batches
+from riesz._fit._settings import Settings
 from riesz._fit._step import Trainer
 from riesz.errors import RunError
-from riesz.functions import Pairs, PairsLike
-from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks
 
 _WORTH = 0.02  # the least part of its error by which a base must be improved
-_VALIDATED = 512  # members of a compiled validation
+_VALIDATED = 512  # samples of a compiled validation
+_EVERY = 25  # steps between validations, at least
+_DRAWN = 8  # keys of a validation without data
 
 
 class Run:
@@ -32,13 +34,15 @@ class Run:
     def __init__(
         self,
         trainer: Trainer,
-        steps: int | None,
-        budget: float | None,
+        settings: Settings,
         patience: int | None,
         start: float,
+        key: PRNGKeyArray,
         cautious: bool = False,
     ):
-        self.trainer, self.steps, self.budget, self.patience = trainer, steps, budget, patience
+        self.key = key  # of the validation: one per sample, the same in each
+        self.trainer, self.patience = trainer, patience
+        self.steps, self.budget = settings.steps, settings.time_budget
         self.state = trainer.initial
         # best so far are the first weights, copied because the step overwrites its argument
         self.best = jax.tree.map(jnp.copy, trainer.initial.parameters)
@@ -73,6 +77,7 @@ class Run:
         if self.history:
             last = self.history[-1]
             text += f"  loss {last.loss:.4f}  validation {last.validation:.4f}"
+            text += "".join(f"  {name} {value:.4f}" for name, value in last.parts)
         speed = f"  {(self.step - since) / (now - begun):.1f} steps/s" if now > begun else ""
         return text + speed
 
@@ -83,7 +88,10 @@ class Run:
         if found is not None:
             (self.state, self.best), record = found
             self.step, self.spent, self.losses = record["step"], record["seconds"], record["losses"]
-            self.history = [Record(*line) for line in record["history"]]
+            self.history = [
+                Record(*line, parts=tuple((name, value) for name, value in parts))
+                for *line, parts in record["history"]
+            ]
             self.ended, self.kept = record["ended"], record["kept"]
             self.first_errors, self.best_errors = record["first_errors"], record["best_errors"]
 
@@ -92,19 +100,16 @@ class Run:
         if self.folder is None:
             return
         self.saved = time.monotonic()
-        losses = [float(x) for x in self.stepping(self.losses)]
-        if np.isfinite(losses).all():
+        losses = jax.tree.map(float, self.stepping(self.losses))
+        if np.isfinite([loss for loss, _ in losses]).all():
             record = {"step": self.step, "seconds": self.seconds(), "history": self.history}
             record |= {"losses": losses, "ended": self.ended, "kept": self.kept}
             record |= {"first_errors": self.first_errors, "best_errors": self.best_errors}
             write_checkpoint(self.folder, (self.state, self.best), record)
 
-    def go(
-        self, training: PairsLike, held: PairsLike, batch_size: int, key: PRNGKeyArray, show: bool
-    ) -> None:
+    def go(self, training: Any, held: Any, batch_size: int, key: PRNGKeyArray, show: bool) -> None:
         """Take steps until the fit ends; `status` says how."""
-        training, held = self.trainer.prepare(fixed_pairs(training)), fixed_pairs(held)
-        every = max(len(training) // batch_size, 25)
+        every = max((count(training) or 0) // batch_size, _EVERY)
         batches = make_batches(training, batch_size, key, self.step)
         try:
             with DeferredInterrupt(show) as interrupt, Progress(show, "fit", 1.0) as shown:
@@ -132,7 +137,7 @@ class Run:
         if show:
             say(f"{self.status.name}: {self.status} ({self.step} steps, {self.seconds():.1f} s)")
 
-    def finish(self, held: PairsLike) -> None:
+    def finish(self, held: Any) -> None:
         """The last validation, unless it was interrupted, and the last checkpoint."""
         if not self.ended and not self.interrupted:
             if self.losses:
@@ -147,30 +152,36 @@ class Run:
         """How the fit ended."""
         return Status.interrupted if self.interrupted else Status[self.ended]
 
-    def errors(self, held: PairsLike) -> list[float]:
+    def errors(self, held: Any) -> list[float]:
         """The validation error of each sample with the present weights."""
-        parts = [
-            np.asarray(self.validating(self.trainer.validate(self.state.parameters, part)))[:count]
-            for part, count in chunks(held, _VALIDATED)
-        ]
+        parts, start = [], 0
+        for batch, n in [(None, _DRAWN)] if held is None else chunks(held, _VALIDATED):
+            size = n if batch is None else length(batch)
+            keys = jax.vmap(lambda i: jax.random.fold_in(self.key, i))(start + jnp.arange(size))
+            found = self.validating(self.trainer.validate(self.state.parameters, batch, keys))
+            parts.append(np.asarray(found)[:n])
+            start += n
         return np.concatenate(parts).astype(float).tolist()
 
-    def validate(self, held: PairsLike) -> None:
+    def validate(self, held: Any) -> None:
         """Record the errors, keep the best weights, and see whether the fit has ended."""
-        losses, self.losses = [float(x) for x in self.stepping(self.losses)], []
-        loss, errors = float(np.mean(losses)), self.errors(held)
+        found, self.losses = jax.tree.map(float, self.stepping(self.losses)), []
+        loss, errors = float(np.mean([value for value, _ in found])), self.errors(held)
+        parts = tuple((n, float(np.mean([p[n] for _, p in found]))) for n in found[0][1])
         error = float(np.mean(errors))
         if not self.history:  # the loss of the first step is that of the first weights
-            self.history.append(Record(0, 0.0, losses[0], float(np.mean(self.first_errors))))
+            value, first = found[0]
+            start = float(np.mean(self.first_errors))
+            self.history.append(Record(0, 0.0, value, start, tuple(first.items())))
         if not np.isfinite(loss) or not np.isfinite(error):
             self.ended = Status.diverged.name
             return
         if error < min(r.validation for r in self.history):
             self.best = jax.tree.map(jnp.copy, self.state.parameters)
             self.best_errors, self.kept = errors, self.step
-        self.history.append(Record(self.step, self.seconds(), loss, error))
-        found = [r.validation for r in self.history]
-        if self.patience and len(found) - 1 - int(np.argmin(found)) >= self.patience:
+        self.history.append(Record(self.step, self.seconds(), loss, error, parts))
+        past = [r.validation for r in self.history]
+        if self.patience and len(past) - 1 - int(np.argmin(past)) >= self.patience:
             self.ended = Status.stopped_early.name
 
     def keep(self) -> Any:
@@ -190,22 +201,10 @@ def _require_finite(errors: list[float]) -> None:
     bad = np.flatnonzero(~np.isfinite(errors))
     if len(bad):
         raise RunError(
-            "the operator gives NaN or infinite values before the first step",
+            "the model gives NaN or infinite values before the first step",
             where=f"riesz.fit: validation sample {bad[0]}",
             expected="finite values",
             found=f"{len(bad)} of {len(errors)} samples without a finite error",
-            repair="check the operator on this sample: operator(a, on=u.discretization)",
+            repair="check the model on this sample: operator(a, on=u.discretization), or "
+            "objective(model, batch, key)",
         )
-
-
-def make_batches(pairs: PairsLike, size: int, key: PRNGKeyArray, start: int) -> Iterator[Pairs]:
-    """Random batches without replacement within an epoch; a function of the step number."""
-    seed = np.asarray(jax.random.key_data(key)).tolist()
-    each = len(pairs) // size
-    step = start
-    while True:
-        epoch, place = divmod(step, each)
-        order = np.random.default_rng([*seed, epoch]).permutation(len(pairs))
-        for i in range(place, each):
-            yield pairs[np.sort(order[i * size : (i + 1) * size])]
-            step += 1

@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from riesz._core.parameters import trainable
-from riesz._fit._losses import RelativeLoss, headline
+from riesz._core.blocks import length
+from riesz._core.parameters import POSITIVE, kinds, trainable
+from riesz._fit._objective import AbstractObjective, Parts, value_and_parts
+from riesz._fit._samples import points
 from riesz.domains._fixed import fixed, released
-from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
-from riesz.functions._fixed import with_slopes
-from riesz.operators import AbstractOperator, Affine, micro_batch, micro_map
-from riesz.operators._apply import larger
+from riesz.operators import micro_batch
+
+Value = tuple[Float[Array, ""], Parts]
 
 
 class State(NamedTuple):
@@ -31,10 +32,15 @@ class Trainer(NamedTuple):
     """Compiled functions of one fit."""
 
     initial: State
-    step: Callable[[State, Pairs, PRNGKeyArray, np.float32], tuple[State, Array]]
-    validate: Callable[[Any, Pairs], Array]
-    assemble: Callable[[Any], AbstractOperator]
-    prepare: Callable[[PairsLike], PairsLike]  # what a step needs of the training data, once
+    step: Callable[[State, Any, PRNGKeyArray, np.float32], tuple[State, Value]]
+    validate: Callable[[Any, Any, Key[Array, " n"]], Array]
+    assemble: Callable[[Any], Any]
+
+
+class Logarithm(eqx.Module):
+    """A positive parameter, stepped by its logarithm."""
+
+    value: Float[Array, "..."]
 
 
 def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, ""]:
@@ -45,124 +51,126 @@ def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, 
 
 @cache
 def adamw(weight_decay: float) -> optax.GradientTransformation:
-    """AdamW with clipped gradients and unit learning rate; the step multiplies by its rate."""
+    """AdamW with clipped gradients and unit learning rate; the step multiplies by its rate.
+
+    Logarithms do not decay: zero is no special value of theirs.
+    """
     return optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.scale_by_adam(b2=0.99),
-        optax.add_decayed_weights(weight_decay),
+        optax.add_decayed_weights(weight_decay, _decays),
         optax.scale(-1.0),
     )
 
 
+def _decays(parameters: Any) -> Any:
+    return jax.tree.map(lambda x: not _is_logarithm(x), parameters, is_leaf=_is_logarithm)
+
+
 class Setting(NamedTuple):
-    """Everything that a step reads and does not change; `rest` is the operator's constants.
+    """Everything that a step reads and does not change; `rest` is the model's constants.
 
     Fits whose settings and weights differ in the values of arrays only share one program.
     """
 
     rest: Any
-    loss: Callable[[Function, Function], Array]
+    objective: AbstractObjective
     optimiser: optax.GradientTransformation
     learning_rate: float
-    symmetries: tuple[AbstractSymmetry, ...]
-    after: Affine
-    same: bool
 
 
 def make_trainer(
-    operator: AbstractOperator,
-    loss: Callable[[Function, Function], Array],
+    model: Any,
+    objective: AbstractObjective,
     optimiser: optax.GradientTransformation,
     learning_rate: float,
-    symmetries: tuple[AbstractSymmetry, ...],
-    after: Affine,
-    same: bool,
 ) -> Trainer:
-    """The step and the validation of a fit (compiled on first use, once for each shape).
-
-    The operator is evaluated at the points of the outputs, which are those of the inputs where
-    `same` says so. Validation errors are relative to the deviations of `after`.
-    """
-    operator = fixed(operator)
-    parameters, rest = eqx.partition(operator, trainable(operator))
-    parameters = jax.tree.map(jnp.copy, parameters)  # the step overwrites its argument
-    setting = Setting(rest, loss, optimiser, learning_rate, symmetries, after, same)
-    sloped = isinstance(loss, RelativeLoss) and loss.h1 > 0
+    """The step and the validation of a fit (compiled on first use, once for each shape)."""
+    model = fixed(model)
+    parameters, rest = eqx.partition(model, _free(model))
+    # the step overwrites its argument
+    parameters = jax.tree.map(jnp.copy, _taken(parameters))
+    setting = Setting(rest, objective, optimiser, learning_rate)
     return Trainer(
         State(parameters, optimiser.init(parameters)),
         lambda state, *batch: _step((setting, *batch), state),
-        lambda parameters, pairs: _validate(setting, parameters, pairs),
-        lambda parameters: released(eqx.combine(parameters, rest)),
-        lambda pairs: with_slopes(pairs) if sloped and isinstance(pairs, Pairs) else pairs,
+        lambda parameters, *batch: _validate(setting, parameters, *batch),
+        lambda parameters: released(_model(parameters, rest)),
     )
+
+
+def _free(model: Any) -> Any:
+    """Which leaves are trained; positive ones that are zero or infinite are switched off."""
+    leaves, structure = jax.tree.flatten(model)
+    kind, free = kinds(model), jax.tree.leaves(trainable(model))
+    there = [
+        f and (k != POSITIVE or bool(np.all((np.asarray(x) > 0) & np.isfinite(x))))
+        for x, k, f in zip(leaves, kind, free, strict=True)
+    ]
+    return jax.tree.unflatten(structure, there)
+
+
+def _taken(parameters: Any) -> Any:
+    """The parameters with positive ones as logarithms."""
+    leaves, structure = jax.tree.flatten(parameters)
+    pairs = zip(leaves, kinds(parameters), strict=True)
+    taken = [Logarithm(jnp.log(x)) if kind == POSITIVE else x for x, kind in pairs]
+    return jax.tree.unflatten(structure, taken)
+
+
+def _model(parameters: Any, rest: Any) -> Any:
+    """The model with these parameters."""
+    free = jax.tree.map(
+        lambda x: jnp.exp(x.value) if _is_logarithm(x) else x, parameters, is_leaf=_is_logarithm
+    )
+    return eqx.combine(free, rest)
+
+
+def _is_logarithm(x: Any) -> bool:
+    return isinstance(x, Logarithm)
 
 
 @eqx.filter_jit(donate="all-except-first")
 def _step(
-    read: tuple[Setting, Pairs, PRNGKeyArray, Float[Array, ""]], state: State
-) -> tuple[State, Array]:
-    setting, pairs, key, progress = read
+    read: tuple[Setting, Any, PRNGKeyArray, Float[Array, ""]], state: State
+) -> tuple[State, Value]:
+    setting, batch, key, progress = read
 
-    def mean_loss(parameters, pairs: Pairs, key):
-        move = _random_motion(setting.symmetries, key)
-        network = eqx.combine(parameters, setting.rest)
+    def value(parameters: Any, batch: Any, key: PRNGKeyArray) -> Value:
+        return value_and_parts(setting.objective(_model(parameters, setting.rest), batch, key))
 
-        def one(a, u):
-            a, u = move(a), move(u)
-            return setting.loss(network(a, None if setting.same else u.discretization), u)
-
-        if len(pairs) == 1:  # a batch axis of one would cost XLA its flat products
-            return one(take(pairs.inputs, 0), take(pairs.outputs, 0))
-        return jax.vmap(one)(pairs.inputs, pairs.outputs).mean()
-
-    value, gradient = _accumulate(mean_loss, state.parameters, pairs, key)
+    found, gradient = _accumulate(value, state.parameters, batch, key)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
         updates, moments = setting.optimiser.update(gradient, state.optimiser, state.parameters)
     rate = setting.learning_rate * schedule(progress)
     updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
-    return State(optax.apply_updates(state.parameters, updates), moments), value
+    return State(optax.apply_updates(state.parameters, updates), moments), found
 
 
 @eqx.filter_jit
-def _validate(setting: Setting, parameters: Any, pairs: Pairs) -> Array:
-    network = eqx.combine(parameters, setting.rest)
-
-    def one(pair):
-        a, u = pair
-        answer = network(a, None if setting.same else u.discretization)
-        return headline(answer, u, setting.after)
-
-    return micro_map(one, (pairs.inputs, pairs.outputs), _points(pairs), len(pairs))
+def _validate(setting: Setting, parameters: Any, batch: Any, keys: Key[Array, " n"]) -> Array:
+    return setting.objective.errors(_model(parameters, setting.rest), batch, keys)
 
 
-def _points(pairs: Pairs) -> tuple[int, ...]:
-    """The shape of the larger side."""
-    return larger(pairs.inputs.values.shape[1:-1], pairs.outputs.values.shape[1:-1])
+def _accumulate(value, parameters, batch, key):
+    """The value with its parts, and the gradient: means over micro-batches."""
 
+    def one(batch, key):
+        return jax.value_and_grad(value, has_aux=True)(parameters, batch, key)
 
-def _accumulate(mean_loss, parameters, pairs: Pairs, key):
-    batch = len(pairs)
-    size = micro_batch(_points(pairs), batch, gradient=True)
-    gradient = jax.value_and_grad(mean_loss)
-    if size == batch:
-        return gradient(parameters, pairs, key)
-    count = batch // size
-    parts = jax.tree.map(lambda x: x.reshape(count, size, *x.shape[1:]), pairs)
+    n = 1 if batch is None else length(batch)
+    size = 1 if batch is None else micro_batch(points(batch), n, gradient=True)
+    if size == n:
+        return one(batch, key)
+    count = n // size
+    pieces = jax.tree.map(lambda x: x.reshape(count, size, *x.shape[1:]), batch)
+    keys = jax.random.split(key, count)
+    first = jax.tree.map(lambda x: x[0], (pieces, keys))
 
-    def add(total, part):
-        return jax.tree.map(jnp.add, total, gradient(parameters, *part)), None
+    def add(total, piece):
+        return jax.tree.map(jnp.add, total, one(*piece)), None
 
-    zero = (jnp.zeros(()), jax.tree.map(jnp.zeros_like, parameters))
-    total, _ = jax.lax.scan(add, zero, (parts, jax.random.split(key, count)))
+    shapes = jax.eval_shape(one, *first)
+    zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    total, _ = jax.lax.scan(add, zero, (pieces, keys))
     return jax.tree.map(lambda x: x / count, total)
-
-
-def _random_motion(symmetries: tuple[AbstractSymmetry, ...], key: PRNGKeyArray):
-    elements = [g.draw(jax.random.fold_in(key, number)) for number, g in enumerate(symmetries)]
-
-    def move(f: Function) -> Function:
-        for g, element in zip(symmetries, elements, strict=True):
-            f = g.apply(f, element)
-        return f
-
-    return move

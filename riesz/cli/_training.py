@@ -210,7 +210,7 @@ def _calibrate(
     from riesz import calibrate
     from riesz._evaluate import sample_at
 
-    network = symmetrise(fitted.operator, source)
+    network = symmetrise(fitted.model, source)
     key = _key(options.seed, 3)
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -117,20 +116,20 @@ class PairsLike(Protocol):
 
 @dataclass(frozen=True)
 class Subset:
-    """Some samples of pairs, read when they are asked for."""
+    """Some of the pairs, or of other samples, read when they are asked for."""
 
-    pairs: PairsLike
+    pairs: Any
     samples: np.ndarray
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: Any) -> Pairs:
+    def __getitem__(self, index: Any) -> Any:
         return self.pairs[np.atleast_1d(self.samples[index])]
 
 
 def subset(pairs: PairsLike, samples: np.ndarray) -> PairsLike:
-    """Samples of pairs: copied from memory, or read from elsewhere when they are asked for."""
+    """Some of the pairs: copied from memory, or read from elsewhere when they are asked for."""
     return pairs[samples] if isinstance(pairs, Pairs) else Subset(pairs, samples)
 
 
@@ -150,25 +149,30 @@ def split_samples(count: int, fraction: float, key: PRNGKeyArray) -> tuple[np.nd
 _PIECE_FLOATS = 2**24  # values read at once, 64 MiB
 
 
-def pieces(pairs: PairsLike) -> Iterator[Pairs]:
-    """All pairs in order, as many at a time as fit a bounded memory."""
-    first = pairs[:1]
-    each = prod(first.inputs.values.shape) + prod(first.outputs.values.shape)
+def pieces(pairs: Any) -> Iterator[Any]:
+    """All pairs, or other samples, in order, as many at a time as fit a bounded memory."""
+    first = jax.tree.leaves(pairs[:1], is_leaf=lambda x: isinstance(x, Function))
+    each = sum(np.size(x.values if isinstance(x, Function) else x) for x in first)
     size = max(1, _PIECE_FLOATS // max(1, each))
     for start in range(0, len(pairs), size):
         yield pairs[start : start + size]
 
 
-def chunks(pairs: PairsLike, size: int) -> Iterator[tuple[Pairs, int]]:
-    """Pairs of exactly `size` samples (or all), and how many of them count.
+def chunks(pairs: Any, size: int) -> Iterator[tuple[Any, int]]:
+    """Batches of exactly `size` pairs or other samples (or all), and how many of them count.
 
     The last chunk is filled up with copies of its last sample, so that one compiled program
     serves all.
     """
     size = min(size, len(pairs))
     for start in range(0, len(pairs), size):
-        part = pairs[start : min(start + size, len(pairs))]
-        count = len(part)
+        count = min(size, len(pairs) - start)
+        part = pairs[start : start + count]
         if count < size:
-            part = part[np.minimum(np.arange(size), count - 1)]
+            part = _filled(part, count, size)
         yield part, count
+
+
+def _filled(part: Any, count: int, size: int) -> Any:
+    rows = np.minimum(np.arange(size), count - 1)
+    return jax.tree.map(lambda leaf: leaf[rows], part)

@@ -50,7 +50,7 @@ def apply(
     with bounded memory and, on a CPU, faster.
 
     ```python
-    u = riesz.operators.apply(fitted.operator, pairs.inputs)
+    u = riesz.operators.apply(fitted.model, pairs.inputs)
     ```
     """
     if not is_batch(functions):

@@ -102,7 +102,7 @@ def baselines(
       Without, each is left out on its own.
 
     ```python
-    report = riesz.evaluate(fitted.operator, test, baselines=riesz.baselines(training, key=key))
+    report = riesz.evaluate(fitted.model, test, baselines=riesz.baselines(training, key=key))
     ```
     """
     found = fit_baselines(training, key=key, groups=groups)

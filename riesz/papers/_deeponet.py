@@ -32,6 +32,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
 def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[str, float]:
     import jax
 
+    from riesz.objectives import Supervised
     from riesz.operators import DeepONet
     from riesz.papers._baselines import FullyConnected
 
@@ -45,11 +46,14 @@ def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[s
         fitted = riesz.fit(
             operator,
             data[:count],
+            Supervised(riesz.RelativeLoss()),
             steps=scaled(5000, scale, 4),
+            learning_rate=3e-3,
+            weight_decay=1e-4,
             progress=False,
             key=keys[4],
         )
-        report = riesz.evaluate(fitted.operator, test)
+        report = riesz.evaluate(fitted.model, test)
         return report.to_json()["results"][0]["relative_l2"], fitted.history[-1].loss
 
     sizes = [len(data) // 16, len(data) // 4, len(data)]

@@ -50,7 +50,8 @@ def _errors(
     """Train on data, and measure on functions that the training has not seen."""
     import jax
 
-    from riesz._fit import RelativeLoss
+    from riesz import RelativeLoss
+    from riesz.objectives import Supervised
     from riesz.operators import FNO, ZeroDirichlet
 
     keys = jax.random.split(key)
@@ -65,14 +66,15 @@ def _errors(
     fitted = riesz.fit(
         ZeroDirichlet(operator) if problem.zero_boundary else operator,
         data,
+        Supervised(RelativeLoss(l2=1.0, h1=0.3), problem.symmetries),
         steps=scaled(2000, scale, 4),
-        loss=RelativeLoss(l2=1.0, h1=0.3),
-        symmetries=problem.symmetries,
+        learning_rate=3e-3,
+        weight_decay=1e-4,
         validation=0.05,
         progress=False,
         key=keys[1],
     )
-    report = riesz.evaluate(fitted.operator, test, resolutions=resolutions)
+    report = riesz.evaluate(fitted.model, test, resolutions=resolutions)
     errors = {f"{name}_{r['shape'][0]}": r["relative_l2"] for r in report.to_json()["results"]}
     return errors | {f"{name}_training_seconds": fitted.seconds}
 

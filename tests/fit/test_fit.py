@@ -17,6 +17,7 @@ from riesz._fit._losses import slope_norm
 from riesz.domains import Box, Grid, Points, Space, Torus
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs, Reflection, Translation, _pairs, batch
+from riesz.objectives import Supervised
 from riesz.operators import FNO, Frozen
 
 KEY = jax.random.key(0)
@@ -40,11 +41,14 @@ def network():
 
 def run(**options):
     defaults = {"key": KEY, "steps": 60, "batch_size": 4, "progress": False, "learning_rate": 1e-2}
-    return fit(network(), options.pop("data", pairs()), **{**defaults, **options})
+    defaults |= {"weight_decay": 1e-4}
+    objective = Supervised(RelativeLoss(), options.pop("symmetries", ()))
+    data = options.pop("data", pairs())
+    return fit(network(), data, objective, **{**defaults, **options})
 
 
 def weights(fitted):
-    return [np.asarray(x) for x in jax.tree.leaves(eqx.filter(fitted.operator, eqx.is_array))]
+    return [np.asarray(x) for x in jax.tree.leaves(eqx.filter(fitted.model, eqx.is_array))]
 
 
 def same(first, second):
@@ -177,7 +181,7 @@ def test_constants_are_not_trained():
         leaves = jax.tree.leaves(operator, is_leaf=lambda x: isinstance(x, Frozen))
         return [np.asarray(x.value) for x in leaves if isinstance(x, Frozen)]
 
-    trained, data = statistics(uninterrupted().operator), pairs()
+    trained, data = statistics(uninterrupted().model), pairs()
     assert len(trained) == 4
     assert abs(float(trained[0][0])) < 0.05  # the mean of waves over their period
     np.testing.assert_allclose(trained[1], np.sqrt(0.5), rtol=1e-4)
@@ -286,7 +290,7 @@ def test_bad_members_of_a_file_are_refused():
 
 
 def test_validation_data_are_checked_and_belong_to_the_fit(tmp_path):
-    with pytest.raises(RunError, match="a fit needs pairs to train on, and others to validate"):
+    with pytest.raises(RunError, match="a fit needs samples to train on, and others to validate"):
         run(validation=pairs()[:0])
     bad = Pairs(jax.tree.map(lambda v: v.at[0].set(jnp.nan), pairs().inputs), pairs().outputs)
     with pytest.raises(RunError, match="the training or validation data hold NaN"):

@@ -41,8 +41,8 @@ def test_a_linear_map_is_answered_by_ridge():
     assert fitted.kept == 0
     assert "+ ridge' is kept: on 12 validation samples" in fitted.notes[-1]
     test = derivatives(seed=1)
-    after = training_scale(fitted.operator)
-    errors = errors_of(fitted.operator, test, after)
+    after = training_scale(fitted.model)
+    errors = errors_of(fitted.model, test, after)
     assert errors.mean() < 2e-5
     assert fitted.validation_error < 2e-5
 
@@ -51,12 +51,12 @@ def test_a_network_on_top_of_a_baseline_beats_it():
     data, test = derivatives(bend=4.0), derivatives(bend=4.0, seed=1)
     fitted = trained(data, steps=300, base=True)
     assert fitted.kept > 0
-    assert isinstance(fitted.operator.inner, Residual)
+    assert isinstance(fitted.model.inner, Residual)
     assert fitted.history[0].step == 0
     assert fitted.validation_error < 0.7 * fitted.history[0].validation
-    after = training_scale(fitted.operator)
+    after = training_scale(fitted.model)
     best = min(errors_of(b, test, after).mean() for b in baselines(data, key=KEY).values())
-    assert errors_of(fitted.operator, test, after).mean() < 0.8 * best
+    assert errors_of(fitted.model, test, after).mean() < 0.8 * best
 
 
 def test_noise_does_not_replace_a_baseline():
@@ -89,7 +89,7 @@ def test_ordered_data_are_judged_by_what_follows():
     after = statistics(data[:60])[1]
     ridge = baselines(data[:60], key=KEY)
     errors = {name: errors_of(b, data[70:], after).mean() for name, b in ridge.items()}
-    assert errors_of(fitted.operator, data[70:], after).mean() < 1.02 * min(errors.values())
+    assert errors_of(fitted.model, data[70:], after).mean() < 1.02 * min(errors.values())
 
 
 def test_sizes_grow_with_the_data():
@@ -155,11 +155,11 @@ def test_sensors_at_other_places_in_each_sample(tmp_path):
     made = recipe(data, "FNO(width=4, layers=1)", steps=60)
     assert made.latent["shape"] == [16]
     fitted = made.fit(data, 0.25, key=KEY, progress=False)
-    assert isinstance(fitted.operator, Regridded)
+    assert isinstance(fitted.model, Regridded)
     a, u = take(data.inputs, 0), take(data.outputs, 0)
-    found = fitted.operator(a, u.discretization)
+    found = fitted.model(a, u.discretization)
     assert found.discretization == u.discretization
-    save(tmp_path / "model", fitted.operator)
+    save(tmp_path / "model", fitted.model)
     np.testing.assert_array_equal(
         load(tmp_path / "model")(a, u.discretization).values, found.values
     )
@@ -177,5 +177,5 @@ def test_fit_resamples_scattered_inputs_once(monkeypatch):
     )
     fitted = fit(network, data, steps=10, batch_size=4, progress=False, key=KEY)
     assert len(calls) == 2  # training and validation
-    assert isinstance(fitted.operator, Regridded)
+    assert isinstance(fitted.model, Regridded)
     assert fitted.status is Status.finished

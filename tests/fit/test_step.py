@@ -9,6 +9,7 @@ from riesz._fit import RelativeLoss
 from riesz._fit._step import adamw, make_trainer, schedule
 from riesz.domains import Box, Grid, Space
 from riesz.functions import Pairs, batch
+from riesz.objectives import Supervised
 from riesz.operators import FNO, Affine, _apply, micro_batch
 
 KEY = jax.random.key(0)
@@ -31,12 +32,15 @@ def test_micro_batches_give_the_same_step(monkeypatch, size):
         jax.clear_caches()  # sizes of micro-batches are read when a program is traced
         for name in ("_STEP_FLOATS", "_FORWARD_FLOATS"):
             monkeypatch.setattr(_apply, name, floats)
-        trainer = make_trainer(
-            network, RelativeLoss(1.0, 0.3), adamw(0.0), 1e-2, (), Affine.identity(1), True
-        )
+        objective = Supervised(RelativeLoss(1.0, 0.3), after=Affine.identity(1), same=True)
+        trainer = make_trainer(network, objective, adamw(0.0), 1e-2)
         start = jax.tree.map(jnp.copy, trainer.initial)
         state, loss = trainer.step(start, pairs, KEY, np.float32(0.5))
-        return jax.tree.leaves(state.optimiser), loss, trainer.validate(state.parameters, pairs)
+        return (
+            jax.tree.leaves(state.optimiser),
+            loss,
+            trainer.validate(state.parameters, pairs, jax.random.split(KEY, 4)),
+        )
 
     whole, parts = after_a_step(2**20), after_a_step(size * 8 * 8 * 32)
     assert micro_batch((8, 8), 4, gradient=True) == size
