@@ -21,7 +21,7 @@ from riesz.domains._fixed import fixed
 from riesz.functions import Pairs, PairsLike
 from riesz.functions._fixed import fixed_pairs
 from riesz.functions._pairs import chunks, pieces, subset
-from riesz.operators import AbstractOperator, Affine, Normalised, Residual
+from riesz.operators import AbstractOperator, Affine, Corrected, Normalised
 from riesz.operators._yardstick import Baseline, fit_baselines, samples_fitted
 
 _CUTS = (0.5, 0.65, 0.8)  # of an ordered training set: fitted before, judged between cuts
@@ -142,7 +142,7 @@ def fit_over(
     remarks = notes(after, survey(training, "training"), training[:1].output_space.names)
     start, targets, plain = network, training, found.plain if base is None else not base
     if base is None and not plain and found.error > _EXACT:
-        start = Residual.beside(found.baseline.core, network)
+        start = Corrected.beside(found.baseline.core, network)
         pilot = _pilot(Normalised.between(start, *scales), training, validation, settings, budget)
         if pilot.status is Status.interrupted:
             return _alone(pilot, scales)
@@ -187,7 +187,7 @@ def _keep(
 def _alone(fitted: Fitted, scales: tuple[Affine, Affine]) -> Fitted:
     """The network that was trained beside a base, without the base, of which nothing is left."""
     trained: Any = fitted.model
-    if not isinstance(trained.inner, Residual):
+    if not isinstance(trained.inner, Corrected):
         return fitted
     alone = Normalised.between(trained.inner.inner, *scales)
     return eqx.tree_at(lambda f: f.model, fitted, alone)
@@ -233,7 +233,7 @@ def on_top(base: Base, network: AbstractOperator) -> AbstractOperator:
     """The operator that starts as the base, between normalised channels as the base is."""
     channels = network.output_space.channels
     size = jnp.full(channels, max(base.error, _LEAST_SIZE))
-    return Residual.starting_at(base.baseline.core, network, size)
+    return Corrected.starting_at(base.baseline.core, network, size)
 
 
 def statistics(pairs: PairsLike) -> tuple[Affine, Affine]:

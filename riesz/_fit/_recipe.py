@@ -30,7 +30,7 @@ from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_from_json, grid_to_json
 from riesz.functions import AbstractSymmetry, PairsLike
 from riesz.functions._pairs import split_samples, subset
-from riesz.operators import AbstractOperator, Regridded, Task, ZeroDirichlet, parse
+from riesz.operators import AbstractOperator, Regridded, Workload, ZeroDirichlet, parse
 
 # Nodes per axis, at least, of a grid for scattered inputs of operators that need no grid.
 NODES = {1: 64, 2: 16, 3: 8}
@@ -193,7 +193,7 @@ def recipe(
     text = operator or ("FNO()" if same else "DeepONet()")
     latent = _latent(a, u, shapes) if same else _grid_of_points(a, shapes[0], NODES[dim])
     shape = shapes[0] if latent is None else latent.shape
-    task = Task(count, dim, shape, invariant, time_budget)
+    task = Workload(count, dim, shape, invariant, time_budget)
     key = jax.random.key(0)
     made = eqx.filter_eval_shape(lambda: parse(text, *spaces, key=key, task=task))
     if not _innermost(made).on_grids:

@@ -18,7 +18,7 @@ from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
 from riesz.functions._fixed import fixed_pairs, with_slopes
 from riesz.functions._pairs import pieces, subset
 from riesz.operators import Affine, Regridded, micro_map, normalised, training_scale
-from riesz.operators._residual import starts_as_base
+from riesz.operators._corrected import starts_as_base
 
 _SLOPES = 64  # training samples from which the typical size of slopes is taken
 

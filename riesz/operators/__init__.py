@@ -10,15 +10,15 @@ from riesz.operators._baselines import PCARidge as PCARidge
 from riesz.operators._baselines import Persistence as Persistence
 from riesz.operators._baselines import PointwiseLinear as PointwiseLinear
 from riesz.operators._baselines import TrainingMean as TrainingMean
+from riesz.operators._corrected import Corrected as Corrected
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
 from riesz.operators._operator import AbstractOperator as AbstractOperator
-from riesz.operators._operator import Task as Task
+from riesz.operators._operator import Workload as Workload
 from riesz.operators._registry import OPERATORS as OPERATORS
 from riesz.operators._registry import parse as parse
 from riesz.operators._registry import register as register
 from riesz.operators._regridded import Regridded as Regridded
-from riesz.operators._residual import Residual as Residual
 from riesz.operators._statistics import Affine as Affine
 from riesz.operators._symmetrised import Symmetrised as Symmetrised
 from riesz.operators._wrappers import Normalised as Normalised

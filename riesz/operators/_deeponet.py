@@ -15,7 +15,7 @@ from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions._agreement import require_inside
 from riesz.operators._layers import Perceptron, coordinate_features, feature_count
-from riesz.operators._operator import AbstractOperator, Task, require_input
+from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 
 SENSORS = {1: 64, 2: 16, 3: 8}  # nodes per axis, by dimension
@@ -117,7 +117,7 @@ class DeepONet(AbstractOperator):
         return eqx.tree_at(lambda o: o.trunk, plain, trunk)
 
     @classmethod
-    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    def sizes(cls, task: Workload, given: Mapping[str, Any]) -> dict[str, Any]:
         """Half the terms and channels where there are fewer than 300 samples."""
         del given
         half = 2 if task.samples < FEW else 1

@@ -13,7 +13,7 @@ from riesz.domains import AbstractDiscretization, AbstractTensorGrid, MaskedGrid
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
 from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
-from riesz.operators._operator import AbstractOperator, Task, require_input
+from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
     AxisTransform,
@@ -145,7 +145,7 @@ class FNO(AbstractOperator):
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
 
     @classmethod
-    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    def sizes(cls, task: Workload, given: Mapping[str, Any]) -> dict[str, Any]:
         """Sizes that grow with samples and points, and shrink until the budget holds 400 steps."""
         dim = task.dim
         rows = (row[1:] for row in SMALL if task.samples < row[0])
@@ -199,7 +199,7 @@ class FNO(AbstractOperator):
         return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
 
 
-def _seconds(sizes: Mapping[str, Any], task: Task) -> float:
+def _seconds(sizes: Mapping[str, Any], task: Workload) -> float:
     """About what a step takes on a CPU: transforms, mixing of modes and pointwise layers."""
     width, points = sizes["width"], prod(task.shape)
     modes = sizes["modes"]

@@ -13,7 +13,7 @@ from riesz.functions import Function
 from riesz.functions._agreement import require_single, shorten
 
 
-class Task(NamedTuple):
+class Workload(NamedTuple):
     """What the sizes of an operator are chosen by.
 
     - `samples`: number of training pairs.
@@ -45,7 +45,7 @@ class AbstractOperator(eqx.Module):
     on_grids: ClassVar[bool] = False
 
     @classmethod
-    def sizes(cls, task: Task, given: Mapping[str, Any]) -> dict[str, Any]:
+    def sizes(cls, task: Workload, given: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of the constructor for a task, besides those that are given.
 
         By default none: the constructor's own defaults serve every task.

@@ -11,7 +11,7 @@ from riesz._core import text as core
 from riesz._core.registry import Registry
 from riesz.domains import Space
 from riesz.functions import Reflection, Transposition
-from riesz.operators._operator import Task
+from riesz.operators._operator import Workload
 
 OPERATORS = Registry("operator")
 register = OPERATORS.register
@@ -24,7 +24,7 @@ def parse(
     output_space: Space,
     *,
     key: PRNGKeyArray,
-    task: Task | None = None,
+    task: Workload | None = None,
 ) -> Any:
     """The operator of a text, such as `"ZeroDirichlet(FNO(modes=12, width=64))"`.
 

@@ -20,8 +20,8 @@ from riesz.operators._baselines import (
     PointwiseLinear,
     TrainingMean,
 )
+from riesz.operators._corrected import Corrected
 from riesz.operators._operator import AbstractOperator
-from riesz.operators._residual import Residual
 from riesz.operators._ridge import Basis, leading, nearest, ridge
 from riesz.operators._statistics import Affine
 from riesz.operators._wrappers import Normalised
@@ -139,7 +139,7 @@ def fit_baselines(
         found["nearest neighbours"] = _nearest(a, u, basis, groups)
         if pointwise is not None:
             over = _ridge(a, u._replace(rows=pointwise[1]), basis, groups)
-            core = Residual(over.core, pointwise[0].core)
+            core = Corrected(over.core, pointwise[0].core)
             found["pointwise linear + ridge"] = over._replace(core=core)
 
     def wrapped(name: str, baseline: Baseline) -> Baseline:

@@ -34,10 +34,10 @@ from riesz.functions._agreement import same_points
 from riesz.operators import (
     FNO,
     AbstractOperator,
+    Corrected,
     DeepONet,
     Normalised,
     Regridded,
-    Residual,
     Symmetrised,
     ZeroDirichlet,
     apply,
@@ -134,7 +134,7 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     "PCA + ridge": lambda: OperatorCase(_baseline("PCA + ridge"), None, 4.0),
     "nearest neighbours": lambda: OperatorCase(_baseline("nearest neighbours"), None, 4.0),
     "FNO on top of PCA + ridge": lambda: OperatorCase(
-        Residual(_small(_BOX, _BOX), _baseline("PCA + ridge"), jnp.full(1, 0.1))
+        Corrected(_small(_BOX, _BOX), _baseline("PCA + ridge"), jnp.full(1, 0.1))
     ),
     "regridded FNO": lambda: OperatorCase(
         Regridded(_small(_BOX, _BOX), Grid(_BOX.domain, 12, "chebyshev")), None, 4.0

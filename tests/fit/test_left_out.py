@@ -12,7 +12,7 @@ from riesz._fit._step import _step, _validate
 from riesz.domains import Grid, Interval, MaskedGrid, Points, Torus
 from riesz.functions import Pairs, batch
 from riesz.functions._pairs import Subset
-from riesz.operators import Residual, _yardstick
+from riesz.operators import Corrected, _yardstick
 from riesz.operators._yardstick import fit_baselines, samples_fitted
 
 KEY = jax.random.key(0)
@@ -103,7 +103,7 @@ def test_a_network_beside_a_base_is_the_network_alone():
     )
     a = jax.tree.map(lambda leaf: leaf[0], pairs.inputs)
     for name, base in fit_baselines(pairs, key=KEY).items():
-        beside = Residual.beside(base.core, network)
+        beside = Corrected.beside(base.core, network)
         np.testing.assert_array_equal(beside(a).values, network(a).values, err_msg=name)
 
 

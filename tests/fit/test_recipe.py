@@ -14,7 +14,7 @@ from riesz._fit._losses import surely_less
 from riesz.domains import Box, Grid, Interval, Points, Torus
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, batch, stack, take
-from riesz.operators import FNO, Regridded, Residual, baselines, training_scale
+from riesz.operators import FNO, Corrected, Regridded, baselines, training_scale
 
 KEY = jax.random.key(0)
 CIRCLE = Grid(Torus(0.0, 1.0), 32)
@@ -51,7 +51,7 @@ def test_a_network_on_top_of_a_baseline_beats_it():
     data, test = derivatives(bend=4.0), derivatives(bend=4.0, seed=1)
     fitted = trained(data, steps=300, base=True)
     assert fitted.kept > 0
-    assert isinstance(fitted.model.inner, Residual)
+    assert isinstance(fitted.model.inner, Corrected)
     assert fitted.history[0].step == 0
     assert fitted.validation_error < 0.7 * fitted.history[0].validation
     after = training_scale(fitted.model)

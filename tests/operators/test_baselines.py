@@ -14,12 +14,12 @@ from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, batch, stack, take
 from riesz.operators import (
     FNO,
+    Corrected,
     DeepONet,
     Normalised,
     PCARidge,
     Persistence,
     Regridded,
-    Residual,
     baselines,
     trainable,
     training_scale,
@@ -194,15 +194,15 @@ def test_a_residual_operator_starts_as_its_base_and_learns():
         FNO(space, space, modes=3, width=4, layers=1, key=KEY),
         Normalised(DeepONet(space, space, sensors=8, width=8, basis=4, depth=1, key=KEY)),
     ):
-        operator = Residual.starting_at(core, network, jnp.ones(1))
+        operator = Corrected.starting_at(core, network, jnp.ones(1))
         np.testing.assert_array_equal(operator(a).values, core(a).values)
         parameters, rest = eqx.partition(operator, trainable(operator))
         gradient = jax.grad(lambda p, r=rest: eqx.combine(p, r)(a).norm("L2"))(parameters)
         assert any(bool((g != 0).any()) for g in jax.tree.leaves(gradient))
     with pytest.raises(ModelError, match=r"has parameters of its own(.|\n)*riesz.baselines"):
-        Residual.starting_at(network, network)
+        Corrected.starting_at(network, network)
     with pytest.raises(ModelError, match=r"different spaces"):
-        Residual(FNO(Space(CIRCLE.domain, 2), space, modes=2, width=2, layers=1, key=KEY), core)
+        Corrected(FNO(Space(CIRCLE.domain, 2), space, modes=2, width=2, layers=1, key=KEY), core)
 
 
 def test_a_regridded_operator_takes_scattered_inputs(tmp_path):

@@ -18,11 +18,11 @@ from riesz.operators._wrappers import AbstractWrapper
 
 
 @register
-class Residual(AbstractWrapper):
+class Corrected(AbstractWrapper):
     """G(a) = base(a) + size * inner(a): the inner operator learns what the base leaves.
 
     The base is not trained. `size` has one entry per output channel, the typical size of what the
-    base leaves. `Residual.starting_at(base, inner)` gives an inner operator whose last layer is
+    base leaves. `Corrected.starting_at(base, inner)` gives an inner operator whose last layer is
     zero, so that G starts as the base.
 
     **Raises:** `ModelError` for operators between different spaces.
@@ -42,7 +42,7 @@ class Residual(AbstractWrapper):
         if not all(a.accepts(b) for a, b in zip(*spaces, strict=True)):
             raise ModelError(
                 "the base and the learned operator are between different spaces",
-                where="Residual(inner, base)",
+                where="Corrected(inner, base)",
                 expected=f"{spaces[0][0].domain} to {spaces[0][1].domain}, same channels",
                 found=f"{spaces[1][0].domain} to {spaces[1][1].domain}",
                 repair="build both with the spaces of the data",
@@ -51,12 +51,12 @@ class Residual(AbstractWrapper):
     @classmethod
     def starting_at(
         cls, base: AbstractOperator, inner: AbstractOperator, size: Any = None
-    ) -> "Residual":
+    ) -> "Corrected":
         """The operator that equals the base before it is trained."""
         return cls(zero_output(inner), frozen(base), size)
 
     @classmethod
-    def beside(cls, base: AbstractOperator, inner: AbstractOperator) -> "Residual":
+    def beside(cls, base: AbstractOperator, inner: AbstractOperator) -> "Corrected":
         """The inner operator on its own, in the structure of one on top of this baseline.
 
         A program that is compiled for the one serves for the other. The baseline's constants are
@@ -77,7 +77,7 @@ class Residual(AbstractWrapper):
 
 def starts_as_base(operator: Any) -> bool:
     """Whether an operator, or one inside it, is a base and what is learned on top."""
-    while operator is not None and not isinstance(operator, Residual):
+    while operator is not None and not isinstance(operator, Corrected):
         operator = getattr(operator, "inner", None)
     return operator is not None
 
@@ -87,7 +87,7 @@ def frozen(operator: AbstractOperator) -> AbstractOperator:
     if jax.tree.leaves(eqx.filter(operator, trainable(operator))):
         raise ModelError(
             "the base of a residual operator has parameters of its own",
-            where="Residual",
+            where="Corrected",
             expected="a baseline, such as PCARidge or Persistence",
             found=type(operator).__name__,
             repair="take the base from riesz.baselines(training, key=key)",
@@ -113,8 +113,8 @@ def zero_output(operator: AbstractOperator) -> AbstractOperator:
         )
     raise ModelError(
         "the last layer of this operator is not known",
-        where="Residual.starting_at(base, inner)",
+        where="Corrected.starting_at(base, inner)",
         expected="an FNO, a DeepONet, or a wrapper of one",
         found=type(operator).__name__,
-        repair="build Residual(inner, base) with an operator that starts at zero",
+        repair="build Corrected(inner, base) with an operator that starts at zero",
     )
