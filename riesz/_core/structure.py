@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from math import isfinite
+from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -31,10 +32,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import riesz
 from riesz._core.registry import version_of
 from riesz.errors import ModelError, RieszError
 
+_RIESZ = Path(__file__).resolve().parent.parent
 FUNCTIONS = {"jax.nn": jax.nn, "jax.numpy": jnp}
 _AGAIN = "load it with the riesz that saved it, or save the model again with riesz.save"
 _OTHER = "the description of this model does not fit this version of riesz"
@@ -328,7 +329,7 @@ def _join(path: str, name: Any) -> str:
 
 def _modules(package: str) -> list[ModuleType]:
     """The modules of a package of riesz; none where it has no package of this name."""
-    if package not in {m.name for m in pkgutil.iter_modules(riesz.__path__)}:
+    if package not in {m.name for m in pkgutil.iter_modules([str(_RIESZ)])}:
         return []
     home = import_module(f"riesz.{package}")
     prefix = f"{home.__name__}."

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from riesz._core.progress import say
-from riesz._core.text import write
 from riesz.cli._app import AsJson, command, count
 from riesz.cli._output import Answer
 from riesz.errors import UsageError
@@ -90,6 +89,8 @@ def fit_process(
 
 def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) -> dict[str, Any]:
     """What is said of a fit, for machines."""
+    from riesz._core.text import write
+
     tuned = run.tuned
     return {
         "file": file,

@@ -73,7 +73,8 @@ class DeepONet(AbstractOperator):
         self.basis, self.width, self.depth = basis, width, depth
         dim = input_space.domain.dim
         if isinstance(sensors, int):
-            positions = np.asarray(Grid(input_space.domain, sensors).relative).reshape(-1, dim)
+            with jax.ensure_compile_time_eval():  # also where only shapes are asked for
+                positions = np.asarray(Grid(input_space.domain, sensors).relative).reshape(-1, dim)
         else:
             positions = np.asarray(sensors, np.float64) - np.asarray(input_space.domain.lower)
         if positions.ndim != 2 or positions.shape[1] != dim or min(width, depth, basis) < 1:

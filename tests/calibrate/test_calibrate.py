@@ -279,4 +279,4 @@ def test_bands_print_their_numbers(getkey):
     t, q = (f"{x:.3g}" for x in np.asarray(band.half_width()))
     assert repr(band) == f"Band(mean half-width {t} K, {q})"
     assert repr(banded.apply(pairs.inputs)).startswith("Band(60 bands, mean half-width ")
-    assert repr(banded).startswith("Banded(Same, level=0.9, n=45, half-width ")
+    assert repr(banded).startswith("Banded(Same(), level=0.9, n=45, half-width ")

@@ -12,6 +12,8 @@ import inspect
 import pathlib
 import re
 import shlex
+import sys
+import types
 
 import h5py
 import jax
@@ -89,6 +91,7 @@ def elsewhere(tmp_path, monkeypatch):
     plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
     kept = dict(OPERATORS._classes)
+    monkeypatch.setitem(sys.modules, "page", types.ModuleType("page"))
     yield
     OPERATORS._classes = kept
     plt.close("all")
@@ -108,7 +111,7 @@ def test_the_python_of_a_page_runs(page, elsewhere):
     if page == "docs/how-to/data.md":
         write_arrays("darcy.h5")
     with jax.numpy_dtype_promotion("standard"):
-        exec(compile(script(page), str(ROOT / page), "exec"), {"__name__": "page"})
+        exec(compile(script(page), str(ROOT / page), "exec"), vars(sys.modules["page"]))
     if page != "docs/tutorial.md":
         return
     for words in commands(page):

@@ -56,7 +56,7 @@ def test_constants_of_an_operator_are_no_parameters():
     operator, functions = deeponet(), waves(9)
     kernel = TangentKernel(operator)
     arrays = jax.tree.leaves(eqx.filter(operator, eqx.is_inexact_array))
-    sensors = operator.sensors.value
+    sensors = operator.positions.value
     assert len(kernel.split.leaves) == len(arrays) - 1
     assert all(p.shape != sensors.shape for p in kernel.split.leaves)
     full, v = kernel.full(functions), functions.values
