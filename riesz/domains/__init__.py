@@ -16,6 +16,9 @@ from riesz.domains._domain import Interval as Interval
 from riesz.domains._domain import Point as Point
 from riesz.domains._domain import Product as Product
 from riesz.domains._domain import Torus as Torus
+from riesz.domains._features import coordinate_features as coordinate_features
+from riesz.domains._features import envelope as envelope
+from riesz.domains._features import feature_count as feature_count
 from riesz.domains._grid import AbstractTensorGrid as AbstractTensorGrid
 from riesz.domains._grid import Grid as Grid
 from riesz.domains._grid import MovedGrid as MovedGrid

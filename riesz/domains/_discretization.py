@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from riesz._core.parameters import FROZEN
 from riesz._core.tracing import traced
 from riesz.domains._domain import AbstractDomain
+from riesz.domains._features import coordinate_features
 from riesz.errors import DomainError
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class AbstractDiscretization(eqx.Module):
     def pad(self, *sizes: int) -> "AbstractDiscretization":
         """The same discretization with padding of weight zero, in arrays of these sizes."""
         return self
+
+    def features(self) -> Float[Array, "*shape f"]:
+        """What a network may see of the points, see `riesz.domains.coordinate_features`."""
+        return coordinate_features(self.domain, self.relative)
 
     @property
     def triangles(self) -> Int[np.ndarray, "t 3"] | None:

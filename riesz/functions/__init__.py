@@ -3,6 +3,7 @@
 from riesz.functions._batch import batch as batch
 from riesz.functions._batch import stack as stack
 from riesz.functions._batch import take as take
+from riesz.functions._field import Field as Field
 from riesz.functions._function import Function as Function
 from riesz.functions._norms import Norm as Norm
 from riesz.functions._norms import relative_error as relative_error

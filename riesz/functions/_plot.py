@@ -76,9 +76,12 @@ def _alike(domain: AbstractDomain, i: int, j: int) -> bool:
 
 
 def plot(f: "Function", ax: "Axes | None" = None, channel: int = 0, **kwargs: Any) -> "Axes":
-    """Draw a function: lines in 1-D, an image of one channel in 2-D and 3-D."""
+    """Draw a function: lines in 1-D, an image of one channel in 2-D and 3-D, meshes as such."""
     import matplotlib.pyplot as plt
 
+    triangles = f.discretization.triangles
+    if triangles is not None:
+        return _mesh(f, triangles, ax, channel, kwargs)
     if f.domain.dim == 1:
         ax = plt.subplots(layout="constrained")[1] if ax is None else ax
         _lines(f, ax, list(f.space.labels), kwargs)
@@ -100,6 +103,32 @@ def plot(f: "Function", ax: "Axes | None" = None, channel: int = 0, **kwargs: An
         {"location": "bottom", "aspect": 40, "shrink": 0.5} if wide else {"shrink": 0.8}
     )
     ax.figure.colorbar(image, ax=ax, **bar)
+    return ax
+
+
+def _mesh(
+    f: "Function", triangles: np.ndarray, ax: Any, channel: int, kwargs: dict[str, Any]
+) -> "Axes":
+    """Triangles coloured by the values at their corners; in space by the mean of these."""
+    import matplotlib.pyplot as plt
+
+    points = np.asarray(f.discretization.coordinates)
+    values = np.asarray(f.values)[:, channel]
+    if ax is None:
+        projection = {"projection": "3d"} if points.shape[1] == 3 else {}
+        ax = plt.subplots(layout="constrained", subplot_kw=projection)[1]
+    if points.shape[1] == 2:
+        options = {"shading": "gouraud", **kwargs}
+        image = ax.tripcolor(*points.T, values, triangles=triangles, **options)
+        ax.set_aspect("equal")
+    else:
+        image = ax.plot_trisurf(*points.T, triangles=triangles, **{"cmap": "viridis", **kwargs})
+        image.set_array(values[triangles].mean(1))
+        image.autoscale()
+        ax.set(aspect="equal", zlabel=f.domain.axis_label(2))
+    ax.set(xlabel=f.domain.axis_label(0), ylabel=f.domain.axis_label(1))
+    ax.set_title(f.space.labels[channel])
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
     return ax
 
 

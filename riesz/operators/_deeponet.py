@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.parameters import Frozen
-from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions._agreement import require_inside
-from riesz.operators._layers import Perceptron, coordinate_features, feature_count
+from riesz.operators._layers import Perceptron
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 
@@ -137,7 +137,7 @@ class DeepONet(AbstractOperator):
         if isinstance(self.trunk, PODTrunk):
             modes, mean = self.trunk(on)
         else:
-            features = coordinate_features(on).astype(readings.dtype)
+            features = on.features().astype(readings.dtype)
             trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias

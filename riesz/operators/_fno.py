@@ -9,10 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, AbstractTensorGrid, MaskedGrid, Space
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractTensorGrid,
+    MaskedGrid,
+    Space,
+    feature_count,
+)
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
-from riesz.operators._layers import Perceptron, Pointwise, coordinate_features, feature_count
+from riesz.operators._layers import Perceptron, Pointwise
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
@@ -180,7 +186,7 @@ class FNO(AbstractOperator):
             values = a.discretization.filled(values)
             present = a.discretization.mask.T
         if self.coordinates:
-            features = coordinate_features(grid).astype(values.dtype)
+            features = grid.features().astype(values.dtype)
             values = jnp.concatenate([values, features], -1)
         transforms = self._transforms(grid)
         v = self.lift(reverse_axes(values))

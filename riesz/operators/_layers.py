@@ -7,8 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, AbstractDomain
-
 
 class Pointwise(eqx.Module):
     """The affine map x W + b along the last axis."""
@@ -41,20 +39,3 @@ class Perceptron(eqx.Module):
         for layer in self.layers[:-1]:
             x = jax.nn.gelu(layer(x))
         return self.layers[-1](x)
-
-
-def coordinate_features(on: AbstractDiscretization) -> Float[Array, "*shape f"]:
-    """Coordinates scaled to [-1, 1]; cosine and sine of the angle along periodic axes."""
-    features = []
-    for axis, periodic in enumerate(on.domain.periodic):
-        turns = on.relative[..., axis] / on.domain.lengths[axis]
-        if periodic:
-            features += [jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns)]
-        else:
-            features.append(2 * turns - 1)
-    return jnp.stack(features, -1)
-
-
-def feature_count(domain: AbstractDomain) -> int:
-    """How many features `coordinate_features` makes."""
-    return sum(2 if periodic else 1 for periodic in domain.periodic)

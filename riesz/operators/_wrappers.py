@@ -3,10 +3,8 @@
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, AbstractDomain, Space
+from riesz.domains import AbstractDiscretization, Space, envelope
 from riesz.errors import ModelError
 from riesz.functions import Function, PairsLike
 from riesz.functions._pairs import pieces
@@ -85,20 +83,6 @@ class ZeroDirichlet(AbstractWrapper):
         u = self.inner(a, on)
         factor = envelope(u.domain, u.discretization.relative).astype(u.values.dtype)
         return Function(u.values * factor[..., None], u.discretization, u.space)
-
-
-def envelope(domain: AbstractDomain, relative: Float[Array, "*n d"]) -> Float[Array, "*n"]:
-    """The product of sin(pi s) over the axes with ends; exactly 0 at both ends.
-
-    `relative` are coordinates measured from `domain.lower`.
-    """
-    factor = jnp.ones_like(relative[..., 0])
-    for axis, periodic in enumerate(domain.periodic):
-        if not periodic:
-            s = relative[..., axis] / domain.lengths[axis]
-            # sin of the distance to the nearer end, which is exactly 0 at both
-            factor = factor * jnp.sin(jnp.pi * jnp.minimum(s, 1 - s))
-    return factor
 
 
 def normalised(operator: AbstractOperator, pairs: PairsLike) -> AbstractOperator:

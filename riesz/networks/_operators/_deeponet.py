@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.networks._finite import FiniteNetwork
@@ -15,7 +15,6 @@ from riesz.networks._infinite import Limits
 from riesz.networks._network import AbstractNetwork
 from riesz.networks._operators._contract import AbstractOperatorNetwork
 from riesz.operators import AbstractOperator
-from riesz.operators._layers import coordinate_features, feature_count
 from riesz.operators._operator import require_input
 
 
@@ -121,5 +120,5 @@ def readings(f: Function, grid: Grid) -> Float[Array, " features"]:
 
 def points(on: AbstractDiscretization, dtype: Any) -> Float[Array, "p features"]:
     """Coordinates as the trunk sees them."""
-    features = coordinate_features(on)
+    features = on.features()
     return features.reshape(-1, features.shape[-1]).astype(dtype)
