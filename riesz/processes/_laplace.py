@@ -21,7 +21,7 @@ _LIMIT = 100  # Newton steps
 _HALVINGS = 10  # of a Newton step
 
 
-class Likelihood(eqx.Module):
+class LabelLikelihood(eqx.Module):
     """The log likelihood of labels at latent values, and its derivatives."""
 
     value: Float[Array, ""]
@@ -56,7 +56,7 @@ class Curvature(eqx.Module):
         return jnp.moveaxis(images.reshape(left.shape[1], left.shape[0], -1), 1, 0)
 
 
-def likelihood(latent: Latent, labels: Int[Array, " n"]) -> Likelihood:
+def likelihood(latent: Latent, labels: Int[Array, " n"]) -> LabelLikelihood:
     """Logistic for one latent function, softmax for several."""
     tiny = jnp.finfo(latent.dtype).tiny
     if latent.shape[1] == 1:
@@ -64,15 +64,17 @@ def likelihood(latent: Latent, labels: Int[Array, " n"]) -> Likelihood:
         probability = jax.nn.sigmoid(latent)
         gradient = (sign + 1) / 2 - probability
         diagonal = jnp.maximum(probability * (1 - probability), tiny)
-        return Likelihood(jax.nn.log_sigmoid(sign * latent).sum(), gradient, diagonal, None)
+        return LabelLikelihood(jax.nn.log_sigmoid(sign * latent).sum(), gradient, diagonal, None)
     logarithms = jax.nn.log_softmax(latent)
     seen = jax.nn.one_hot(labels, latent.shape[1], dtype=latent.dtype)
     probabilities = jnp.exp(logarithms)
     value = (seen * logarithms).sum()
-    return Likelihood(value, seen - probabilities, jnp.maximum(probabilities, tiny), probabilities)
+    return LabelLikelihood(
+        value, seen - probabilities, jnp.maximum(probabilities, tiny), probabilities
+    )
 
 
-def curvature(kernel: Matrix, seen: Likelihood) -> Curvature:
+def curvature(kernel: Matrix, seen: LabelLikelihood) -> Curvature:
     """The curvature of the log posterior: one Cholesky factor a class, of I + D K D >= I."""
     identity = jnp.eye(len(kernel), dtype=kernel.dtype)
 
@@ -136,7 +138,7 @@ def find_mode(kernel: Matrix, mean: Latent, labels: Array) -> tuple[Latent, Bool
 
 def approximate_posterior(
     kernel: Matrix, mean: Latent, labels: Array
-) -> tuple[Latent, Likelihood, Curvature, Bool[Array, ""], Float[Array, ""]]:
+) -> tuple[Latent, LabelLikelihood, Curvature, Bool[Array, ""], Float[Array, ""]]:
     """Weights K^-1 (f - mean), likelihood and curvature at the mode, status, log evidence.
 
     Derivatives are exact: the mode is taken as a constant, and one more Newton step from it has

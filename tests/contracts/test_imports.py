@@ -25,7 +25,7 @@ LAYERS = [
     ["kernels", "networks", "operators"],
     ["processes"],
     ["problems"],
-    ["_calibrate", "_evaluate", "_fit", "_io"],
+    ["_calibrate", "_evaluate", "_fit", "_io", "objectives"],
     ["theory"],
     ["testing", "papers"],
     ["cli", "studio", "__main__"],
