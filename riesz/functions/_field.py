@@ -65,7 +65,7 @@ class Field(eqx.Module):
         - `zero_boundary`: times a factor that is exactly 0 at the ends of the axes of a box.
         """
         sizes = feature_count(space.domain), space.channels, width, depth
-        network = eqx.nn.MLP(*sizes, activation=activation, key=key)
+        network = eqx.nn.MLP(*sizes, activation, jax.nn.identity, key=key)
         return cls(Coordinates(network, space, zero_boundary), space)
 
     def at(self, points: Any) -> Float[Array, "p c"]:
