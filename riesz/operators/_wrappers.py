@@ -81,7 +81,8 @@ class ZeroDirichlet(AbstractWrapper):
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         u = self.inner(a, on)
-        factor = envelope(u.domain, u.discretization.relative).astype(u.values.dtype)
+        factor = envelope(u.domain, u.discretization.relative)  # pyright: ignore[reportArgumentType]
+        factor = factor.astype(u.values.dtype)
         return Function(u.values * factor[..., None], u.discretization, u.space)
 
 

@@ -80,7 +80,9 @@ def test_poisson_on_a_square_without_data():
     assert float((u.on(grid) - exact).norm() / exact.norm()) > 0.3
 
 
-@pytest.mark.parametrize("mesh", [Mesh.l_shape(4), Mesh.icosphere(refinements=1)], ids=["plane", "surface"])
+@pytest.mark.parametrize(
+    "mesh", [Mesh.l_shape(4), Mesh.icosphere(refinements=1)], ids=["plane", "surface"]
+)
 def test_meshes_are_drawn_by_triangles(mesh):
     f = Function.from_callable(lambda *x: x[0] + 2 * x[1], mesh)
     axes = f.plot()
