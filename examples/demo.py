@@ -12,9 +12,10 @@ from pathlib import Path
 
 import typer
 
+from riesz._core.progress import say
 from riesz.cli._guard import guarded
 from riesz.cli._options import Options
-from riesz.cli._output import Answer, say
+from riesz.cli._output import Answer
 from riesz.cli._training import run_training
 
 SAMPLES, GRID, SECONDS = 400, 32, 90
