@@ -40,7 +40,7 @@ class Frozen(eqx.Module):
         leaves, structure = jax.tree.flatten(rest)
         self.rest = tuple(leaves), structure
 
-    def saved(self) -> dict[str, PyTree]:
+    def saved_arguments(self) -> dict[str, PyTree]:
         """The constructor's arguments, by which a model file holds it."""
         leaves, structure = self.rest
         return {"tree": eqx.combine(self.arrays, jax.tree.unflatten(structure, leaves))}

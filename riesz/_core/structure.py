@@ -11,21 +11,22 @@ A model is a pytree of `equinox.Module`s. Its structure is written as
   `{"partial": ...}` of JAX without arguments, and JSON values for what is a JSON value.
 
 Reading makes the modules without their constructors and checks their invariants
-(`__check_init__`). A class whose fields are no such values has a method `saved`, which gives the
-arguments that its constructor is called with. Classes are looked up among those that riesz
+(`__check_init__`). A class whose fields are no such values has a method `saved_arguments`, which
+gives what its constructor is called with. Classes are looked up among those that riesz
 defines, or that modules define which the caller trusts by name and has imported; a name in a file
 imports nothing else.
 """
 
 import pkgutil
 import sys
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 import equinox as eqx
 import jax
@@ -54,14 +55,14 @@ def _written(part: Any, path: str, arrays: dict[str, Any], where: str) -> Any:
     def inside(value: Any, name: str) -> Any:
         return _written(value, f"{path}.{name}" if path else name, arrays, where)
 
-    if part is None or isinstance(part, bool | int | str):
+    if part is None or type(part) in (bool, int, str):  # no enumerations, which are more
         return part
-    if isinstance(part, float):
+    if type(part) is float:
         return part if isfinite(part) else {"float": repr(part)}
     if isinstance(part, jax.Array | np.ndarray | np.generic):
         return _array(part, path or "value", arrays, where)
     if isinstance(part, eqx.Module):
-        own = part.saved() if hasattr(part, "saved") else _fields(part)  # pyright: ignore[reportAttributeAccessIssue]
+        own = part.saved_arguments() if hasattr(part, "saved_arguments") else _fields(part)  # pyright: ignore[reportAttributeAccessIssue]
         values = {name: inside(value, name) for name, value in own.items()}
         return {**_named(type(part), path, where), "fields": values}
     if type(part) in (list, tuple):
@@ -97,6 +98,14 @@ def _array(array: Any, name: str, arrays: dict[str, Any], where: str) -> dict[st
             expected="float32 or float64",
             found=str(array.dtype),
             repair="convert them first: jax.tree.map(lambda x: x.astype('float32'), model)",
+        )
+    if name in arrays:  # {"a.b": x} beside {"a": {"b": y}}
+        raise ModelError(
+            "two arrays of this model would have one name",
+            where=f"{where}: the tensor {name}",
+            expected="keys of dicts without dots",
+            found=f"two arrays at {name}",
+            repair="rename the key of the dict",
         )
     arrays[name] = array
     host = {} if isinstance(array, jax.Array) else {"host": True}
@@ -194,13 +203,13 @@ class _Reading:
         if not isinstance(given, dict):
             raise self.unfit(path, f"{kind.__name__} without fields")
         values = {name: self.value(value, _join(path, name)) for name, value in given.items()}
-        if hasattr(kind, "saved"):
+        if hasattr(kind, "saved_arguments"):
             return kind(**values)
         if given.keys() != {f.name for f in fields(kind)}:
             raise self.unfit(path, f"{kind.__name__} with fields {sorted(given)}"[:200])
-        hints = _hints(kind)
+        declared = hints(kind)
         for name, value in values.items():
-            if not _fits(value, hints.get(name, Any)):
+            if not fits(value, declared.get(name, Any)):
                 raise self.unfit(_join(path, name), f"{name} = {value!r}"[:200])
         made = object.__new__(kind)
         for name, value in values.items():
@@ -291,27 +300,32 @@ def _fields(module: Any) -> dict[str, Any]:
     return {f.name: getattr(module, f.name) for f in fields(module)}
 
 
-def _hints(kind: type) -> dict[str, Any]:
+def hints(thing: Any) -> dict[str, Any]:
+    """The declared types of a class's fields, or of a function's arguments."""
     try:
-        return get_type_hints(kind)
+        return typing.get_type_hints(thing)
     except NameError:  # names that only type checkers import
         return {}
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Whether a value that is no array is of the declared type, as far as that is plain."""
     origin, parts = get_origin(hint), get_args(hint)
     if isinstance(value, jax.Array | np.ndarray | np.generic) or hint is Any:
         return True
     if origin in (Union, UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is tuple:
         same = parts[-1] is Ellipsis
         each = [parts[0]] * len(value) if same and isinstance(value, tuple) else parts
         right = isinstance(value, tuple) and len(each) == len(value)
-        return right and all(_fits(v, h) for v, h in zip(value, each, strict=True))
+        return right and all(fits(v, h) for v, h in zip(value, each, strict=True))
+    if origin is Sequence:
+        return isinstance(value, list | tuple) and all(fits(v, parts[0]) for v in value)
     if origin is Literal:
         return value in parts
+    if isinstance(value, list | tuple) and hasattr(hint, "array_type"):
+        return True  # numbers for an array
     if hint in (int, float):
         return isinstance(value, int | hint) and not isinstance(value, bool)
     return not isinstance(hint, type) or isinstance(value, hint)

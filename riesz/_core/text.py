@@ -9,7 +9,6 @@ import dataclasses
 import difflib
 import inspect
 import operator
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,7 +17,7 @@ import jax
 import numpy as np
 
 from riesz._core.parameters import FROZEN, Frozen
-from riesz._core.structure import FUNCTIONS, function_name
+from riesz._core.structure import FUNCTIONS, fits, function_name, hints
 from riesz._core.tracing import traced
 from riesz.errors import ModelError
 
@@ -184,13 +183,31 @@ class _Reader:
             hint = f"; did you mean {near[0]}?" if near else ""
             raise self.unreadable(node, f"there is no {name} in riesz.{self.kind}s{hint}")
         arguments = [self.read(argument) for argument in node.args]
-        options = {k.arg: self.read(k.value) for k in node.keywords if k.arg}
+        options: dict[str, Any] = {}
+        for k in node.keywords:
+            if k.arg is None or k.arg in options or k.arg in self.given:
+                why = "is given twice" if k.arg in options else "has no place in a text"
+                raise self.unreadable(node, f"{k.arg or '**'} {why}")
+            options[k.arg] = self.read(k.value)
+        further = self.defaults(made, options) if self.defaults else {}
+        beside = self.beside(made)
         try:
-            further = self.defaults(made, options) if self.defaults else {}
-            return made(*arguments, **self.beside(made), **{**further, **options})
+            bound = inspect.signature(made).bind(*arguments, **beside, **{**further, **options})
         except TypeError as error:
-            what = re.sub(r"(\w+\.)?__init__\(\)", name, str(error))
-            raise self.unreadable(node, what) from None
+            raise self.unreadable(node, str(error)) from None
+        self.require_types(
+            node, made, {k: v for k, v in bound.arguments.items() if k not in beside}
+        )
+        return made(*bound.args, **bound.kwargs)
+
+    def require_types(self, node: ast.Call, made: Any, arguments: dict[str, Any]) -> None:
+        """Raise for text where a number belongs, and the like."""
+        declared = hints(made.__init__ if isinstance(made, type) else made)
+        for name, value in arguments.items():
+            kind = declared.get(name, Any)
+            if not fits(value, kind) and not _varied(made, name):
+                what = f"{name}={value!r}, where {getattr(kind, '__name__', kind)} is expected"
+                raise self.unreadable(node, what)
 
     def beside(self, made: Any) -> dict[str, Any]:
         """The given values that a constructor takes."""
@@ -204,6 +221,11 @@ class _Reader:
 
     def unreadable(self, node: ast.expr, reason: str) -> ModelError:
         return _unreadable(self.text, node.col_offset, reason, self.kind)
+
+
+def _varied(made: Any, name: str) -> bool:
+    """Whether an argument takes all positions that are left."""
+    return inspect.signature(made).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
 
 
 _EXAMPLES = {

@@ -43,7 +43,10 @@ def parse(
     operator = riesz.operators.parse("FNO(modes=12, width=64)", space, space, key=key)
     ```
     """
-    defaults = None if task is None else lambda kind, options: kind.sizes(task, options)
+
+    def defaults(kind: Any, options: dict[str, Any]) -> dict[str, Any]:
+        return kind.sizes(task, options) if task is not None and hasattr(kind, "sizes") else {}
+
     given = {"input_space": input_space, "output_space": output_space, "key": key}
     names: Mapping[str, Any] = ChainMap(_ARGUMENTS, OPERATORS)  # pyright: ignore[reportArgumentType]
     return core.parse(text, names, "operator", eqx.Module, defaults, **given)

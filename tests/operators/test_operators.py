@@ -202,6 +202,26 @@ REFUSALS = {
         ModelError,
         "unexpected keyword argument 'colour'",
     ),
+    "text in place of a number": (
+        lambda: parse("FNO(modes='a')", SQUARE, SQUARE, key=KEY),
+        ModelError,
+        "modes='a', where int",
+    ),
+    "an argument twice": (
+        lambda: parse("FNO(width=4, width=5)", SQUARE, SQUARE, key=KEY),
+        ModelError,
+        "width is given twice",
+    ),
+    "a key in the text": (
+        lambda: parse("FNO(key=3)", SQUARE, SQUARE, key=KEY),
+        ModelError,
+        "key has no place in a text",
+    ),
+    "arguments from nowhere": (
+        lambda: parse("FNO(**{})", SQUARE, SQUARE, key=KEY),
+        ModelError,
+        r"\*\* has no place in a text",
+    ),
     "no operator": (
         lambda: parse("(3, 4)", SQUARE, SQUARE, key=KEY),
         ModelError,
