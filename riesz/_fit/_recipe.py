@@ -1,6 +1,7 @@
 """The recipe: every default that decides how well a model becomes, of the library and the CLI."""
 
 from dataclasses import asdict, dataclass, replace
+from inspect import signature
 from math import ceil, prod
 from typing import Any
 
@@ -28,9 +29,10 @@ from riesz._fit._settings import (
 from riesz._fit._supervised import Supervised
 from riesz.domains import AbstractDiscretization, Grid, Space
 from riesz.domains._json import grid_from_json, grid_to_json
+from riesz.errors import ModelError
 from riesz.functions import AbstractSymmetry, PairsLike
 from riesz.functions._pairs import split_samples, subset
-from riesz.operators import AbstractOperator, Regridded, Workload, ZeroDirichlet, parse
+from riesz.operators import AbstractOperator, Normalised, Regridded, Workload, ZeroDirichlet, parse
 
 # Nodes per axis, at least, of a grid for scattered inputs of operators that need no grid.
 NODES = {1: 64, 2: 16, 3: 8}
@@ -171,7 +173,7 @@ def recipe(
 
     - `data`: training pairs; one of them is read.
     - `operator`: its text, such as `"FNO(width=64)"`. Sizes that it leaves out are chosen by the
-      data.
+      data, and so is normalisation.
     - `steps`, `time_budget`: what is decided already.
     - `zero_boundary`: whether all outputs vanish on the boundary.
     - `invariant`: whether the map commutes with translations, so that an FNO needs no coordinates.
@@ -196,12 +198,30 @@ def recipe(
     task = Workload(count, dim, shape, invariant, time_budget)
     key = jax.random.key(0)
     made = eqx.filter_eval_shape(lambda: parse(text, *spaces, key=key, task=task))
-    if not _innermost(made).on_grids:
+    made, core = _bare(made), _innermost(made)
+    if "key" not in signature(type(core)).parameters:
+        raise ModelError(
+            "this operator has nothing to train",
+            where=f"riesz.recipe(data, {text!r})",
+            expected="an operator with random weights, such as FNO(width=32) or DeepONet()",
+            found=type(core).__name__,
+            repair="baselines are fitted by riesz.baselines, and stand beside every trained model",
+        )
+    if not core.on_grids:
         latent = _grid_of_points(a, shapes[0], NODES[dim])
     if steps is None and time_budget is None:
         steps = default_steps(count)
     grid = None if latent is None else grid_to_json(latent)
     return Recipe(write(made), grid, zero_boundary, steps, time_budget)
+
+
+def _bare(operator: Any) -> Any:
+    """The operator without `Normalised`: its statistics are those of the training data."""
+    if isinstance(operator, Normalised):
+        return _bare(operator.inner)
+    if not hasattr(operator, "inner"):
+        return operator
+    return eqx.tree_at(lambda o: o.inner, operator, _bare(operator.inner))
 
 
 def _innermost(operator: Any) -> Any:

@@ -116,6 +116,19 @@ def test_sizes_grow_with_the_data():
     assert recipe(one, samples=40).steps == 400
 
 
+def test_a_text_may_name_the_normalisation_which_is_that_of_the_data():
+    data = derivatives()
+    plain = recipe(data, "FNO(width=4, layers=1)")
+    assert recipe(data, "Normalised(FNO(width=4, layers=1))") == plain
+    around = recipe(data, "Symmetrised(Normalised(FNO(width=4, layers=1)), (Reflection(0),))")
+    assert around.operator.startswith("Symmetrised(FNO(")
+
+
+def test_a_baseline_is_no_operator_to_train():
+    with pytest.raises(ModelError, match=r"nothing to train(.|\n)*riesz.baselines"):
+        recipe(derivatives(), "Persistence()")
+
+
 def test_a_recipe_is_json():
     import json
 
