@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -78,7 +80,8 @@ def fit(
     - `patience`: stop after so many validations without a new best.
     - `folder`: checkpoints are written there every `checkpoint_every` seconds; the same call
       with the same folder resumes, and with `steps` ends with the same weights as without the
-      interruption. A time budget counts the seconds of all calls.
+      interruption. A time budget counts the seconds of all calls. An objective whose own code
+      or enclosed numbers changed is another fit; functions that it calls are not looked at.
     - `progress`: a bar on standard error, plain lines when that is not a terminal.
 
     **Raises:** `RunError` when the folder holds another fit, or arguments make no fit.
@@ -186,17 +189,41 @@ def _identity(
     task: Task, settings: Settings, content: dict[str, Any], key: PRNGKeyArray
 ) -> dict[str, Any]:
     """What makes a fit another one: not the time budget, which may be raised."""
-    arrays = sha256()
-    for leaf in jax.tree.leaves(eqx.filter((task.model, task.objective), eqx.is_array)):
-        arrays.update(np.ascontiguousarray(leaf).tobytes())
+    arrays, functions = sha256(), sha256()
+    for leaf in jax.tree.leaves((task.model, task.objective)):
+        if eqx.is_array(leaf):
+            arrays.update(np.ascontiguousarray(leaf).tobytes())
+        elif callable(leaf):
+            functions.update(_code(leaf))
     return {
         "model": eqx.tree_pformat(task.model),
         "objective": eqx.tree_pformat(task.objective),
+        "functions": functions.hexdigest(),
         "start": arrays.hexdigest(),
         **content,
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         **settings._replace(time_budget=None)._asdict(),
     }
+
+
+def _code(function: Any) -> bytes:
+    """The code of a function, of those inside it, and the numbers and arrays that it encloses."""
+    code = getattr(function, "__code__", function)
+    if not isinstance(code, CodeType):
+        return b""
+    inside = [
+        # the order of a set is another one in each process
+        _code(c) or repr(sorted(map(repr, c)) if isinstance(c, frozenset) else c).encode()
+        for c in code.co_consts
+    ]
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # a cell that is still empty
+            for leaf in jax.tree.leaves(cell.cell_contents):
+                plain = isinstance(leaf, int | float | str | bytes)
+                inside.append(repr(leaf).encode() if plain else _code(leaf))
+                if eqx.is_array(leaf):
+                    inside.append(np.asarray(leaf).tobytes())
+    return b"".join([code.co_code, repr(code.co_names).encode(), *inside])
 
 
 def _claim(path: Path, identity: dict[str, Any]) -> None:

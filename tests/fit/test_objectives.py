@@ -306,6 +306,24 @@ def test_a_folder_belongs_to_one_objective(tmp_path):
         run(Linear(jnp.eye(4)), data, lambda m, b, k: squares(m, b, k), steps=5, folder=tmp_path)
 
 
+def scaled(factor):
+    return lambda model, batch, key: factor * squares(model, batch, key)
+
+
+def test_a_folder_notices_another_code_of_a_function(tmp_path):
+    def go(objective, folder):
+        run(Linear(jnp.eye(4)), curves_of_four(), objective, steps=5, folder=tmp_path / folder)
+
+    go(lambda m, b, k: 1.0 * squares(m, b, k), "code")
+    go(lambda m, b, k: 1.0 * squares(m, b, k), "code")
+    with pytest.raises(RunError, match="another fit"):
+        go(lambda m, b, k: 2.0 * squares(m, b, k), "code")
+    go(scaled(1.0), "closure")
+    go(scaled(1.0), "closure")
+    with pytest.raises(RunError, match="another fit"):
+        go(scaled(2.0), "closure")
+
+
 def test_a_budget_patience_and_divergence_of_a_residual():
     objective = Residual(poisson)
     fitted = run(field(), objective=objective, steps=None, time_budget=3.0)
