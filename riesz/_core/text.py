@@ -57,11 +57,7 @@ def write(part: Any, digits: int | None = None) -> str:
         return "..."
     if isinstance(part, jax.Array | np.ndarray | np.generic):
         array = np.asarray(part)
-        if array.size > _SHOWN:
-            return "..."
-        if array.dtype == np.float32:  # the shortest text of each number
-            array = np.vectorize(lambda v: float(str(v)), otypes=[float])(array)
-        return write(array.tolist(), digits)
+        return "..." if array.size > _SHOWN else write(array.tolist(), digits)
     if isinstance(part, float) and digits is not None:
         return repr(float(f"{part:.{digits}g}"))
     if isinstance(part, tuple | list):
@@ -94,7 +90,8 @@ def _operand(part: Any, symbol: str, place: int, digits: int | None) -> str:
 
 def _arguments(part: Any, digits: int | None) -> list[str]:
     """The arguments of the constructor, which are attributes of the same names."""
-    out = []
+    out: list[str] = []
+    hidden: list[str] = []
     for p in list(inspect.signature(type(part).__init__).parameters.values())[1:]:
         if p.name in GIVEN or not hasattr(part, p.name):
             continue
@@ -105,7 +102,13 @@ def _arguments(part: Any, digits: int | None) -> list[str]:
             out.append(write(value, digits))
         elif p.default is p.empty or write(value) != write(p.default):
             out.append(f"{p.name}={write(value, digits)}")
-    return out
+        points = getattr(type(value), "parameter_kind", None) == FROZEN
+        hidden += out[-1:] if points and not isinstance(value, Frozen) else []
+    if "..." not in out:
+        return out
+    # data of a fitted model: one mark for all of it, and for the points on which it lies
+    shown = [text for text in out if text != "..." and text not in hidden]
+    return [*(text for text in shown if "=" not in text), "...", *(t for t in shown if "=" in t)]
 
 
 def parse(

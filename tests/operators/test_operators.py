@@ -11,11 +11,13 @@ from riesz.errors import DomainError, ModelError
 from riesz.functions import Function, Pairs, Reflection, Translation, Transposition, batch
 from riesz.operators import (
     FNO,
+    Corrected,
     DeepONet,
     Normalised,
     Symmetrised,
     ZeroDirichlet,
     apply,
+    baselines,
     normalised,
     parse,
     trainable,
@@ -147,6 +149,15 @@ def test_an_operator_prints_the_text_that_makes_it(operator):
     assert jax.tree.structure(again) == jax.tree.structure(operator)
     for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(operator), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_data_of_a_fitted_model_are_one_mark_of_its_text():
+    pairs = Pairs(
+        *[batch(np.random.default_rng(0).random((6, 9, 1), np.float32), Grid(LINE.domain, 9))] * 2
+    )
+    ridge = baselines(pairs, key=KEY)["PCA + ridge"]
+    text = str(Corrected(fno(LINE), ridge, [0.25]))
+    assert text.startswith("Corrected(FNO(") and text.endswith("PCARidge(...)), size=[0.25])")
 
 
 def on_scattered_points():
