@@ -75,9 +75,9 @@ def shorten(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def require_points(f: "Function", points: Any) -> None:
-    """Raise for anything but an array of points, one per row."""
-    dim, shape, hint = f.domain.dim, None, "write for example f.at([[0.5]])"
+def require_points(domain: AbstractDomain, points: Any) -> None:
+    """Raise for anything but an array of points of a domain, one per row."""
+    dim, shape, hint = domain.dim, None, "write for example f.at([[0.5]])"
     if isinstance(points, AbstractDiscretization):
         found, hint = repr(points), "the function on other points is f.resample(points)"
     elif not isinstance(points, list | tuple | np.ndarray | Array | int | float | np.generic):
@@ -102,6 +102,36 @@ def require_points(f: "Function", points: Any) -> None:
         found=found,
         repair=hint,
     )
+
+
+def relative_points(
+    on: AbstractDiscretization | AbstractDomain, points: Any, dtype: Any
+) -> Array | np.ndarray:
+    """Points measured from the domain's origin: in float64 and checked, where they are known.
+
+    **Raises:** `DomainError` for anything but points where functions `on` have a value.
+    """
+    domain = on.domain if isinstance(on, AbstractDiscretization) else on
+    if traced(*jax.tree.leaves(points)):
+        points = jnp.asarray(points, dtype)  # a list may hold traced numbers
+    require_points(domain, points)
+    if traced(points):
+        return points.astype(dtype) - jnp.asarray(domain.origin, dtype)
+    relative = np.asarray(points, np.float64) - np.asarray(domain.origin)
+    require_inside(on, relative)
+    return relative
+
+
+def require_axis(domain: AbstractDomain, axis: int, order: int, where: str) -> None:
+    """Raise for a derivative that is none along an axis, or of another order than 1 or 2."""
+    if not 0 <= axis < domain.dim or order not in (1, 2):
+        raise DomainError(
+            "a derivative is taken along an axis of the domain, once or twice",
+            where=where,
+            expected=f"0 <= axis < {domain.dim}, order 1 or 2",
+            found=f"axis={axis}, order={order}",
+            repair="higher derivatives are derivatives of derivatives",
+        )
 
 
 def require_operand(f: "Function", other: Any, call: str) -> None:

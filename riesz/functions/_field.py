@@ -6,16 +6,21 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core.tracing import traced
 from riesz.domains import (
     AbstractDiscretization,
+    AbstractProductDomain,
     Space,
     coordinate_features,
     envelope,
     feature_count,
+)
+from riesz.errors import DomainError
+from riesz.functions._agreement import (
+    relative_points,
+    require_axis,
+    require_same_domain,
 )
 from riesz.functions._derivatives import gradient_space, laplacian_space, slope_space
 from riesz.functions._function import Function
@@ -64,21 +69,29 @@ class Field(eqx.Module):
         - `activation`: smooth, where derivatives are used.
         - `zero_boundary`: times a factor that is exactly 0 at the ends of the axes of a box.
         """
+        if zero_boundary and not isinstance(space.domain, AbstractProductDomain):
+            raise DomainError(
+                "a factor that vanishes on the boundary is known for boxes only",
+                where="Field.mlp(space, zero_boundary=True)",
+                expected="an Interval, a Box or a product of them",
+                found=str(space.domain),
+                repair="multiply by a factor of your own: Field(lambda x: factor(x) * u(x), space)",
+            )
         sizes = feature_count(space.domain), space.channels, width, depth
         network = eqx.nn.MLP(*sizes, activation, jax.nn.identity, key=key)
         return cls(Coordinates(network, space, zero_boundary), space)
 
     def at(self, points: Any) -> Float[Array, "p c"]:
-        """Values at points, shape (p, d)."""
-        origin = self.space.domain.origin
-        if traced(points):
-            relative = points - jnp.asarray(origin, points.dtype)
-        else:
-            relative = jnp.asarray(np.asarray(points, np.float64) - np.asarray(origin), float)
-        return jax.vmap(self.function)(relative)
+        """Values at points, shape (p, d).
+
+        **Raises:** `DomainError` for points outside the domain, where they are known.
+        """
+        relative = relative_points(self.space.domain, points, float)
+        return jax.vmap(self.function)(jnp.asarray(relative, float))
 
     def on(self, discretization: AbstractDiscretization) -> Function:
         """The function sampled at the points of a discretization of its domain."""
+        require_same_domain("Field.on(discretization)", self.space.domain, discretization.domain)
         relative = discretization.relative
         values = jax.vmap(self.function)(relative.reshape(-1, relative.shape[-1]))
         values = values.reshape(*relative.shape[:-1], self.space.channels)
@@ -86,6 +99,7 @@ class Field(eqx.Module):
 
     def derivative(self, axis: int = 0, order: int = 1) -> "Field":
         """The partial derivative of every channel along one coordinate."""
+        require_axis(self.space.domain, axis, order, "Field.derivative(axis, order)")
         function = self.function
         for _ in range(order):
             function = Slope(function, axis)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -19,10 +18,10 @@ from riesz.domains import (
 from riesz.errors import DomainError
 from riesz.functions._agreement import (
     is_batch,
+    relative_points,
+    require_axis,
     require_finite,
-    require_inside,
     require_operand,
-    require_points,
     require_same,
     require_same_domain,
     require_single,
@@ -176,16 +175,7 @@ class Function(eqx.Module):
         where points are unknown and the result is an extrapolation of no accuracy.
         """
         require_single(self, "Function.at(points)", "jax.vmap(lambda f: f.at(points))(batch)")
-        dtype, origin = self.values.dtype, self.domain.origin
-        if traced(*jax.tree.leaves(points)):
-            points = jnp.asarray(points, dtype)  # a list may hold traced numbers
-        require_points(self, points)
-        # differences from the origin are taken in float64, where the points are known
-        if traced(points):
-            relative = points.astype(dtype) - jnp.asarray(origin, dtype)
-        else:
-            relative = np.asarray(points, np.float64) - np.asarray(origin)
-            require_inside(self.discretization, relative)
+        relative = relative_points(self.discretization, points, self.values.dtype)
         return self.discretization.interpolate(self.values, relative)
 
     def resample(self, discretization: Any) -> "Function":
@@ -240,14 +230,7 @@ class Function(eqx.Module):
 
         On surfaces it is that component of the tangential gradient.
         """
-        if not 0 <= axis < self.domain.dim or order not in (1, 2):
-            raise DomainError(
-                "a derivative is taken along an axis of the domain, once or twice",
-                where="Function.derivative(axis, order)",
-                expected=f"0 <= axis < {self.domain.dim}, order 1 or 2",
-                found=f"axis={axis}, order={order}",
-                repair="higher derivatives are derivatives of derivatives",
-            )
+        require_axis(self.domain, axis, order, "Function.derivative(axis, order)")
         require_single(self, "Function.derivative", "jax.vmap(Function.derivative)(batch)")
         values = self.discretization.differentiate(self.values, axis, order)
         return Function(values, self.discretization, slope_space(self.space, axis, order))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz.domains import Box, Grid, Interval, Mesh, Space, Torus
+from riesz.domains import Box, Grid, Interval, Mesh, Region, Space, Torus
+from riesz.errors import DomainError
 from riesz.functions import Field, Function
 from riesz.objectives import Residual
 from riesz.testing._saving import comes_back
@@ -90,6 +91,22 @@ def test_meshes_are_drawn_by_triangles(mesh):
     assert drawn.get_array().size in (mesh.shape[0], len(mesh.triangles))
     assert drawn.get_clim()[1] > 0.9 * float(f.values.max()) * (mesh.domain.dim == 2)
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("act", "text"),
+    [
+        (lambda u: u.derivative(2), r"along an axis(.|\n)*0 <= axis < 2"),
+        (lambda u: u.derivative(0, 3), "order 1 or 2"),
+        (lambda u: u.at([0.5, 0.5]), r"one per row(.|\n)*shape \(p, 2\)"),
+        (lambda u: u.at([[0.5, 3.0]]), "outside the domain"),
+        (lambda u: u.on(Grid(Interval(0.0, 1.0), 5)), "different domains"),
+        (lambda u: Field.mlp(Space(Region(2)), zero_boundary=True, key=KEY), "boxes only"),
+    ],
+)
+def test_refusals(act, text):
+    with pytest.raises(DomainError, match=text):
+        act(Field(Wave(), SQUARE))
 
 
 def test_fields_on_an_interval_have_the_points_of_the_interval(x64):
