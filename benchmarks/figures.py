@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from riesz._io import read_model
+from riesz.io import read_model
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

@@ -32,9 +32,9 @@ def riesz_work() -> dict[str, Callable[[], None]]:
     import optax
 
     from riesz import RelativeLoss
-    from riesz._fit._step import adamw, make_trainer
     from riesz.domains import Box, Grid, Space
     from riesz.functions import Pairs, batch
+    from riesz.learning._step import adamw, make_trainer
     from riesz.objectives import Supervised
     from riesz.operators import FNO, Affine, apply
 

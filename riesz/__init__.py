@@ -21,68 +21,68 @@ if TYPE_CHECKING:
     from . import processes as processes
     from . import testing as testing
     from . import theory as theory
-    from ._calibrate import AdaptiveBand as AdaptiveBand
-    from ._calibrate import Band as Band
-    from ._calibrate import Banded as Banded
-    from ._calibrate import adapt as adapt
-    from ._calibrate import calibrate as calibrate
-    from ._data import open_pairs as open_pairs
-    from ._data import write_pairs as write_pairs
-    from ._evaluate import Report as Report
-    from ._evaluate import evaluate as evaluate
-    from ._fit import Fitted as Fitted
-    from ._fit import Recipe as Recipe
-    from ._fit import RelativeLoss as RelativeLoss
-    from ._fit import Stream as Stream
-    from ._fit import fit as fit
-    from ._fit import recipe as recipe
-    from ._fit import split as split
-    from ._io import check_range as check_range
-    from ._io import input_range as input_range
-    from ._io import load as load
-    from ._io import read_card as read_card
-    from ._io import save as save
+    from .data import open_pairs as open_pairs
+    from .data import write_pairs as write_pairs
+    from .evaluation import AdaptiveBand as AdaptiveBand
+    from .evaluation import Band as Band
+    from .evaluation import Banded as Banded
+    from .evaluation import Report as Report
+    from .evaluation import adapt as adapt
+    from .evaluation import calibrate as calibrate
+    from .evaluation import check_range as check_range
+    from .evaluation import evaluate as evaluate
+    from .evaluation import input_range as input_range
+    from .io import load as load
+    from .io import read_card as read_card
+    from .io import save as save
+    from .learning import Fitted as Fitted
+    from .learning import Recipe as Recipe
+    from .learning import RelativeLoss as RelativeLoss
+    from .learning import Stream as Stream
+    from .learning import fit as fit
+    from .learning import recipe as recipe
+    from .learning import split as split
     from .operators import baselines as baselines
 
 __version__ = "0.1.0"
 
 # Public name -> "module" or "module:attribute". The block above repeats it for type checkers.
 _PUBLIC = {
-    "adapt": "riesz._calibrate:adapt",
-    "AdaptiveBand": "riesz._calibrate:AdaptiveBand",
-    "Band": "riesz._calibrate:Band",
-    "Banded": "riesz._calibrate:Banded",
+    "adapt": "riesz.evaluation:adapt",
+    "AdaptiveBand": "riesz.evaluation:AdaptiveBand",
+    "Band": "riesz.evaluation:Band",
+    "Banded": "riesz.evaluation:Banded",
     "baselines": "riesz.operators:baselines",
-    "calibrate": "riesz._calibrate:calibrate",
-    "check_range": "riesz._io:check_range",
+    "calibrate": "riesz.evaluation:calibrate",
+    "check_range": "riesz.evaluation:check_range",
     "cli": "riesz.cli",
     "domains": "riesz.domains",
     "errors": "riesz.errors",
-    "evaluate": "riesz._evaluate:evaluate",
-    "fit": "riesz._fit:fit",
-    "Fitted": "riesz._fit:Fitted",
+    "evaluate": "riesz.evaluation:evaluate",
+    "fit": "riesz.learning:fit",
+    "Fitted": "riesz.learning:Fitted",
     "functions": "riesz.functions",
-    "input_range": "riesz._io:input_range",
+    "input_range": "riesz.evaluation:input_range",
     "kernels": "riesz.kernels",
-    "load": "riesz._io:load",
+    "load": "riesz.io:load",
     "networks": "riesz.networks",
     "objectives": "riesz.objectives",
-    "open_pairs": "riesz._data:open_pairs",
+    "open_pairs": "riesz.data:open_pairs",
     "operators": "riesz.operators",
     "papers": "riesz.papers",
     "problems": "riesz.problems",
     "processes": "riesz.processes",
-    "read_card": "riesz._io:read_card",
-    "Report": "riesz._evaluate:Report",
-    "recipe": "riesz._fit:recipe",
-    "Recipe": "riesz._fit:Recipe",
-    "RelativeLoss": "riesz._fit:RelativeLoss",
-    "save": "riesz._io:save",
-    "split": "riesz._fit:split",
-    "Stream": "riesz._fit:Stream",
+    "read_card": "riesz.io:read_card",
+    "Report": "riesz.evaluation:Report",
+    "recipe": "riesz.learning:recipe",
+    "Recipe": "riesz.learning:Recipe",
+    "RelativeLoss": "riesz.learning:RelativeLoss",
+    "save": "riesz.io:save",
+    "split": "riesz.learning:split",
+    "Stream": "riesz.learning:Stream",
     "testing": "riesz.testing",
     "theory": "riesz.theory",
-    "write_pairs": "riesz._data:write_pairs",
+    "write_pairs": "riesz.data:write_pairs",
 }
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from riesz.cli import _defaults as defaults
 
 if TYPE_CHECKING:
-    from riesz._data import PairsFile
-    from riesz._fit import Fitted, Recipe, Split
     from riesz.cli._options import Options
     from riesz.cli._source import Source
+    from riesz.data import PairsFile
     from riesz.functions import PairsLike
+    from riesz.learning import Fitted, Recipe, Split
 
 
 def make_card(
@@ -27,7 +27,7 @@ def make_card(
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """The card, without the metrics."""
-    from riesz._io import input_range
+    from riesz.evaluation import input_range
 
     grid, out = file.input_grid, file.output_grid
     return {

@@ -27,6 +27,6 @@ def refinement(problem: "AbstractProblem") -> int:
 
 def fresh_calibration(level: float) -> int:
     """How many fresh samples calibrate a band of this level."""
-    from riesz._fit._split import least_for_calibration
+    from riesz.learning.internal import least_for_calibration
 
     return max(CALIBRATION_SAMPLES, least_for_calibration(level))

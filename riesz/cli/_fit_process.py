@@ -56,10 +56,10 @@ def fit_process(
     """
     import jax
 
-    from riesz._data._table import read_table
     from riesz.cli import _process_run as work
     from riesz.cli._folder import new_folder
     from riesz.cli._process_plots import draw
+    from riesz.data.internal import read_table
 
     if kernel not in work.KERNELS or not 0 < test < 1:
         raise UsageError(

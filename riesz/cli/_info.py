@@ -43,9 +43,9 @@ def info(
     Of a model: what it is, where it comes from, how good it is. Of a file: its arrays, and what
     riesz train would take them for with these options.
     """
-    from riesz._io import read_model
     from riesz.cli._models import require_model
     from riesz.cli._reading import Reading
+    from riesz.io import read_model
 
     reading = Reading(input, output, lead, domain, channels, periodic, nodes)
     if "::" in str(run) or run.is_file():
@@ -64,9 +64,8 @@ def info(
 
 
 def _of_data(spec: str, reading: "Reading") -> Answer:
-    from riesz._data import open_pairs
-    from riesz._data._dialects import open_source
-    from riesz._data._spec import Location
+    from riesz.data import open_pairs
+    from riesz.data.internal import Location, open_source
 
     source = open_source(Location(spec))
     arrays = {k: {"shape": list(v.shape), "type": str(v.dtype)} for k, v in source.arrays.items()}

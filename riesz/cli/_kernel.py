@@ -43,8 +43,8 @@ def kernel(
     """
     import jax
 
-    from riesz._data._table import read_array
     from riesz.cli._arrays import require_free, write_arrays
+    from riesz.data.internal import read_array
     from riesz.kernels import gram
     from riesz.networks import parse
 

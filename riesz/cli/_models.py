@@ -7,7 +7,7 @@ from riesz.cli._defaults import MOST_BASELINE_VALUES
 from riesz.errors import UsageError
 
 if TYPE_CHECKING:
-    from riesz._calibrate import Banded
+    from riesz.evaluation import Banded
     from riesz.operators import AbstractOperator
 
 BASELINES = "baselines"
@@ -15,7 +15,7 @@ BASELINES = "baselines"
 
 def open_model(run: Path) -> "tuple[AbstractOperator | Banded, dict[str, Any]]":
     """The operator of a run, and its card; an empty card where it was saved without."""
-    from riesz._io import load, read_card
+    from riesz.io import load, read_card
 
     require_model(run)
     return load(run), read_card(run)

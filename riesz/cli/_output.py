@@ -51,7 +51,7 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def result_table(report: dict[str, Any]) -> str:
     """An evaluation, as `Report.to_json` gives it, as text; the first line is the verdict."""
-    from riesz._evaluate import _rows as rows
+    from riesz.evaluation import rows
 
     head, found = rows.result_headers(report), rows.result_rows(report)
     lines = [report["verdict"], "", rows.title(report), table(head, found, right=True)]

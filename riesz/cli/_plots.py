@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from riesz._calibrate import Band, Banded
-    from riesz._fit import Record
+    from riesz.evaluation import Band, Banded
     from riesz.functions import Function, Pairs
+    from riesz.learning import Record
 
 # Colours that differ in lightness too, for those who do not see the hues.
 TRUTH, MODEL, BAND, THIRD = "#222222", "#d1495b", "#edae49", "#00798c"

@@ -55,11 +55,10 @@ def predict(
     import jax
     import numpy as np
 
-    from riesz._calibrate import Banded
-    from riesz._io import check_range
     from riesz.cli._arrays import require_free, write_arrays
     from riesz.cli._models import open_model
     from riesz.cli._reading import Reading
+    from riesz.evaluation import Banded, check_range
     from riesz.operators import apply
 
     require_free(output, force)
@@ -116,8 +115,8 @@ def _output_points(
     run: Path, on: str | None, card: dict[str, Any], model: Any, functions: "Function"
 ) -> "AbstractDiscretization | None":
     """Where the answer is given: None at the points of the inputs."""
-    from riesz._data import load_functions
     from riesz.cli._training import POINTS
+    from riesz.data import load_functions
     from riesz.functions import take
 
     if on is not None:
@@ -171,11 +170,9 @@ def _coordinates(u: "Function") -> Any:
 def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":
     """A batch of functions; an array without an axis of samples is one function."""
     from riesz._core.progress import say
-    from riesz._data import load_functions
-    from riesz._data._coordinates import axes_of, fields_of
-    from riesz._data._dialects import open_source
-    from riesz._data._spec import Location
     from riesz.cli._reading import known_reading
+    from riesz.data import load_functions
+    from riesz.data.internal import Location, axes_of, fields_of, open_source
 
     source = open_source(Location(spec))
     foreign = source.description is None

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from riesz._data._table import Table
+from riesz.data.internal import Table
 from riesz.errors import DataError, UsageError
 from riesz.kernels import AbstractKernel, Matern, RationalQuadratic, SquaredExponential
 from riesz.networks import parse

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from riesz.errors import UsageError
 
 if TYPE_CHECKING:
-    from riesz._data import PairsFile
-    from riesz._data._source import AbstractSource
+    from riesz.data import PairsFile
+    from riesz.data.internal import AbstractSource
     from riesz.domains import AbstractDomain
 
 _SIDES = ("input", "output")
@@ -74,7 +74,7 @@ def known_reading(
 
     Only for arrays of other programs without coordinates. The lines say what was taken.
     """
-    from riesz._data._coordinates import axes_of, fields_of
+    from riesz.data.internal import axes_of, fields_of
 
     data, lines = card.get("data", {}), []
     if source.description is not None or not data:
@@ -104,9 +104,8 @@ def known_reading(
 def known_pairs(spec: str, reading: Reading, card: dict[str, Any], model: Any) -> "PairsFile":
     """The pairs of a file, read as the training data of the model where the options are silent."""
     from riesz._core.progress import say
-    from riesz._data import open_pairs
-    from riesz._data._dialects import open_source
-    from riesz._data._spec import Location
+    from riesz.data import open_pairs
+    from riesz.data.internal import Location, open_source
 
     data = card.get("data", {})
     reading, lines = known_reading(reading, card, open_source(Location(spec)))
@@ -143,7 +142,7 @@ def _yes_or_no(text: str) -> bool:
 
 
 def _domain(text: str, periodic: Any) -> "AbstractDomain":
-    from riesz.domains._json import domain_from_json
+    from riesz.domains.internal import domain_from_json
     from riesz.errors import DomainError
 
     try:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from riesz.cli._output import markdown
 
 if TYPE_CHECKING:
-    from riesz._calibrate import Banded
-    from riesz._fit import Record
+    from riesz.evaluation import Banded
     from riesz.functions import Pairs
+    from riesz.learning import Record
 
 
 def write_report(
@@ -29,7 +29,7 @@ def write_report(
 
 
 def _report(folder: Path, card: dict[str, Any], figures: list[tuple[str, str]]) -> str:
-    from riesz._evaluate import _rows as rows
+    from riesz.evaluation import rows
 
     metrics, data, training = card["metrics"], card["data"], card["training"]
     split = card["split"]

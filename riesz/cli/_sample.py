@@ -29,11 +29,11 @@ def sample(
 
     import jax
 
-    from riesz._data import PairsFile
     from riesz.cli import _defaults as defaults
     from riesz.cli._folder import this_command
     from riesz.cli._guard import Interrupted
     from riesz.cli._source import is_problem, make_problem, unknown_problem
+    from riesz.data import PairsFile
 
     if not is_problem(problem):
         raise unknown_problem(problem, "sample")

@@ -13,7 +13,7 @@ from riesz.errors import UsageError
 if TYPE_CHECKING:
     from jaxtyping import PRNGKeyArray
 
-    from riesz._data import PairsFile
+    from riesz.data import PairsFile
     from riesz.domains import Space
     from riesz.functions import PairsLike
     from riesz.problems import AbstractProblem
@@ -53,7 +53,7 @@ class Source:
         """Pairs of which one may be read to see spaces and points; zeros before any is sampled."""
         if self.file is not None:
             return self.file
-        from riesz.problems._sampling import pair_of_zeros
+        from riesz.problems.internal import pair_of_zeros
 
         assert self.problem is not None and self.resolution is not None
         return pair_of_zeros(self.problem, self.resolution)
@@ -94,7 +94,7 @@ def find_source(
     grid: int | None,
 ) -> Source:
     """What `riesz train SOURCE` and its options mean."""
-    from riesz._data import open_pairs
+    from riesz.data import open_pairs
 
     name, problem = (source, make_problem(source)) if is_problem(source) else (None, None)
     if problem is None and not _looks_like_file(source):
@@ -175,10 +175,12 @@ def _problem_of(file: "PairsFile") -> "tuple[str | None, AbstractProblem | None]
 
 
 def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
-    from riesz.problems._sampling import _fields
+    from riesz.problems.internal import recorded_fields
 
     details = (file.source.description or {}).get("details") or {}
-    return file.problem == type(problem).__name__ and details.get("fields") == _fields(problem)
+    return file.problem == type(problem).__name__ and details.get("fields") == recorded_fields(
+        problem
+    )
 
 
 def _resolution(file: "PairsFile", problem: "AbstractProblem | None") -> int | None:

@@ -21,11 +21,10 @@ from riesz.cli._source import Source, find_source
 from riesz.errors import DriftWarning, InputRangeWarning, RunError
 
 if TYPE_CHECKING:
-    from riesz._calibrate import Banded
-    from riesz._data import PairsFile
-    from riesz._evaluate import Report
-    from riesz._fit import Fitted, Recipe, Split
+    from riesz.data import PairsFile
+    from riesz.evaluation import Banded, Report
     from riesz.functions import Pairs, PairsLike
+    from riesz.learning import Fitted, Recipe, Split
     from riesz.operators import AbstractOperator
 
 _FOLD = 2**31  # numbers from here on are no samples of a data set
@@ -64,7 +63,7 @@ def _split(options: Options, source: Source) -> "Split":
 
     Where the problem gives fresh samples, these calibrate and test, and all pairs train.
     """
-    from riesz._fit import split
+    from riesz.learning import split
 
     key = _key(options.seed, 0)
     if source.resolution is not None:
@@ -167,7 +166,7 @@ def _fit(
     started: float,
 ) -> "Fitted":
     """Fit until the steps or the rest of the time budget are spent; usable weights, or an error."""
-    from riesz._fit import Status
+    from riesz.learning import Status
 
     if options.time_budget is not None:
         if folder.record.get("fit_budget") is None:
@@ -208,7 +207,7 @@ def _calibrate(
 ) -> "Banded":
     """The band: by held-out pairs, or by fresh samples at each resolution where there are some."""
     from riesz import calibrate
-    from riesz._evaluate import sample_at
+    from riesz.evaluation import sample_at
 
     network = symmetrise(fitted.model, source)
     key = _key(options.seed, 3)
@@ -273,7 +272,7 @@ def _said_in_the_report() -> Iterator[None]:
 
 def _save_points(folder: Path, file: "PairsFile") -> None:
     """Where outputs are sampled, for predictions; only where it is known for new inputs."""
-    from riesz._data import save_functions
+    from riesz.data import save_functions
 
     first = file[:1]
     if file.outputs.each is None and not first.same_points:
@@ -298,7 +297,7 @@ def _key(seed: int, use: int) -> Any:
 
 
 def _answer(folder: RunFolder) -> Answer:
-    from riesz._io import read_model
+    from riesz.io import read_model
 
     model = read_model(folder.path)
     card = model["card"]

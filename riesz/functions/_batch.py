@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 
 from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, Space
-from riesz.domains._discretization import padded_alike
+from riesz.domains.internal import padded_alike
 from riesz.errors import DomainError
 from riesz.functions._agreement import require_finite, require_same_domain
 from riesz.functions._function import Function

@@ -8,9 +8,7 @@ import jax
 import numpy as np
 
 from riesz.domains import AbstractDiscretization, Points
-from riesz.domains._fixed import FixedPoints, fixed
-from riesz.domains._sloped import sloped
-from riesz.domains._stencils import NEIGHBOURS
+from riesz.domains.internal import NEIGHBOURS, FixedPoints, fixed, sloped
 from riesz.functions._batch import by_parts
 from riesz.functions._function import Function
 from riesz.functions._pairs import Pairs, PairsLike

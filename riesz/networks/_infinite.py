@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from riesz._core.blocks import fitting, mapped
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
-from riesz.kernels._kernel import Inputs, Others
+from riesz.kernels.internal import Inputs, Others
 from riesz.networks._activations import AbstractActivation
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._network import AbstractNetwork, Chain, Shape

@@ -13,9 +13,9 @@ from riesz.domains import (
     Grid,
     MaskedGrid,
 )
-from riesz.domains._sloped import SlopedPoints
+from riesz.domains.internal import SlopedPoints
 from riesz.functions import Function, take
-from riesz.functions._batch import by_parts
+from riesz.functions.internal import by_parts
 
 _STENCILS = 2**12  # points that are worked on at once: about 100 MiB
 _LEAST, _MOST = 8, 256  # nodes per axis of a grid that stands for points that vary

@@ -10,10 +10,10 @@ import jax
 
 from riesz._core.blocks import mapped
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.domains._points import AbstractPoints
+from riesz.domains.internal import AbstractPoints
 from riesz.errors import DomainError
 from riesz.functions import Function
-from riesz.functions._agreement import is_batch
+from riesz.functions.internal import is_batch
 from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator, require_input
 from riesz.operators._regridded import Regridded

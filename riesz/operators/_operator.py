@@ -10,7 +10,7 @@ from riesz._core.text import write
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DomainError
 from riesz.functions import Function
-from riesz.functions._agreement import require_single, shorten
+from riesz.functions.internal import require_single, shorten
 
 
 class Workload(NamedTuple):

@@ -8,7 +8,7 @@ import equinox as eqx
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, PairsLike
-from riesz.functions._fixed import fixed_pairs
+from riesz.functions.internal import fixed_pairs
 from riesz.operators._anchor import on_points
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._registry import register

@@ -7,7 +7,7 @@ import equinox as eqx
 from riesz.domains import AbstractDiscretization, Space, envelope
 from riesz.errors import ModelError
 from riesz.functions import Function, PairsLike
-from riesz.functions._pairs import pieces
+from riesz.functions.internal import pieces
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._registry import register
 from riesz.operators._statistics import Affine

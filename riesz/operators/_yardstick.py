@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Space
 from riesz.functions import Function, PairsLike, batch
-from riesz.functions._pairs import pieces, subset
+from riesz.functions.internal import pieces, subset
 from riesz.operators._anchor import common_points, on_points
 from riesz.operators._baselines import (
     NearestNeighbours,

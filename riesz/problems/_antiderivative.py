@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from riesz.domains import AbstractAxis, Grid, Interval, Space
-from riesz.domains._axes import lagrange
+from riesz.domains.internal import lagrange
 from riesz.functions import AbstractSymmetry, Function
-from riesz.functions._function import unchecked
+from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
 from riesz.processes import random_field

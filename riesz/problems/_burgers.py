@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float, PRNGKeyArray
 from riesz.domains import Grid, Interval, Space, Torus
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
-from riesz.functions._function import unchecked
+from riesz.functions.internal import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._etdrk import integrate
 from riesz.problems._problem import AbstractProblem, Solution, require_grid

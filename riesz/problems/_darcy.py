@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.domains import AbstractDomain, Box, Grid, Space
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
-from riesz.functions._function import unchecked
+from riesz.functions.internal import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
 from riesz.problems._finite_volumes import FiniteVolumes

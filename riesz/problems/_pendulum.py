@@ -7,7 +7,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from riesz.domains import Grid, Interval, Space
 from riesz.functions import AbstractSymmetry, Function
-from riesz.functions._function import unchecked
+from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
 from riesz.problems._problem import AbstractProblem, Solution, require_grid
 from riesz.processes import random_field

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from riesz._core.tracing import traced
-from riesz._data import PairsFile
+from riesz.data import PairsFile
 from riesz.domains import Grid, Space
-from riesz.domains._axes import NODES
+from riesz.domains.internal import NODES
 from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
 

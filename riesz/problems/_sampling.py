@@ -15,8 +15,8 @@ from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from riesz._core.progress import Progress
 from riesz._core.waiting import Watch
-from riesz._data import PairsFile, PairsWriter, open_pairs
-from riesz._data._spec import Location
+from riesz.data import PairsFile, PairsWriter, open_pairs
+from riesz.data.internal import Location
 from riesz.domains import Grid
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function, Pairs
@@ -64,7 +64,7 @@ def sample(
         n,
         problem=_name(problem),
         seed=seed,
-        details={"fields": _fields(problem), "key": kind, "refine": refine},
+        details={"fields": recorded_fields(problem), "key": kind, "refine": refine},
     ) as writer:
         if not writer.done:
             with Progress(progress, title, n, "pairs", writer.complete) as shown:
@@ -173,7 +173,7 @@ def _seed(key: PRNGKeyArray) -> tuple[list[int], str]:
     return np.asarray(key).tolist(), "raw"
 
 
-def _fields(problem: AbstractProblem) -> str:
+def recorded_fields(problem: AbstractProblem) -> str:
     """A digest of a problem's parameters: data of other parameters must not be continued."""
     leaves, structure = jax.tree.flatten(problem)
     text = re.sub(r" at 0x[0-9a-f]+", "", str(structure))

@@ -11,7 +11,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from riesz._core.parameters import POSITIVE
 from riesz.kernels import AbstractKernel, Product
-from riesz.kernels._inputs import LENGTH, VARIANCE
+from riesz.kernels.internal import LENGTH, VARIANCE
 from riesz.processes._hyperparameters import Hyperparameters, Position
 from riesz.processes._observations import AbstractObservation
 

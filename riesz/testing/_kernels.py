@@ -34,8 +34,7 @@ from riesz.kernels import (
     White,
     matvec,
 )
-from riesz.kernels._gram import fill
-from riesz.kernels._tile import Tile
+from riesz.kernels.internal import Tile, fill
 from riesz.testing._saving import comes_back
 
 

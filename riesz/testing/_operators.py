@@ -30,7 +30,7 @@ from riesz.functions import (
     Transposition,
     batch,
 )
-from riesz.functions._agreement import same_points
+from riesz.functions.internal import same_points
 from riesz.operators import (
     FNO,
     AbstractOperator,

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from riesz._core.structure import to_json
-from riesz._io import load, save
+from riesz.io import load, save
 
 
 def comes_back(model: Any) -> None:

@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from riesz._data._table import read_array, read_table
 from riesz.cli._fit_process import describe
+from riesz.data._table import read_array, read_table
 from riesz.errors import DataError
 from riesz.networks import parse
 

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from riesz import open_pairs
-from riesz._data import fingerprint, write_pairs
 from riesz.cli import app
 from riesz.cli._predict import read_inputs
 from riesz.cli._reading import Reading
+from riesz.data import fingerprint, write_pairs
 from riesz.domains import Box, Interval, MaskedGrid, Space, Torus
 from riesz.errors import DataError, UsageError
 

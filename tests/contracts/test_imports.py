@@ -21,11 +21,11 @@ LAYERS = [
     ["_core"],
     ["domains"],
     ["functions"],
-    ["_data"],
+    ["data"],
     ["kernels", "networks", "operators"],
     ["processes"],
     ["problems"],
-    ["_calibrate", "_evaluate", "_fit", "_io", "objectives"],
+    ["evaluation", "io", "learning", "objectives"],
     ["theory"],
     ["testing", "papers"],
     ["cli", "studio", "__main__"],
@@ -139,6 +139,35 @@ def test_the_direction_check_sees_each_form_of_import(source):
 )
 def test_the_direction_check_allows_the_left_and_the_own_package(source):
     assert not list(wrong_imports(source, "riesz.functions._function", "riesz.functions"))
+
+
+def private_imports(source, module):
+    """What the source imports of other packages that is theirs alone, as messages."""
+    own = module.split(".")[1]
+    for line, name in imported(ast.parse(source), module.rpartition(".")[0]):
+        top, *rest = name.split(".")
+        other = top == "riesz" and rest[:1] not in ([own], ["_core"])
+        if other and any(part.startswith("_") and not part.startswith("__") for part in rest):
+            yield f"{module}:{line} imports {name}"
+
+
+def test_no_private_import_across_packages():
+    inner = [path for path in FILES if module_of(path) != "riesz"]
+    found = [m for path in inner for m in private_imports(path.read_text(), module_of(path))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from riesz.domains._json import grid_to_json",
+        "from riesz.domains import _json",
+        "def late():\n    import riesz.domains._json",
+    ],
+)
+def test_the_privacy_check_sees_each_form(source):
+    assert list(private_imports(source, "riesz.functions._function"))
+    assert not list(private_imports("from riesz._core.files import x", "riesz.functions._function"))
 
 
 def unsafe(source):

@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(riesz.__file__).parent
 SHARED = {
     "DeepONet": {"networks", "operators"},
     "Product": {"domains", "kernels", "networks"},
-    "Residual": {"_fit", "networks"},
+    "Residual": {"learning", "networks"},
     "Sum": {"kernels", "networks"},
 }
 

@@ -7,7 +7,7 @@ import warnings
 import jax
 import numpy as np
 
-from riesz._data import load_functions, open_pairs
+from riesz.data import load_functions, open_pairs
 from riesz.errors import RieszError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from riesz import open_pairs
-from riesz._data import load_functions
+from riesz.data import load_functions
 from riesz.domains import Grid, MaskedGrid, Points
 from riesz.errors import DataError
 

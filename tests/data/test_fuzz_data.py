@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from riesz._data import save_functions, write_pairs
+from riesz.data import save_functions, write_pairs
 from riesz.domains import Box, Grid, Points, Space, Torus
 from riesz.functions import Pairs, batch
 

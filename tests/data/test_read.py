@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from riesz._data import fingerprint, load_functions, open_pairs, write_pairs
+from riesz.data import fingerprint, load_functions, open_pairs, write_pairs
 from riesz.domains import Box, Grid, Interval, Points, Space, Torus
 from riesz.errors import DataError
 from riesz.functions import Pairs, batch

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from riesz._core import progress
-from riesz._data import fingerprint, open_pairs
+from riesz.data import fingerprint, open_pairs
 from riesz.domains import Grid, Torus
 from riesz.errors import DataError, SolverError
 from riesz.functions import take

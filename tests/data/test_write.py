@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from riesz._data import (
+from riesz.data import (
     PairsWriter,
     fingerprint,
     load_functions,

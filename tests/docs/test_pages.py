@@ -175,7 +175,7 @@ def re_exports(module):
     return re.findall(r"import (\w+) as \1$", text, re.MULTILINE)
 
 
-PACKAGES = sorted({home.partition(":")[0] for home in riesz._PUBLIC.values()} | {"riesz._data"})
+PACKAGES = sorted({home.partition(":")[0] for home in riesz._PUBLIC.values()} | {"riesz.data"})
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz._fit._losses import slope_norm
 from riesz.domains import Box, Grid, Interval, MaskedGrid, MovedGrid, Points, Space, Torus
 from riesz.domains._json import masked_grid_from_json, masked_grid_to_json
 from riesz.errors import DomainError
 from riesz.functions import Function, batch, stack, take
+from riesz.learning._losses import slope_norm
 from riesz.operators import FNO, DeepONet
 
 STRIP = Box((0.0,), (1.0,)) * Torus(0.0, 2.0)

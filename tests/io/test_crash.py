@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz._io import read_card
 from riesz.domains import Space, Torus
 from riesz.errors import ModelError
+from riesz.io import read_card
 from riesz.operators import FNO
 
 SPACE = Space(Torus(0.0, 1.0))

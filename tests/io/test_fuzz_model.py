@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz._io import read_card, read_model
 from riesz.domains import Grid, Space, Torus
 from riesz.errors import RieszError
 from riesz.functions import Pairs, batch
+from riesz.io import read_card, read_model
 from riesz.operators import FNO, Normalised
 
 FILES = ("model.json", "weights.safetensors")

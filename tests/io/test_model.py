@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import riesz
-from riesz._calibrate import Banded, InputStatistics, Scale
 from riesz._core.structure import to_json
-from riesz._io import read_card, read_model
 from riesz.domains import Box, Grid, Interval, Product, Space, Torus
 from riesz.domains._json import grid_from_json, grid_to_json, space_from_json, space_to_json
 from riesz.errors import DomainError, ModelError
+from riesz.evaluation import Banded, InputStatistics, Scale
 from riesz.functions import Function, Pairs, batch
+from riesz.io import read_card, read_model
 from riesz.operators import FNO, DeepONet, Frozen, Normalised, ZeroDirichlet
 
 CIRCLE = Space(Torus(0.0, 1.0), 1, ("u",), ("m",))

@@ -14,9 +14,9 @@ import pytest
 import safetensors.numpy
 
 import riesz
-from riesz._io._folder import seal
 from riesz.domains import Space, Torus
 from riesz.errors import ModelError
+from riesz.io._folder import seal
 from riesz.operators import FNO, AbstractOperator
 
 SPACE = Space(Torus(0.0, 1.0))

@@ -15,7 +15,7 @@ from riesz.networks._infinite import Limits
 from riesz.networks._network import AbstractNetwork
 from riesz.networks._operators._contract import AbstractOperatorNetwork
 from riesz.operators import AbstractOperator
-from riesz.operators._operator import require_input
+from riesz.operators.internal import require_input
 
 
 class SpectralOperator(AbstractOperatorNetwork):

@@ -10,7 +10,7 @@ import scipy.optimize
 from jaxtyping import Array, Float
 
 from riesz.errors import SolverError
-from riesz.kernels._inputs import symmetric
+from riesz.kernels.internal import symmetric
 from riesz.processes._compiled import compiled
 from riesz.processes._deep_kernel_machine._kernel import (
     Conditional,

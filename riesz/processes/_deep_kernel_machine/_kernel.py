@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from riesz._core.parameters import Frozen
 from riesz.kernels import AbstractKernel
-from riesz.kernels._inputs import symmetric
+from riesz.kernels.internal import symmetric
 from riesz.processes._compiled import compiled
 from riesz.processes._deep_kernel_machine._layers import Layers, with_covariances
 

@@ -9,8 +9,7 @@ from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 from riesz.networks import AbstractNetwork, Chain, Dense
-from riesz.networks._covariances import Covariances
-from riesz.networks._parameter import Place
+from riesz.networks.internal import Covariances, Place
 
 Inputs = Float[Array, "n *features"]
 Others = Float[Array, "m *others"]

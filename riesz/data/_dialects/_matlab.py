@@ -1,0 +1,115 @@
+"""MATLAB files: version 7.3 (HDF5 with reversed axes), and versions 5 to 7 through SciPy."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import h5py
+import numpy as np
+
+from riesz.data._hdf5 import HDF5Source, follow
+from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo, reading, stamp
+from riesz.data._spec import Location
+from riesz.errors import DataError
+
+_SIGNATURE = b"MATLAB 7.3"
+_MOST_BYTES = 2**32  # of a variable of a version 5 file, which is read as a whole
+
+
+class MatlabHDF5Source(HDF5Source):
+    """Variables of a MATLAB 7.3 file, whose axes HDF5 shows in reverse."""
+
+    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        self.require_unchanged()
+        with reading(self.location, name), h5py.File(self.location.path, "r") as file:
+            dataset = follow(file, self.location, f"{self.location.group}/{name}")
+            for start, stop in ranges:
+                if len(self.arrays[name].shape) == 1:
+                    yield np.asarray(dataset[...]).reshape(-1)[start:stop]
+                else:
+                    yield np.asarray(dataset[..., start:stop]).T
+
+
+def matlab_hdf5(source: HDF5Source) -> AbstractSource | None:
+    """The variables of a MATLAB 7.3 file in MATLAB's order of axes."""
+    path, arrays = source.location.path, {}
+    with open(path, "rb") as start:
+        signed = start.read(len(_SIGNATURE)) == _SIGNATURE
+    with reading(source.location), h5py.File(path, "r") as file:
+        group = follow(file, source.location, source.location.group)
+        kinds = {k: _text(group[k].attrs.get("MATLAB_class")) for k in source.arrays}
+        if not signed and not any(kinds.values()):
+            return None
+        for name, info in source.arrays.items():
+            if kinds[name] in ("cell", "struct", "function_handle", "char"):
+                info = info._replace(dtype=np.dtype(object))
+            chunks = group[name].chunks
+            last = chunks[-1] if chunks else max(1, BLOCK_BYTES // _row(info))
+            arrays[name] = info._replace(shape=_shape(info.shape[::-1]), chunk=last)
+    return MatlabHDF5Source(**{**_fields(source), "arrays": arrays})
+
+
+@dataclass(frozen=True)
+class MatlabSource(AbstractSource):
+    """Variables of a MATLAB file of version 5 to 7, read whole."""
+
+    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        from scipy.io import loadmat
+
+        self.require_unchanged()
+        with reading(self.location, name):
+            values = loadmat(self.location.path, variable_names=[name])[name]
+        for start, stop in ranges:
+            yield np.ascontiguousarray(values.reshape(self.arrays[name].shape)[start:stop])
+
+
+def open_matlab(location: Location) -> MatlabSource:
+    """List the variables of a MATLAB file of version 5 to 7."""
+    from scipy.io import whosmat
+
+    if location.group:
+        raise DataError(
+            "a MATLAB file has no groups",
+            where=str(location),
+            found=f"group {location.group!r}",
+            repair=f"write {location.path}; variables are chosen by input=... and output=...",
+        )
+    arrays = {}
+    with reading(location):
+        seen = stamp(location.path)
+        for name, shape, kind in whosmat(location.path):
+            number = {"logical": "?", "single": "f4", "double": "f8"}.get(kind, kind)
+            plain = kind.rstrip("0123456789") in ("int", "uint", "single", "double", "logical")
+            dtype = np.dtype(number) if plain else np.dtype(object)
+            if prod(shape) * dtype.itemsize > _MOST_BYTES:
+                raise _too_large(location, name, shape, dtype)
+            arrays[name] = ArrayInfo(_shape(tuple(shape)), dtype, max(1, shape[0]))
+    return MatlabSource(location, arrays, (), None, False, seen)
+
+
+def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """MATLAB has no arrays of one axis: a column or a row is one here."""
+    return (prod(shape),) if len(shape) == 2 and 1 in shape else shape
+
+
+def _row(info: ArrayInfo) -> int:
+    return max(1, prod(info.shape[:-1]) * info.dtype.itemsize)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value or "")
+
+
+def _fields(source: AbstractSource) -> dict[str, Any]:
+    return {k: getattr(source, k) for k in source.__dataclass_fields__}
+
+
+def _too_large(location: Location, name: str, shape: Sequence[int], dtype: Any) -> DataError:
+    return DataError(
+        "a variable is too large for a MATLAB file of version 5",
+        where=location.to(name),
+        expected=f"at most {_MOST_BYTES:,} bytes",
+        found=f"shape {tuple(shape)} of {dtype}",
+        repair="save it again in MATLAB: save(file, name, '-v7.3')",
+    )

@@ -1,0 +1,188 @@
+"""The native layout: how spaces and discretizations are written down, in JSON.
+
+docs/how-to/data.md describes the layout for readers; this file is its definition.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from riesz.data._settle import Stored
+from riesz.domains import AbstractDiscretization, Grid, MaskedGrid, Points, Space
+from riesz.domains.internal import grid_from_json, grid_to_json, space_from_json, space_to_json
+from riesz.errors import DataError, DomainError
+from riesz.functions import Function
+
+VERSION = 1
+PAIRS = "riesz.pairs"
+FUNCTIONS = "riesz.functions"
+
+
+class Samples(eqx.Module):
+    """One set of functions of a file: its name there, its space, and where it is sampled.
+
+    `discretization` is that of all samples; where each sample has its own points or holes, `each`
+    holds them with a leading axis, and `discretization` is the first of them. In a file with
+    `holes`, NaN stands for missing values. `stored` says how samples are taken out of the array.
+    """
+
+    name: str = eqx.field(static=True)
+    space: Space = eqx.field(static=True)
+    discretization: AbstractDiscretization
+    each: AbstractDiscretization | None = None
+    holes: bool = eqx.field(static=True, default=False)
+    stored: Stored = eqx.field(static=True, default=Stored())
+
+    def __repr__(self) -> str:
+        return f"{', '.join(self.space.labels)} on {self.places()}"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the values of one sample, `(*grid, channels)`."""
+        return (*self.discretization.shape, self.space.channels)
+
+    def places(self) -> str:
+        """Where the samples lie, in words."""
+        where, domain = self.discretization, self.space.domain
+        each: Any = self.each
+        grid = where.base if isinstance(where, MaskedGrid) else where
+        text = f"{where.shape[0]} scattered points of {domain}"
+        if isinstance(grid, Grid):
+            parts = zip(domain.lower, domain.upper, grid.shape, grid.kinds, strict=True)
+            names = (domain.axis_label(i) if any(domain.names) else "" for i in range(domain.dim))
+            ends = zip(names, parts, strict=True)
+            text = " x ".join(f"{k} {a:g}..{b:g} ({n} {kind})" for k, (a, b, n, kind) in ends)
+            text = text.strip()
+        elif self.each is not None:
+            text = f"up to {text}, others in each sample"
+        if isinstance(where, MaskedGrid):
+            masks = np.asarray(where.mask if each is None else each.mask)
+            kind = "in all samples" if each is None else "in some samples"
+            text += f", {1 - masks.mean():.1%} of the places missing {kind}"
+        return text
+
+    def describe(self) -> dict[str, Any]:
+        """The space and the nodes as JSON values; coordinates and masks are data sets."""
+        where = self.discretization
+        grid = where.base if isinstance(where, MaskedGrid) else where
+        nodes = grid_to_json(grid)["nodes"] if isinstance(grid, Grid) else ["scattered"]
+        return {
+            "name": self.name,
+            **space_to_json(self.space),
+            "shape": list(where.shape),
+            "nodes": nodes,
+            "masked": isinstance(where, MaskedGrid),
+            "each": self.each is not None,
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Coordinates and masks: for other tools on a grid, and scattered points are read."""
+        where = self.discretization
+        own: Any = where if self.each is None else self.each
+        if isinstance(where, MaskedGrid):
+            mask = np.asarray(own.mask, np.uint8)
+            base = Samples(self.name, self.space, where.base)
+            return {**base.arrays(), f"{self.name}_mask": mask}
+        if isinstance(where, Grid):
+            axes = enumerate(zip(where.domain.lower, where.axes, strict=True))
+            return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
+        if isinstance(where, Points):
+            return {
+                f"{self.name}_coordinates": own.exact() + where.domain.lower,
+                f"{self.name}_weights": np.asarray(own.weights, np.float64),
+                f"{self.name}_mask": np.asarray(own.mask, np.uint8),
+            }
+        raise DataError(
+            "functions on this kind of points cannot be written",
+            where=f"the {self.name!r} functions to write",
+            expected="a Grid, a MaskedGrid or Points",
+            found=type(where).__name__,
+            repair="resample them onto a grid: jax.vmap(lambda f: f.resample(grid))",
+        )
+
+    def function(
+        self, values: Float[np.ndarray, "n ..."], rows: Shaped[np.ndarray, " n"] | None = None
+    ) -> Function:
+        """A batch of functions from values `(n, *shape, channels)`, which stay on the host.
+
+        `rows` are the numbers of the samples.
+        """
+        where = self.discretization
+        one = jax.eval_shape(
+            lambda: Function(jnp.zeros(values.shape[1:], values.dtype), where, self.space)
+        )
+        if self.each is None:
+            spread = jax.tree.map(lambda x: np.broadcast_to(x, (len(values), *x.shape)), where)
+        else:
+            spread = jax.tree.map(lambda x: np.asarray(x)[rows], self.each)
+        return eqx.tree_at(lambda f: (f.values, f.discretization), one, (values, spread))
+
+
+def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
+    """The inverse of `Samples.describe` and `Samples.arrays`. May raise any exception."""
+    space = space_from_json(record)
+    name, shape = str(record["name"]), tuple(record["shape"])
+    if record["nodes"] == ["scattered"]:
+        parts = (arrays[f"{name}_{part}"] for part in ("coordinates", "weights", "mask"))
+        x, w, m = parts
+        make = lambda x, w, m: Points(space.domain, x, w, m.astype(bool))  # noqa: E731
+        where, each = _first_and_each(make, record["each"], x, w, m)
+    else:
+        where, each = grid_from_json(record), None
+        if record["masked"]:
+            make = lambda m: MaskedGrid(grid_from_json(record), m.astype(bool))  # noqa: E731
+            where, each = _first_and_each(make, record["each"], arrays[f"{name}_mask"])
+    if where.shape != shape:
+        raise DomainError("points and shape disagree", expected=shape, found=where.shape)
+    return Samples(name, space, where, each)
+
+
+def stacked(parts: Sequence[AbstractDiscretization]) -> AbstractDiscretization:
+    """Discretizations of one kind and size with a leading axis on every array, on the host."""
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(x) for x in leaves]), *parts)
+
+
+def _first_and_each(make: Any, each: bool, *arrays: np.ndarray) -> tuple[Any, Any]:
+    if not each:
+        return make(*arrays), None
+    parts = [make(*row) for row in zip(*arrays, strict=True)]
+    return parts[0], stacked(parts)
+
+
+def write_description(kind: str, length: int, sets: dict[str, Samples], **extra: Any) -> str:
+    """The text of the attribute `riesz`."""
+    record = {"format": kind, "version": VERSION, "length": length, **extra}
+    record["sets"] = {role: samples.describe() for role, samples in sets.items()}
+    return json.dumps(record, allow_nan=False)
+
+
+def read_description(text: Any, where: str) -> dict[str, Any]:
+    """The content of the attribute `riesz`, of a format and version that this Riesz reads."""
+    try:
+        record = json.loads(text)
+        kind, version, length = record["format"], record["version"], record["length"]
+        if not isinstance(record["sets"], dict) or not isinstance(length, int):
+            raise ValueError(text)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise DataError(
+            "the description of this data is damaged",
+            where=where,
+            expected="JSON with format, version, length and sets, in the attribute 'riesz'",
+            found=repr(text)[:60],
+            repair="write the data again, or read its arrays by name: input=..., output=...",
+        ) from None
+    if kind not in (PAIRS, FUNCTIONS) or version != VERSION:
+        raise DataError(
+            "this data was written by another version of Riesz",
+            where=where,
+            expected=f"{PAIRS} or {FUNCTIONS}, version {VERSION}",
+            found=f"{kind}, version {version}",
+            repair="upgrade Riesz: pip install --upgrade riesz",
+        )
+    return record

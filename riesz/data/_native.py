@@ -1,0 +1,89 @@
+"""Data in the native layout: what it says, and whether the call says the same."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from riesz.data._given import Given
+from riesz.data._layout import Samples, read_samples
+from riesz.data._source import AbstractSource, reading
+from riesz.domains import AbstractDiscretization, Grid, MaskedGrid
+from riesz.errors import DataError, DomainError
+
+
+def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
+    """The sets of functions that a file of the given kind describes, by their roles."""
+    record: dict[str, Any] = source.description or {}
+    if record.get("format") != kind:
+        raise DataError(
+            "the file holds another kind of data",
+            where=str(source.location),
+            expected=kind,
+            found=record.get("format"),
+            repair="riesz.functions files hold inputs or predictions only, without partners",
+        )
+    sets = {}
+    with reading(source.location):
+        for role, one in record["sets"].items():
+            parts = ("coordinates", "weights", "mask") if one["nodes"] == ["scattered"] else ()
+            parts = ("mask",) if one["masked"] else parts
+            arrays = {}
+            for name in (f"{one['name']}_{part}" for part in parts):
+                span = [(0, source.info(name).shape[0])]
+                arrays[name] = np.concatenate(list(source.blocks(name, span)))
+            sets[role] = read_samples(one, arrays)
+    for samples in sets.values():
+        shape = source.info(samples.name).shape
+        if shape != (record["length"], *samples.shape):
+            raise DataError(
+                "a data set does not have the shape that its description says",
+                where=source.location.to(samples.name),
+                expected=(record["length"], *samples.shape),
+                found=shape,
+                repair="write the data again; the file was changed by another program",
+            )
+    return sets
+
+
+def require_agreement(
+    source: AbstractSource,
+    role: str,
+    samples: Samples,
+    call: Given,
+) -> None:
+    """Refuse arguments of a call that contradict what the file says of itself."""
+    here, space = samples.discretization, call.space
+    here = here.base if isinstance(here, MaskedGrid) else here
+    nodes = call.discretization if call.discretization is not None else call.side.nodes
+    given: list[tuple[str, Any, Any]] = [
+        ("name", call.name, samples.name),
+        ("domain", call.side.domain, samples.space.domain),
+    ]
+    if space is not None:
+        given.append(("domain", space.domain, samples.space.domain))
+        given.append(("number of channels", space.channels, samples.space.channels))
+    if isinstance(nodes, AbstractDiscretization):
+        given.append(("number of points", nodes.shape, here.shape))
+    if isinstance(here, Grid):
+        if isinstance(nodes, Grid):
+            given.append(("nodes", nodes.nodes, here.nodes))
+        elif not isinstance(nodes, AbstractDiscretization | None):
+            given.append(("nodes", _complete(nodes, here), here.nodes))
+    for what, asked, found in given:
+        if asked is not None and asked != found:
+            asked, found = (" ".join(map(str, x)) if what == "nodes" else x for x in (asked, found))
+            raise DataError(
+                f"the call and the file disagree on the {what} of the {role}",
+                where=str(source.location),
+                expected=f"{found}, as the file says",
+                found=f"{asked}, as the call says",
+                repair="leave it out of the call, since the file describes itself",
+            )
+
+
+def _complete(nodes: str | Sequence[str], here: Grid) -> tuple[Any, ...]:
+    try:
+        return Grid(here.domain, here.shape, nodes).nodes
+    except DomainError:
+        return (nodes,) if isinstance(nodes, str) else tuple(nodes)

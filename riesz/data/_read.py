@@ -1,0 +1,110 @@
+"""Reading values: checked as a whole once, then some samples at a time."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from riesz.data._layout import Samples, stacked
+from riesz.data._scan import combine, scan, to_float32
+from riesz.data._source import AbstractSource
+from riesz.domains import MaskedGrid, Points
+from riesz.errors import DataError
+from riesz.functions import Function
+
+
+def scanned(
+    source: AbstractSource, sets: dict[str, Samples]
+) -> tuple[str, dict[str, Samples], tuple[str, ...]]:
+    """The fingerprint of sets of samples, and the sets with their missing values as masks."""
+    digests: dict[str, str] = {}
+    done: dict[str, Samples] = {}
+    out, notes = {}, ()
+    for role, samples in sets.items():
+        if samples.name not in done:
+            digests[samples.name], missing = scan(source, samples)
+            if missing is not None and source.description is not None:
+                raise _damaged_values(source, samples.name)
+            done[samples.name], found = with_holes(samples, missing)
+            notes += found
+        out[role] = done[samples.name]
+    return combine(digests[s.name] for s in sets.values()), out, notes
+
+
+def with_holes(
+    samples: Samples, missing: Bool[np.ndarray, "n ..."] | None
+) -> tuple[Samples, tuple[str, ...]]:
+    """The samples with their missing values as masks: one for all, or one for each sample."""
+    if missing is None:
+        return samples, ()
+    there = ~missing
+    where: Any = samples.discretization
+    each: Any = samples.each
+    padding = isinstance(each, Points) and bool((missing <= ~np.asarray(each.mask)).all())
+    if padding:  # NaN only in places that are no places
+        return replace(samples, holes=True), ()
+    shared = bool((there == there[:1]).all())
+    if isinstance(where, Points):
+        xs = np.broadcast_to(
+            (each or where).exact() + where.domain.lower, (*there.shape, where.domain.dim)
+        )
+        masks = there if each is None else there & np.asarray(each.mask)
+        count = 1 if shared and each is None else len(there)
+        parts = [Points(where.domain, xs[i], mask=masks[i]) for i in range(count)]
+    else:
+        count = 1 if shared else len(there)
+        parts = [MaskedGrid(where, there[i]) for i in range(count)]
+    each = None if count == 1 else stacked(parts)
+    kind = "the same in all samples" if count == 1 else "others in each sample"
+    note = f"NaN in {samples.name!r} are missing values, {kind}"
+    if samples.space.channels > 1:
+        note += "; a place where one channel is missing counts as missing for all"
+    return replace(samples, discretization=parts[0], each=each, holes=True), (note,)
+
+
+def _damaged_values(source: AbstractSource, name: str) -> DataError:
+    return DataError(
+        "the values of the data file are not those that were written",
+        where=source.location.to(name),
+        expected="finite values",
+        found="NaN",
+        repair="copy the file again, or repeat the command that made it",
+    )
+
+
+def require_fingerprint(source: AbstractSource, digest: str) -> None:
+    """Refuse values that are not those that were written, when the file says which."""
+    expected = (source.description or {}).get("fingerprint", digest)
+    if digest != expected:
+        raise DataError(
+            "the values of the data file are not those that were written",
+            where=str(source.location),
+            expected=f"SHA-256 {expected}",
+            found=digest,
+            repair="copy the file again, or repeat the command that made it",
+        )
+
+
+def read_functions(
+    source: AbstractSource, samples: Samples, rows: Int[np.ndarray, " n"]
+) -> Function:
+    """A batch of the samples of these numbers, in this order, with missing values as 0."""
+    steps = samples.stored.steps
+    wanted, place = np.unique(rows // steps, return_inverse=True)
+    out = np.empty((len(wanted) * steps, *samples.shape), np.float32)
+    chunk = source.info(samples.name).chunk
+    # One read for the samples of each stored chunk, which is decoded as a whole anyway.
+    cuts = np.flatnonzero(np.diff(wanted // chunk)) + 1
+    parts = [part for part in np.split(wanted, cuts) if len(part)]
+    spans = [(int(part[0]), int(part[-1]) + 1) for part in parts]
+    done = 0
+    for part, block in zip(parts, source.blocks(samples.name, spans), strict=True):
+        values = samples.stored.arrange(to_float32(block[part - part[0]]), samples.shape)
+        out[done : done + len(values)] = values
+        done += len(values)
+    if samples.holes:
+        out[np.isnan(out).any(-1)] = 0
+    place = place * steps + rows % steps
+    values = out if np.array_equal(place, np.arange(len(out))) else out[place]
+    return samples.function(values, rows)

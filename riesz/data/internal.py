@@ -1,0 +1,10 @@
+"""What other packages of riesz use of this one; its interface may change at any time."""
+
+from riesz.data._coordinates import axes_of as axes_of
+from riesz.data._coordinates import fields_of as fields_of
+from riesz.data._dialects import open_source as open_source
+from riesz.data._source import AbstractSource as AbstractSource
+from riesz.data._spec import Location as Location
+from riesz.data._table import Table as Table
+from riesz.data._table import read_array as read_array
+from riesz.data._table import read_table as read_table

@@ -1,0 +1,29 @@
+"""Evaluation: errors with intervals, baselines, coverage, drift, spectra and speed."""
+
+from riesz.evaluation._adaptive import AdaptiveBand as AdaptiveBand
+from riesz.evaluation._adaptive import adapt as adapt
+from riesz.evaluation._banded import Band as Band
+from riesz.evaluation._banded import Banded as Banded
+from riesz.evaluation._baselines import BaselineResult as BaselineResult
+from riesz.evaluation._conformal import calibrate as calibrate
+from riesz.evaluation._drift import Adaptive as Adaptive
+from riesz.evaluation._drift import Block as Block
+from riesz.evaluation._drift import Drift as Drift
+from riesz.evaluation._error_scale import ErrorScale as ErrorScale
+from riesz.evaluation._evaluate import evaluate as evaluate
+from riesz.evaluation._exchangeability import Exchangeability as Exchangeability
+from riesz.evaluation._exchangeability import exchangeability as exchangeability
+from riesz.evaluation._inputs import InputStatistics as InputStatistics
+from riesz.evaluation._range import check_range as check_range
+from riesz.evaluation._range import input_range as input_range
+from riesz.evaluation._reference import sample_at as sample_at
+from riesz.evaluation._report import ChannelResult as ChannelResult
+from riesz.evaluation._report import HalfWidth as HalfWidth
+from riesz.evaluation._report import Report as Report
+from riesz.evaluation._report import ResolutionResult as ResolutionResult
+from riesz.evaluation._report import Spectrum as Spectrum
+from riesz.evaluation._report import Speed as Speed
+from riesz.evaluation._roughness import Roughness as Roughness
+from riesz.evaluation._scale import Scale as Scale
+from riesz.evaluation._statistics import Coverage as Coverage
+from riesz.evaluation._statistics import Statistic as Statistic

@@ -1,0 +1,160 @@
+"""Pairs from a problem: the same functions at every resolution, and the cost of its solver."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from riesz.domains import Grid
+from riesz.errors import SolverError
+from riesz.evaluation._report import Speed
+from riesz.functions import Function, Pairs, relative_error, take
+from riesz.problems import AbstractProblem, Solution
+
+REPEATS = 5
+_COARSEST = 4
+_SAMPLES = 8  # functions on which the solver's own error is measured
+
+
+class Reference:
+    """Samples of a problem, each from its key, solved at the finest resolution."""
+
+    def __init__(self, problem: AbstractProblem, finest: int, keys: Array) -> None:
+        self.problem, self.finest, self.keys = problem, finest, keys
+        self._solver_errors: dict[int, float] = {}
+
+    def inputs(self, resolution: int, keys: Array) -> Function:
+        """The inputs of these keys at a resolution."""
+        return _inputs(self.problem, self.problem.grid(resolution), keys)
+
+    def target(self, keys: Array, first: int) -> Function:
+        """The solutions of these keys at the finest resolution; `first` is the first's number."""
+        solution = _solve(self.problem, self.inputs(self.finest, keys))
+        failed = np.flatnonzero(~np.asarray(solution.converged))
+        if len(failed):
+            raise SolverError(
+                "the reference solver did not converge for a sample of the test set",
+                where=f"riesz.evaluate: {type(self.problem).__name__}, sample {first + failed[0]}",
+                expected="convergence at the finest resolution",
+                found=f"{len(failed)} failures at resolution {self.finest}",
+                repair="give a finer resolution, or another key",
+            )
+        return solution.function
+
+    def output_grid(self, resolution: int) -> Grid:
+        """The grid of the solver's output at a resolution, found without solving."""
+        grid = self.problem.grid(resolution)
+
+        def solve(key):
+            return self.problem.solution(self.problem.sample_input(grid, key=key)).function
+
+        where = eqx.filter_eval_shape(solve, self.keys[0]).discretization
+        assert isinstance(where, Grid)
+        return where
+
+    def chunks(self, resolutions: Sequence[int], size: int) -> Iterator[tuple[list[Pairs], int]]:
+        """The samples, `size` at a time, at each resolution; and how many of them count."""
+        count = len(self.keys)
+        size = min(size, count)
+        for start in range(0, count, size):
+            index = np.minimum(np.arange(start, start + size), count - 1)  # full chunks only
+            keys = self.keys[index]
+            target = self.target(keys, start)
+            found = [
+                Pairs(self.inputs(r, keys), _resample(target, self.output_grid(r)))
+                for r in resolutions
+            ]
+            yield found, min(size, count - start)
+
+    def speed(self, error: float, operator: Callable[[], Any]) -> tuple[float, Speed]:
+        """Seconds of one operator call, and the solver at the operator's accuracy."""
+        resolution = self.solver_resolution(error)
+        a = take(self.inputs(resolution, self.keys[:1]), 0)
+        ours, theirs = interleaved([operator, lambda: _solve_one(self.problem, a)])
+        speed = Speed(theirs / ours, resolution, self.solver_error(resolution), theirs)
+        return ours, speed
+
+    def solver_resolution(self, error: float) -> int:
+        """The coarsest of finest, finest / 2, ... at which the solver is as accurate as this."""
+        ladder = [self.finest]
+        while ladder[-1] % 2 == 0 and ladder[-1] // 2 >= _COARSEST:
+            ladder.append(ladder[-1] // 2)
+        return next(r for r in reversed(ladder) if r == ladder[0] or self.solver_error(r) <= error)
+
+    def solver_error(self, resolution: int) -> float:
+        """Mean relative L2 error of the solver against itself at the finest resolution."""
+        if resolution == self.finest:
+            return 0.0
+        if resolution not in self._solver_errors:
+            keys = self.keys[:_SAMPLES]
+            coarse = _solve(self.problem, self.inputs(resolution, keys))
+            target = self.target(keys, 0)
+            errors = _relative_errors(coarse.function, target)
+            usable = np.asarray(coarse.converged) & np.isfinite(errors)
+            mean = float(np.mean(errors)) if usable.all() else float("inf")
+            self._solver_errors[resolution] = mean
+        return self._solver_errors[resolution]
+
+
+def sample_at(
+    problem: AbstractProblem, resolutions: Sequence[int], n: int, *, key: PRNGKeyArray
+) -> tuple[Pairs, ...]:
+    """The same n functions at several resolutions, with the solutions at the finest of them."""
+    reference = Reference(problem, max(resolutions), sample_keys(key, n))
+    parts = []
+    for found, count in reference.chunks(resolutions, 32):
+        parts.append(jax.device_get([pairs[:count] for pairs in found]))
+    return tuple(
+        jax.tree.map(lambda *leaves: np.concatenate(leaves), *column)
+        for column in zip(*parts, strict=True)
+    )
+
+
+def sample_keys(key: PRNGKeyArray, n: int) -> Array:
+    """The keys of the samples of `problem.sample(n, key=key)`."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(n, dtype=np.uint32))
+
+
+def interleaved(calls: Sequence[Callable[[], Any]]) -> list[float]:
+    """The median seconds of each call, run in turns after a first run that compiles."""
+    for call in calls:
+        jax.block_until_ready(call())
+    times = np.zeros((REPEATS, len(calls)))
+    for turn in range(REPEATS):
+        for i, call in enumerate(calls):
+            start = time.perf_counter()
+            jax.block_until_ready(call())
+            times[turn, i] = time.perf_counter() - start
+    return np.median(times, axis=0).tolist()
+
+
+@eqx.filter_jit
+def _inputs(problem: AbstractProblem, grid: Grid, keys: Array) -> Function:
+    return jax.vmap(lambda key: problem.sample_input(grid, key=key))(keys)
+
+
+@eqx.filter_jit
+def _solve(problem: AbstractProblem, inputs: Function) -> Solution:
+    return jax.vmap(problem.solution)(inputs)
+
+
+@eqx.filter_jit
+def _solve_one(problem: AbstractProblem, a: Function) -> Solution:
+    return problem.solution(a)
+
+
+@eqx.filter_jit
+def _resample(functions: Function, grid: Grid) -> Function:
+    return jax.vmap(lambda f: f.resample(grid))(functions)
+
+
+@eqx.filter_jit
+def _relative_errors(coarse: Function, target: Function) -> Array:
+    def one(c: Function, u: Function) -> Array:
+        return relative_error(c.resample(u.discretization), u)
+
+    return jax.vmap(one)(coarse, target)
