@@ -21,7 +21,7 @@ from riesz._core.structure import FUNCTIONS, fits, function_name, hints
 from riesz._core.tracing import traced
 from riesz.errors import ModelError
 
-GIVEN = ("input_space", "output_space", "key")  # arguments that no text holds
+GIVEN = ("input_space", "output_space", "parts", "key")  # arguments that no text holds
 _SHOWN = 8  # numbers of an array that are written out
 _HOMES = {**FUNCTIONS, "jnp": FUNCTIONS["jax.numpy"]}
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {

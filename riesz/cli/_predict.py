@@ -48,7 +48,8 @@ def predict(
     For one function or many, at any resolution. Where outputs were sampled at other points than
     inputs in training, the answer is given there. The output holds the arrays prediction, lower
     and upper, of shape (samples, points..., channels), NaN where a value is missing, and
-    coordinates, of shape (points..., axes), or one set per sample.
+    coordinates, of shape (points..., axes), or one set per sample. Outputs that are numbers are
+    arrays of their names, too, such as drag, drag_lower and drag_upper.
     """
     import warnings
 
@@ -69,18 +70,20 @@ def predict(
         warnings.simplefilter("always")
         beyond = check_range(model, functions)
     where = _output_points(run, on, card, model, functions)
-    arrays: dict[str, Any] = {}
     half: list[float] = []
     if isinstance(model, Banded):
         band = model.apply(functions, where)
         u = band.prediction
-        arrays = {"lower": band.lower.values, "upper": band.upper.values}
+        answers = {"prediction": u, "lower": band.lower, "upper": band.upper}
         half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
     else:
         u = apply(model, functions, where)
+        answers = {"prediction": u}
     present = np.asarray(u.discretization.weights) > 0
-    arrays = {"prediction": u.values, **arrays}
-    arrays = {name: np.where(present[..., None], x, np.nan) for name, x in arrays.items()}
+    arrays: dict[str, Any] = {
+        name: np.where(present[..., None], f.values, np.nan) for name, f in answers.items()
+    }
+    arrays |= _numbers(model, answers)
     arrays["coordinates"] = _coordinates(u)
     attributes = {"channels": list(u.space.names), "level": getattr(model, "level", None)}
     write_arrays(output, arrays, attributes)
@@ -153,6 +156,21 @@ def _one_or_each(target: "Function", count: int, spec: str) -> "AbstractDiscreti
     return target.discretization
 
 
+def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
+    """The outputs that are numbers, `(samples, channels)`: drag, drag_lower and drag_upper."""
+    from riesz.operators import parts_of
+
+    parts = parts_of(model)
+    if parts is None:
+        return {}
+    return {
+        name if role == "prediction" else f"{name}_{role}": part.values
+        for role, f in answers.items()
+        for name, part in parts[1].split(f).items()
+        if part.domain != f.domain
+    }
+
+
 def _coordinates(u: "Function") -> Any:
     """Those of all samples, or one set per sample; NaN where points are padding."""
     import numpy as np
@@ -189,10 +207,9 @@ def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Spa
             points = " x ".join(map(str, source.arrays[single].shape))
             say(f"note: taken {single!r} as one function on {points} points, not as several")
             return _single(source, single, reading.side("input")["nodes"], space)
-    side = reading.side("input")
     lead = card.get("data", {}).get("lead")
-    side["lead"], side["space"] = (lead, space) if foreign else (None, None)
-    functions = load_functions(spec, name=name, **side)
+    known = {"lead": lead, "space": space} if foreign else {}
+    functions = load_functions(spec, name=name, **reading.options(), **known)
     if not space.accepts(functions.space):
         raise UsageError(
             "the functions are not of the model's input space",

@@ -35,7 +35,7 @@ class Reading:
         return {name: value for name, value in values.items() if value is not None}
 
     def side(self, role: str) -> dict[str, Any]:
-        """The arguments of `load_functions` for one side: domain, channels, periodic, nodes."""
+        """The domain, channels, periodicity and nodes of one side, or of an array by its name."""
         periodic = _per_axis("periodic", self._of("periodic", role), _yes_or_no)
         nodes = _per_axis("nodes", self._of("nodes", role), str)
         domain, channels = self._of("domain", role), self._of("channels", role)
@@ -51,19 +51,30 @@ class Reading:
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `open_pairs`."""
-        sides = {role: self.side(role) for role in _SIDES}
+        return {"input": self.input, "output": self.output, "lead": self.lead, **self.options()}
+
+    def options(self) -> dict[str, Any]:
+        """The domain, channels, periodicity and nodes, by side and by the names of arrays."""
+        roles = (*_SIDES, *self._names())
+        sides = {role: self.side(role) for role in roles}
         both: dict[str, Any] = {name: {} for name in sides["input"]}
         for role, side in sides.items():
             for name, value in side.items():
                 if value is not None:
                     both[name][role] = value
-        return {"input": self.input, "output": self.output, "lead": self.lead, **both}
+        return both
+
+    def _names(self) -> tuple[str, ...]:
+        """Names of arrays, where several make one side."""
+        given = (text for text in (self.input, self.output) if text)
+        return tuple(name.strip() for text in given for name in text.split(","))
 
     def _of(self, option: str, role: str) -> str | None:
         text = getattr(self, option)
         if text is None or "=" not in text:
             return text.strip() if text else None
-        parts = dict(_assignment(option, part) for part in text.split(";") if part.strip())
+        known = (*_SIDES, *self._names())
+        parts = dict(_assignment(option, p, known) for p in text.split(";") if p.strip())
         return parts.get(role)
 
 
@@ -74,7 +85,7 @@ def known_reading(
 
     Only for arrays of other programs without coordinates. The lines say what was taken.
     """
-    from riesz.data.internal import axes_of, fields_of
+    from riesz.data.internal import axes_of, fields_of, names_in
 
     data, lines = card.get("data", {}), []
     if source.description is not None or not data:
@@ -82,14 +93,19 @@ def known_reading(
     values = reading.given()
     names = fields_of(source)
     for option in _SIDES:
-        if option not in values and data.get(option) in names and len(names) > 1:
+        there = set(names_in(source, data.get(option))) <= set(source.arrays)
+        if option not in values and there and len(names) > 1:
             values[option] = data[option]
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
+    name = next((n for n in names_in(source, name) if n in names), name)
     told = "nodes" in values or name not in source.arrays
     axes = () if told else axes_of(source, str(name), role)
     if any(a.values is not None and a.role in ("space", "points") for a in axes):
         return Reading(**values), lines
     for option in ("nodes", "channels"):
+        if "=" in str(data.get(option)):  # said for each side or array
+            values.setdefault(option, data[option])
+            continue
         sides = {
             r: data.get(f"{prefix}{option}")
             for r, prefix in zip(_SIDES, ("", "output_"), strict=True)
@@ -121,10 +137,10 @@ def _plain(value: Any) -> bool:
     return bool(value) and (isinstance(value, str) or all(isinstance(k, str) for k in value))
 
 
-def _assignment(option: str, part: str) -> tuple[str, str]:
+def _assignment(option: str, part: str, known: tuple[str, ...]) -> tuple[str, str]:
     role, _, value = (x.strip() for x in part.partition("="))
-    if role not in _SIDES or not value:
-        raise _wrong(option, part, "VALUE, or input=VALUE;output=VALUE")
+    if role not in known or not value:
+        raise _wrong(option, part, "VALUE, or input=VALUE;output=VALUE, or NAME=VALUE of an array")
     return role, value
 
 

@@ -12,6 +12,7 @@ from riesz.data._coordinates import (
     labels_of,
 )
 from riesz.data._given import Given
+from riesz.data._joined import numbers_of
 from riesz.data._layout import Samples, stacked
 from riesz.data._settle import Settled, settle
 from riesz.data._source import AbstractSource
@@ -28,10 +29,17 @@ def foreign_samples(
     Points of one set that have no domain of their own take that of the other set, where they lie
     in it.
     """
-    settled = {role: _settled(source, role, one, lead) for role, one in given.items()}
     out: dict[str, Samples] = {}
     notes: list[str] = []
-    for role in sorted(given, key=lambda r: settled[r].points is not None):
+    for role, one in given.items():
+        numbers = numbers_of(source, str(one.name), one.side.channels)
+        if numbers is not None:
+            out[role] = numbers
+            count = numbers.space.channels
+            what = "a number" if count == 1 else f"{count} numbers"
+            notes.append(f"{one.name!r} is {what} per sample")
+    settled = {r: _settled(source, r, one, lead) for r, one in given.items() if r not in out}
+    for role in sorted(settled, key=lambda r: settled[r].points is not None):
         one, layout = given[role], settled[role]
         where = source.location.to(str(one.name))
         each = None

@@ -1,6 +1,6 @@
 """Functions without partners: inputs to predict on, and predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 
 import numpy as np
@@ -8,7 +8,8 @@ import numpy as np
 from riesz.data._coordinates import fields_of
 from riesz.data._dialects import open_source
 from riesz.data._foreign import foreign_samples, require_rows
-from riesz.data._given import Channels, Nodes, given_of
+from riesz.data._given import Channels, Nodes, given_of, of_role
+from riesz.data._joined import joined, names_in
 from riesz.data._layout import FUNCTIONS, PAIRS, Samples, write_description
 from riesz.data._names import describe_arrays
 from riesz.data._native import native_samples, require_agreement
@@ -64,11 +65,11 @@ def load_functions(
     path_spec: str | PathLike[str],
     *,
     name: str | None = None,
-    nodes: Nodes = None,
-    domain: AbstractDomain | None = None,
+    nodes: Nodes | Mapping[str, Nodes] = None,
+    domain: AbstractDomain | Mapping[str, AbstractDomain] | None = None,
     lead: int | None = None,
-    channels: Channels | None = None,
-    periodic: bool | Sequence[bool] | None = None,
+    channels: Channels | Mapping[str, Channels] | None = None,
+    periodic: bool | Sequence[bool] | Mapping[str, bool | Sequence[bool]] | None = None,
     space: Space | None = None,
 ) -> Function:
     """Read a batch of functions, with NumPy values, from a file that `open_pairs` reads.
@@ -80,7 +81,8 @@ def load_functions(
 
     For files of other programs:
 
-    - `name`: the array; may be left out when there is only one.
+    - `name`: the array; may be left out when there is only one. Several, such as `"a,viscosity"`,
+      are read as the channels of one function, as by `open_pairs`.
     - `nodes`, `domain`, `channels`, `periodic`: as for `open_pairs`.
     - `lead`: as for `open_pairs`: each time of a series is a function.
     - `space`: gives the domain and the channels.
@@ -89,20 +91,25 @@ def load_functions(
     """
     source = open_source(Location(path_spec))
     options = {"nodes": nodes, "domain": domain, "channels": channels, "periodic": periodic}
-    given = given_of(source, name, space, **options)
     if source.description is not None:
-        samples = _native(source, name)
-        require_agreement(source, "functions", samples, given)
+        sets = {"input": _native(source, name)}
+        given = given_of(source, name, space, **of_role(options, "input", name))
+        require_agreement(source, "functions", sets["input"], given)
     else:
-        given = given._replace(name=name or _only_array(source))
-        sets, _, _ = foreign_samples(source, {"input": given}, lead)
-        samples = sets["input"]
-    stored = require_rows(source, (samples.name,))
+        names = names_in(source, name or _only_array(source))
+        if len(names) > 1 and space is not None:
+            options["domain"], space = domain or space.domain, None
+        given = {
+            f"input {i}": given_of(source, one, space, **of_role(options, "input", one))
+            for i, one in enumerate(names)
+        }
+        sets, _, _ = foreign_samples(source, given, lead)
+    stored = require_rows(source, [samples.name for samples in sets.values()])
     if not source.verified:
-        digest, sets, _ = scanned(source, {"input": samples})
-        samples = sets["input"]
+        digest, sets, _ = scanned(source, sets)
         if (source.description or {}).get("format") == FUNCTIONS:
             require_fingerprint(source, digest)
+    (samples,) = joined(sets).values()
     return read_functions(source, samples, np.arange(stored * samples.stored.steps))
 
 

@@ -1,7 +1,7 @@
 """What a call says of the functions in a file."""
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from riesz.data._axes import Side
 from riesz.data._source import AbstractSource
@@ -81,3 +81,12 @@ def given_of(
     points = nodes if isinstance(nodes, AbstractDiscretization) else None
     side = Side(domain, channels, periodic, None if points is not None else nodes)  # pyright: ignore[reportArgumentType]
     return Given(name, side, points, space)
+
+
+def of_role(options: Mapping[str, Any], role: str, name: str | None) -> dict[str, Any]:
+    """The options of one array: by its name, by its role, or the same for all."""
+    found = {}
+    for option, value in options.items():
+        several = isinstance(value, Mapping)
+        found[option] = value.get(str(name), value.get(role)) if several else value
+    return found

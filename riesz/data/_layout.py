@@ -17,7 +17,7 @@ from riesz.data._settle import Stored
 from riesz.domains import AbstractDiscretization, Grid, MaskedGrid, Points, Space
 from riesz.domains.internal import grid_from_json, grid_to_json, space_from_json, space_to_json
 from riesz.errors import DataError, DomainError
-from riesz.functions import Function
+from riesz.functions import Assembly, Function
 
 VERSION = 1
 PAIRS = "riesz.pairs"
@@ -30,6 +30,7 @@ class Samples(eqx.Module):
     `discretization` is that of all samples; where each sample has its own points or holes, `each`
     holds them with a leading axis, and `discretization` is the first of them. In a file with
     `holes`, NaN stands for missing values. `stored` says how samples are taken out of the array.
+    Several sets that are read as one are its `members`, which the `assembly` joins.
     """
 
     name: str = eqx.field(static=True)
@@ -38,6 +39,8 @@ class Samples(eqx.Module):
     each: AbstractDiscretization | None = None
     holes: bool = eqx.field(static=True, default=False)
     stored: Stored = eqx.field(static=True, default=Stored())
+    members: tuple["Samples", ...] = ()
+    assembly: Assembly | None = None
 
     def __repr__(self) -> str:
         return f"{', '.join(self.space.labels)} on {self.places()}"

@@ -1,6 +1,7 @@
 """Which arrays of a file are the inputs and the outputs."""
 
 from riesz.data._coordinates import fields_of, has_time
+from riesz.data._joined import names_in
 from riesz.data._source import AbstractSource
 from riesz.data._spec import listed
 from riesz.errors import DataError
@@ -32,7 +33,8 @@ def choose_names(
             return first or name, second or name, lead, ()
     if first is not None and second is not None:
         return first, second, lead, ()
-    others = [name for name in fields if name not in given]
+    named = {name for text in given for name in names_in(source, text)}
+    others = [name for name in fields if name not in named]
     series = [name for name in fields if has_time(source, name)]
     if len(fields) == 1 and series and first in (None, *series) and second in (None, *series):
         note = f"each time of {series[0]!r} and the next one are a pair, lead=1"
@@ -48,7 +50,7 @@ def choose_names(
         role = "output" if first else "input"
         return a, u, lead, (f"{role}={others[0]!r}, the other of two arrays",)
     shapes = [info.shape[:1] for info in fields.values()]
-    if len(fields) == 2 and len(set(shapes)) == 1 and not series:
+    if not any(given) and len(fields) == 2 and len(set(shapes)) == 1 and not series:
         a, u = fields
         guess = f"input={a!r} and output={u!r}, the only two arrays, in the order of the file"
         return a, u, lead, (guess,)

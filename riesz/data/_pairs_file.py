@@ -11,7 +11,8 @@ from jaxtyping import Float
 from riesz.data._coordinates import groups_of
 from riesz.data._dialects import open_source
 from riesz.data._foreign import foreign_samples, require_rows
-from riesz.data._given import Channels, Given, HasSpaces, Nodes, given_of
+from riesz.data._given import Channels, Given, HasSpaces, Nodes, given_of, of_role
+from riesz.data._joined import joined, names_in
 from riesz.data._layout import PAIRS, Samples
 from riesz.data._names import choose_names
 from riesz.data._native import native_samples, require_agreement
@@ -23,6 +24,7 @@ from riesz.data._spec import Location
 from riesz.domains import AbstractDiscretization, AbstractDomain, Space
 from riesz.errors import DataError
 from riesz.functions import Pairs
+from riesz.functions.internal import Parts
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +94,13 @@ class PairsFile:
             read_functions(self.source, samples, rows[pairs])
             for samples, rows in zip((self.inputs, self.outputs), self.rows, strict=True)
         )
-        return Pairs(inputs, outputs)
+        return Pairs(inputs, outputs, self.parts)
+
+    @property
+    def parts(self) -> Parts:
+        """How named functions are assembled, where the sides are made of several arrays."""
+        a, u = self.inputs.assembly, self.outputs.assembly
+        return None if a is None or u is None else (a, u)
 
     def __iter__(self) -> Iterator[Pairs]:
         return (self[i] for i in range(self.length))
@@ -168,7 +176,9 @@ def open_pairs(
 
     - `path_spec`: `"FILE"`, or `"FILE::GROUP"` for a group of an HDF5 file.
     - `input`, `output`: names of the arrays; names such as a/u, x/y, input/output are
-      understood, and `notes` says what was guessed.
+      understood, and `notes` says what was guessed. Several, such as `"a,viscosity"`, are read
+      as the channels of one function. An array `(n,)` holds a number per sample, and one `(n, k)`
+      with `channels={"NAME": "last"}` k numbers: functions on `Point`.
     - `lead`: pairs each sample of one array with that `lead` steps later in time; 1 where a file
       holds one variable with an axis of time and nothing else.
     - `domain`: by default that of the coordinates, or the unit box.
@@ -178,7 +188,8 @@ def open_pairs(
     - `problem`: gives both spaces.
 
     `domain`, `channels`, `periodic` and `nodes` may be mappings with keys `"input"` and
-    `"output"`; `periodic` and `nodes` take one entry for all axes of the domain, or one per axis.
+    `"output"`, or names of arrays; `periodic` and `nodes` take one entry for all axes of the
+    domain, or one per axis.
 
     NaN, or the file's fill value, is a missing value: the functions lie on a
     `riesz.domains.MaskedGrid`, or on `Points` with a mask.
@@ -207,7 +218,13 @@ def open_pairs(
             require_agreement(source, role, both[role], one)
     else:
         a, u, lead, notes = choose_names(source, (input, output), lead)
-        given = {r: one._replace(name=n) for (r, one), n in zip(given.items(), (a, u), strict=True)}
+        given = {
+            f"{role} {i}".removesuffix(" 0"): _given(
+                role, source, name, options, problem, name != text
+            )
+            for role, text in zip(names, (a, u), strict=True)
+            for i, name in enumerate(names_in(source, text))
+        }
         both, settled, found = foreign_samples(source, given, lead)
         notes += found
     stored = require_rows(source, [samples.name for samples in both.values()])
@@ -217,6 +234,7 @@ def open_pairs(
         digest, both, found = scanned(source, both)
         notes += found
         require_fingerprint(source, digest)
+    both = joined(both)
     rows = _rows(source, both, stored, lead)
     times, label = _times(settled, rows[1])
     return PairsFile(
@@ -294,8 +312,10 @@ def _given(
     name: str | None,
     options: Mapping[str, Any],
     problem: HasSpaces | None,
+    several: bool = False,
 ) -> Given:
-    """What a call of `open_pairs` says of the inputs, or of the outputs."""
-    one = {k: v.get(role) if isinstance(v, Mapping) else v for k, v in options.items()}
-    space = getattr(problem, f"{role}_space", None)
-    return given_of(source, name, space, **one)
+    """What a call of `open_pairs` says of the inputs or the outputs, or of one of their arrays."""
+    space, own = getattr(problem, f"{role}_space", None), of_role(options, role, name)
+    if several and space is not None:  # which is that of all arrays together
+        own["domain"], space = own["domain"] or space.domain, None
+    return given_of(source, name, space, **own)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from riesz.data._layout import Samples, stacked
 from riesz.data._scan import combine, scan, to_float32
 from riesz.data._source import AbstractSource
-from riesz.domains import MaskedGrid, Points
+from riesz.domains import MaskedGrid, Point, Points
 from riesz.errors import DataError
 from riesz.functions import Function
 
@@ -38,6 +38,15 @@ def with_holes(
     """The samples with their missing values as masks: one for all, or one for each sample."""
     if missing is None:
         return samples, ()
+    if samples.space.domain == Point():
+        first = int(np.flatnonzero(missing)[0])
+        raise DataError(
+            "numbers of some samples are missing",
+            where=f"data set {samples.name!r}",
+            expected=f"{samples.space.channels} numbers per sample",
+            found=f"NaN in {int(missing.sum())} of {len(missing)} samples, such as no. {first}",
+            repair="drop these samples, or fill in the numbers",
+        )
     there = ~missing
     where: Any = samples.discretization
     each: Any = samples.each
@@ -90,6 +99,10 @@ def read_functions(
     source: AbstractSource, samples: Samples, rows: Int[np.ndarray, " n"]
 ) -> Function:
     """A batch of the samples of these numbers, in this order, with missing values as 0."""
+    if samples.assembly is not None:
+        parts = {m.name: read_functions(source, m, rows) for m in samples.members}
+        empty = samples.function(np.zeros((len(rows), *samples.shape), np.float32), rows)
+        return samples.assembly.join(parts, empty.discretization)
     steps = samples.stored.steps
     wanted, place = np.unique(rows // steps, return_inverse=True)
     out = np.empty((len(wanted) * steps, *samples.shape), np.float32)

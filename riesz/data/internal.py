@@ -3,6 +3,7 @@
 from riesz.data._coordinates import axes_of as axes_of
 from riesz.data._coordinates import fields_of as fields_of
 from riesz.data._dialects import open_source as open_source
+from riesz.data._joined import names_in as names_in
 from riesz.data._source import AbstractSource as AbstractSource
 from riesz.data._spec import Location as Location
 from riesz.data._table import Table as Table

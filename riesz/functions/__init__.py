@@ -1,5 +1,6 @@
 """Functions as values: samples that know their domain, evaluate anywhere and integrate."""
 
+from riesz.functions._assembly import Assembly as Assembly
 from riesz.functions._batch import batch as batch
 from riesz.functions._batch import stack as stack
 from riesz.functions._batch import take as take

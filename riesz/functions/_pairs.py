@@ -1,6 +1,6 @@
 """Pairs of functions: the data an operator is learned from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,8 +12,11 @@ from jaxtyping import PRNGKeyArray
 from riesz.domains import Space
 from riesz.errors import DataError
 from riesz.functions._agreement import is_batch
+from riesz.functions._assembly import Assembly, assembled
 from riesz.functions._batch import take
 from riesz.functions._function import Function
+
+Parts = tuple[Assembly, Assembly] | None
 
 
 class Pairs(eqx.Module):
@@ -25,12 +28,28 @@ class Pairs(eqx.Module):
     pairs = Pairs(batch(a, grid), batch(u, grid))
     training, held_out = pairs.split(0.1, key=key)
     ```
+
+    Several functions on a side are a dict of batches. They are assembled as channels of one
+    function each (see `Assembly`), numbers on `Point` among them, and `parts` says how.
+
+    ```python
+    pairs = Pairs({"source": f, "viscosity": nu}, {"velocity": u, "drag": d})
+    pairs.parts[1].split(pairs.outputs)["drag"]
+    ```
     """
 
     inputs: Function
     outputs: Function
+    parts: Parts = eqx.field(static=True)
 
-    def __init__(self, inputs: Any, outputs: Any):
+    def __init__(
+        self,
+        inputs: Function | Mapping[str, Function],
+        outputs: Function | Mapping[str, Function],
+        parts: Parts = None,
+    ):
+        if isinstance(inputs, Mapping) or isinstance(outputs, Mapping):
+            inputs, outputs, parts = assembled(inputs, outputs)
         for side, name in ((inputs, "inputs"), (outputs, "outputs")):
             if not isinstance(side, Function) or not is_batch(side):
                 raise DataError(
@@ -49,7 +68,7 @@ class Pairs(eqx.Module):
                 found=f"{n} inputs, {m} outputs",
                 repair="drop the samples without a partner",
             )
-        self.inputs, self.outputs = inputs, outputs
+        self.inputs, self.outputs, self.parts = inputs, outputs, parts
 
     def __repr__(self) -> str:
         sides = (f"{_side(f)}" for f in (self.inputs, self.outputs))
@@ -63,7 +82,7 @@ class Pairs(eqx.Module):
             if not -len(self) <= index < len(self):  # which also ends `for pair in pairs`
                 raise IndexError(f"sample {index} of {len(self)} pairs")
             index = slice(index, index + 1 or None)
-        return Pairs(take(self.inputs, index), take(self.outputs, index))
+        return Pairs(take(self.inputs, index), take(self.outputs, index), self.parts)
 
     @property
     def input_space(self) -> Space:

@@ -11,6 +11,7 @@ from riesz.functions._fixed import with_slopes as with_slopes
 from riesz.functions._function import unchecked as unchecked
 from riesz.functions._norms import norm as norm
 from riesz.functions._norms import root as root
+from riesz.functions._pairs import Parts as Parts
 from riesz.functions._pairs import chunks as chunks
 from riesz.functions._pairs import pieces as pieces
 from riesz.functions._pairs import split_samples as split_samples

@@ -73,7 +73,8 @@ def survey(data: Any, name: str) -> Survey:
             _require_finite(leaf, f"{name} sample", side, start)
         if isinstance(part, Pairs):
             same = same and part.same_points
-            flat += [(start + i, c) for i, c in _constant(part.outputs)]
+            numbers = part.parts[1].numbers if part.parts else ()
+            flat += [(start + i, c) for i, c in _constant(part.outputs) if c not in numbers]
         for leaf in jax.tree.leaves(part):
             digest.update(np.ascontiguousarray(leaf).tobytes())
         start += length(part)

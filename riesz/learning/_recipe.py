@@ -32,7 +32,15 @@ from riesz.learning._settings import (
     default_steps,
 )
 from riesz.learning._supervised import Supervised
-from riesz.operators import AbstractOperator, Normalised, Regridded, Workload, ZeroDirichlet, parse
+from riesz.operators import (
+    AbstractOperator,
+    Assembled,
+    Normalised,
+    Regridded,
+    Workload,
+    ZeroDirichlet,
+    parse,
+)
 
 # Nodes per axis, at least, of a grid for scattered inputs of operators that need no grid.
 NODES = {1: 64, 2: 16, 3: 8}
@@ -125,7 +133,8 @@ class Recipe:
             left, held = split_samples(len(training), validation, keys[0])
             groups = None if groups is None else groups[left]
             training, validation = subset(training, left), subset(training, held)
-        network = self.build(training[:1].input_space, training[:1].output_space, key=keys[1])
+        first = training[:1]
+        network, parts = self.build(first.input_space, first.output_space, key=keys[1]), first.parts
         budget.lap("to build the network")
         settings = {
             "steps": self.steps,
@@ -149,9 +158,9 @@ class Recipe:
             fitted = fit_over(found, network, training, validation, scales, base, settings, budget)
         else:
             fitted = fit(network, training, validation=validation, **settings)
-        if grid is None:
-            return fitted
-        return eqx.tree_at(lambda f: f.model, fitted, Regridded(fitted.model, grid))
+        model = fitted.model if grid is None else Regridded(fitted.model, grid)
+        model = model if parts is None else Assembled(model, parts)
+        return eqx.tree_at(lambda f: f.model, fitted, model)
 
 
 def recipe(

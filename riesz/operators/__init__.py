@@ -5,6 +5,8 @@ from riesz._core.parameters import trainable as trainable
 from riesz.operators._apply import apply as apply
 from riesz.operators._apply import micro_batch as micro_batch
 from riesz.operators._apply import micro_map as micro_map
+from riesz.operators._assembled import Assembled as Assembled
+from riesz.operators._assembled import parts_of as parts_of
 from riesz.operators._baselines import NearestNeighbours as NearestNeighbours
 from riesz.operators._baselines import PCARidge as PCARidge
 from riesz.operators._baselines import Persistence as Persistence

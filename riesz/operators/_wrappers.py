@@ -1,6 +1,6 @@
 """Operators around operators: normalisation and exact boundary values."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 
@@ -17,6 +17,8 @@ class AbstractWrapper(AbstractOperator):
     """An operator around another one, between the same spaces."""
 
     inner: eqx.AbstractVar[AbstractOperator]
+    # Whether the operator inside is the one between normalised channels.
+    normalised_inside: ClassVar[bool] = False
 
     @property
     def input_space(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -65,6 +67,7 @@ class ZeroDirichlet(AbstractWrapper):
     phi is the product over the axes with ends of sin(pi s), s in [0, 1] along the axis.
     """
 
+    normalised_inside: ClassVar[bool] = True
     inner: AbstractOperator
 
     def __init__(self, inner: AbstractOperator):
@@ -90,8 +93,8 @@ def normalised(operator: AbstractOperator, pairs: PairsLike) -> AbstractOperator
     """The operator with the statistics of `pairs` built in, unless it has some already."""
     if isinstance(operator, Normalised):
         return operator
-    if isinstance(operator, ZeroDirichlet):
-        return ZeroDirichlet(normalised(operator.inner, pairs))
+    if isinstance(operator, AbstractWrapper) and operator.normalised_inside:
+        return eqx.tree_at(lambda o: o.inner, operator, normalised(operator.inner, pairs))
     return Normalised(operator, pairs)
 
 

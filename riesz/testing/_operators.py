@@ -18,11 +18,13 @@ from riesz.domains import (
     Grid,
     Interval,
     MaskedGrid,
+    Point,
     Space,
     Torus,
 )
 from riesz.functions import (
     AbstractSymmetry,
+    Assembly,
     Function,
     Pairs,
     Reflection,
@@ -34,6 +36,7 @@ from riesz.functions.internal import same_points
 from riesz.operators import (
     FNO,
     AbstractOperator,
+    Assembled,
     Corrected,
     DeepONet,
     Normalised,
@@ -104,6 +107,15 @@ def _baseline(name: str) -> AbstractOperator:
     return baselines(pairs, key=_KEY)[name]
 
 
+def _assembled() -> AbstractOperator:
+    """From a field and a number to a field and a number."""
+    sides = (
+        Assembly({"a": _BOX, "nu": Space(Point())}),
+        Assembly({"u": _BOX, "drag": Space(Point())}),
+    )
+    return Assembled(_small(sides[0].space, sides[1].space), sides)
+
+
 OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     "FNO vertex": lambda: OperatorCase(_small(_BOX, _BOX)),
     "FNO left": lambda: OperatorCase(_small(_BOX, _BOX), "left", 1.0),
@@ -128,6 +140,7 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     "normalised FNO, zero on the boundary": lambda: OperatorCase(
         ZeroDirichlet(Normalised(_small(_BOX, _BOX)))
     ),
+    "assembled FNO": lambda: OperatorCase(_assembled()),
     "training mean": lambda: OperatorCase(_baseline("training mean"), None, 4.0),
     "persistence": lambda: OperatorCase(_baseline("persistence"), None, 4.0),
     "pointwise linear": lambda: OperatorCase(_baseline("pointwise linear"), None, 4.0),
