@@ -25,6 +25,7 @@ class Registry(Mapping[str, type]):
     def __init__(self, kind: str):
         self.kind = kind
         self._classes: dict[str, type] = {}
+        self._written: dict[str, str] = {}
 
     @overload
     def register(self, cls: type[T], *, name: str | None = None, version: int = 1) -> type[T]: ...
@@ -61,7 +62,7 @@ class Registry(Mapping[str, type]):
                 found=f"{name}: {there.__module__}.{there.__qualname__}",
                 repair="register the class under another name: register(name=...)",
             )
-        self._classes[name.lower()] = cls
+        self._classes[name.lower()], self._written[name.lower()] = cls, name
         _VERSIONS[cls] = version
         return cls
 
@@ -77,7 +78,7 @@ class Registry(Mapping[str, type]):
                 f"there is no {self.kind} of this name",
                 expected=", ".join(self),
                 found=repr(name),
-                repair=f"did you mean {self._written(near[0])}?" if near else None,
+                repair=f"did you mean {self._written[near[0]]}?" if near else None,
             )
         return found
 
@@ -85,14 +86,14 @@ class Registry(Mapping[str, type]):
         return isinstance(name, str) and name.lower() in self._classes
 
     def __iter__(self) -> Iterator[str]:
-        return (self._written(name) for name in self._classes)
+        return iter(self._written.values())
 
     def __len__(self) -> int:
         return len(self._classes)
 
-    def _written(self, name: str) -> str:
-        own = self._classes[name].__name__
-        return own if own.lower() == name else name
+    def name_of(self, cls: type) -> str | None:
+        """The name of a class, None for one that was not registered."""
+        return next((name for name in self if self[name] is cls), None)
 
 
 def version_of(cls: type) -> int:

@@ -153,9 +153,9 @@ class PODTrunk(eqx.Module):
 
     @classmethod
     def from_outputs(cls, outputs: Function, basis: int) -> "PODTrunk":
-        grid = outputs.discretization
+        grid = outputs.discretization.whole
         values = jnp.asarray(outputs.values)
-        if not isinstance(grid, Grid) or basis >= values.shape[0]:
+        if grid is None or basis >= values.shape[0]:
             raise ModelError(
                 "POD needs outputs on a grid and more samples than modes",
                 where="DeepONet.with_pod",

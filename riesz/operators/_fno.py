@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from riesz.domains import (
     AbstractDiscretization,
     AbstractTensorGrid,
-    MaskedGrid,
     Space,
     feature_count,
 )
@@ -180,11 +179,9 @@ class FNO(AbstractOperator):
                 found=f"a function on {type(a.discretization).__name__}",
                 repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
             )
-        values, present = a.values, None
-        if isinstance(a.discretization, MaskedGrid):
-            # in holes the input is continued, so that the output is known there, too
-            values = a.discretization.filled(values)
-            present = a.discretization.mask.T
+        # in holes the input is continued, so that the output is known there, too
+        values, mask = a.discretization.filled(a.values), a.discretization.mask
+        present = None if mask is None else mask.T
         if self.coordinates:
             features = grid.features().astype(values.dtype)
             values = jnp.concatenate([values, features], -1)

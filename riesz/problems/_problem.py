@@ -166,11 +166,11 @@ class AbstractProblem(eqx.Module):
 
 def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
     """The grid of an input; refuses one of another space or on nodes the solver cannot use."""
-    grid, space = a.discretization, problem.input_space
+    grid, space = a.discretization.whole, problem.input_space
     ours = space.accepts(a.space)
-    if ours and isinstance(grid, Grid) and set(grid.kinds) <= set(nodes or NODES):
+    if ours and grid is not None and set(grid.kinds) <= set(nodes or NODES):
         return grid
-    found = " ".join(grid.kinds) if isinstance(grid, Grid) else type(grid).__name__
+    found = type(a.discretization).__name__ if grid is None else " ".join(grid.kinds)
     wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid with named nodes"
     raise DomainError(
         "the reference solver cannot use this input",
