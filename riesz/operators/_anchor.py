@@ -58,7 +58,7 @@ def on_points(functions: Function, on: AbstractDiscretization) -> Function:
         leaves = zip(jax.tree.leaves(here), jax.tree.leaves(on), strict=True)
         if all(x.shape[1:] == y.shape and (np.asarray(x) == y).all() for x, y in leaves):
             return functions
-    here = released(here)
+    here = released(here) if here.stacked else here  # without stencils of slopes
     count = functions.values.shape[0]
     values = by_parts(lambda part: _resampled(*part, on), (functions.values, here), count)
     return jax.vmap(lambda v: Function(v, on, functions.space))(values)

@@ -9,12 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from riesz._core.registry import Registry
 from riesz._core.tracing import traced
 from riesz.data import PairsFile
 from riesz.domains import Grid, Space
 from riesz.domains.internal import NODES
 from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
+
+PROBLEMS = Registry("problem")
+register = PROBLEMS.register
 
 
 class Solution(eqx.Module):
