@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from riesz._core.draws import split
 from riesz.domains import (
     AbstractDiscretization,
     AbstractTensorGrid,
@@ -17,7 +18,7 @@ from riesz.domains import (
 )
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
-from riesz.operators._layers import Perceptron, Pointwise
+from riesz.operators._layers import Perceptron, Pointwise, random_weights
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
@@ -50,9 +51,9 @@ class FourierLayer(eqx.Module):
     mix: Perceptron
 
     def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
-        k1, k2, k3 = jax.random.split(key, 3)
+        k1, k2, k3 = split(key, 3)
         shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
-        self.spectrum = jax.random.normal(k1, shape) * 0.5 / width**0.5
+        self.spectrum = random_weights(k1, shape, 0.5, width)
         self.local = Pointwise(width, width, key=k2)
         self.mix = Perceptron((width, hidden, width), gain=0.5, key=k3)
 
@@ -144,7 +145,7 @@ class FNO(AbstractOperator):
             )
         hidden = max(1, round(expansion * width))
         features = input_space.channels + coordinates * feature_count(input_space.domain)
-        keys = jax.random.split(key, layers + 2)
+        keys = split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
         self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
