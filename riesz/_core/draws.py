@@ -28,17 +28,21 @@ def normal(key: PRNGKeyArray, shape: Sequence[int]) -> Float[Array | np.ndarray,
     """
     count = prod(shape)
     length = next((n for n in _LENGTHS if count <= n), None)
-    if length is None or not _cuttable(key):
-        return jax.random.normal(key, tuple(shape))
-    return np.asarray(_normal(key, length))[:count].reshape(shape)
+    if length is not None and _cuttable(key):
+        numbers = _normal(key, length)
+        if not traced(numbers):  # as all is inside a compiled function
+            return np.asarray(numbers)[:count].reshape(shape)
+    return jax.random.normal(key, tuple(shape))
 
 
 def split(key: PRNGKeyArray, count: int) -> list[PRNGKeyArray]:
     """The keys of `jax.random.split(key, count)`."""
-    if count > _KEYS or not _cuttable(key):
-        return list(jax.random.split(key, count))
-    data = np.asarray(_split(key))
-    return [jax.random.wrap_key_data(row, impl="threefry2x32") for row in data[:count]]
+    if count <= _KEYS and _cuttable(key):
+        data = _split(key)
+        if not traced(data):
+            rows = np.asarray(data)[:count]
+            return [jax.random.wrap_key_data(row, impl="threefry2x32") for row in rows]
+    return list(jax.random.split(key, count))
 
 
 def _cuttable(key: PRNGKeyArray) -> bool:
