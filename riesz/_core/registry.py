@@ -24,7 +24,7 @@ class Registry(Mapping[str, type]):
 
     def __init__(self, kind: str):
         self.kind = kind
-        self._classes: dict[str, type] = {}
+        self._classes: dict[str, tuple[str, type]] = {}  # by the name in small letters
 
     @overload
     def register(self, cls: type[T], *, name: str | None = None, version: int = 1) -> type[T]: ...
@@ -50,7 +50,7 @@ class Registry(Mapping[str, type]):
         if cls is None:
             return lambda later: self.register(later, name=name, version=version)
         name = name or cls.__name__
-        there = self._classes.get(name.lower())
+        _, there = self._classes.get(name.lower(), (name, None))
         if there is not None and (there.__module__, there.__qualname__) != (
             cls.__module__,
             cls.__qualname__,
@@ -61,7 +61,7 @@ class Registry(Mapping[str, type]):
                 found=f"{name}: {there.__module__}.{there.__qualname__}",
                 repair="register the class under another name: register(name=...)",
             )
-        self._classes[name.lower()] = cls
+        self._classes[name.lower()] = name, cls
         _VERSIONS[cls] = version
         return cls
 
@@ -77,22 +77,22 @@ class Registry(Mapping[str, type]):
                 f"there is no {self.kind} of this name",
                 expected=", ".join(self),
                 found=repr(name),
-                repair=f"did you mean {self._written(near[0])}?" if near else None,
+                repair=f"did you mean {self._classes[near[0]][0]}?" if near else None,
             )
-        return found
+        return found[1]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._classes
 
     def __iter__(self) -> Iterator[str]:
-        return (self._written(name) for name in self._classes)
+        return (name for name, _ in self._classes.values())
 
     def __len__(self) -> int:
         return len(self._classes)
 
-    def _written(self, name: str) -> str:
-        own = self._classes[name].__name__
-        return own if own.lower() == name else name
+    def name_of(self, cls: type) -> str | None:
+        """The name of a class, None for one that was not registered."""
+        return next((name for name, there in self._classes.values() if there is cls), None)
 
 
 def version_of(cls: type) -> int:

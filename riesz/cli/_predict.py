@@ -175,14 +175,11 @@ def _coordinates(u: "Function") -> Any:
     """Those of all samples, or one set per sample; NaN where points are padding."""
     import numpy as np
 
-    from riesz.domains import MaskedGrid, Points
-
     where = u.discretization
-    if isinstance(where, MaskedGrid):
-        return np.asarray(where.base.coordinates)
-    if not isinstance(where, Points):
-        return np.asarray(where.coordinates)
-    return np.where(np.asarray(where.mask)[..., None], np.asarray(where.coordinates), np.nan)
+    coordinates = np.asarray(where.coordinates)
+    if where.grid is not None or where.mask is None:
+        return coordinates
+    return np.where(np.asarray(where.mask)[..., None], coordinates, np.nan)
 
 
 def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Space") -> "Function":

@@ -123,15 +123,14 @@ def is_problem(name: str) -> bool:
     """Whether a problem has this name."""
     from riesz.problems import PROBLEMS
 
-    return name in PROBLEMS
+    return name in list(PROBLEMS)  # as it is written there, since files may have names like it
 
 
 def make_problem(name: str) -> "AbstractProblem":
     """The problem of a name, with its default parameters."""
     from riesz.problems import PROBLEMS
 
-    make: Any = PROBLEMS[name]
-    return make()
+    return PROBLEMS[name]()
 
 
 def unknown_problem(name: str, command: str, otherwise: str = "") -> UsageError:

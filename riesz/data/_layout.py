@@ -14,12 +14,18 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from riesz.data._settle import Stored
-from riesz.domains import AbstractDiscretization, Grid, MaskedGrid, Points, Space
-from riesz.domains.internal import grid_from_json, grid_to_json, space_from_json, space_to_json
-from riesz.errors import DataError, DomainError
+from riesz.domains import AbstractDiscretization, Space
+from riesz.domains.internal import (
+    discretization_from_json,
+    discretization_to_json,
+    padded_alike,
+    space_from_json,
+    space_to_json,
+)
+from riesz.errors import DataError
 from riesz.functions import Assembly, Function
 
-VERSION = 1
+VERSION = 2
 PAIRS = "riesz.pairs"
 FUNCTIONS = "riesz.functions"
 
@@ -53,10 +59,9 @@ class Samples(eqx.Module):
     def places(self) -> str:
         """Where the samples lie, in words."""
         where, domain = self.discretization, self.space.domain
-        each: Any = self.each
-        grid = where.base if isinstance(where, MaskedGrid) else where
-        text = f"{where.shape[0]} scattered points of {domain}"
-        if isinstance(grid, Grid):
+        own, grid = where if self.each is None else self.each, where.tensor
+        text = f"{own.describe()} of {domain}"
+        if grid is not None:
             parts = zip(domain.lower, domain.upper, grid.shape, grid.kinds, strict=True)
             names = (domain.axis_label(i) if any(domain.names) else "" for i in range(domain.dim))
             ends = zip(names, parts, strict=True)
@@ -64,50 +69,24 @@ class Samples(eqx.Module):
             text = text.strip()
         elif self.each is not None:
             text = f"up to {text}, others in each sample"
-        if isinstance(where, MaskedGrid):
-            masks = np.asarray(where.mask if each is None else each.mask)
-            kind = "in all samples" if each is None else "in some samples"
-            text += f", {1 - masks.mean():.1%} of the places missing {kind}"
+        if grid is not None and own.mask is not None:
+            kind = "in all samples" if self.each is None else "in some samples"
+            text += f", {1 - np.asarray(own.mask).mean():.1%} of the places missing {kind}"
         return text
 
     def describe(self) -> dict[str, Any]:
-        """The space and the nodes as JSON values; coordinates and masks are data sets."""
-        where = self.discretization
-        grid = where.base if isinstance(where, MaskedGrid) else where
-        nodes = grid_to_json(grid)["nodes"] if isinstance(grid, Grid) else ["scattered"]
+        """The space and the points as JSON values; coordinates and masks are data sets."""
         return {
             "name": self.name,
             **space_to_json(self.space),
-            "shape": list(where.shape),
-            "nodes": nodes,
-            "masked": isinstance(where, MaskedGrid),
+            **discretization_to_json(self.discretization),
             "each": self.each is not None,
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Coordinates and masks: for other tools on a grid, and scattered points are read."""
-        where = self.discretization
-        own: Any = where if self.each is None else self.each
-        if isinstance(where, MaskedGrid):
-            mask = np.asarray(own.mask, np.uint8)
-            base = Samples(self.name, self.space, where.base)
-            return {**base.arrays(), f"{self.name}_mask": mask}
-        if isinstance(where, Grid):
-            axes = enumerate(zip(where.domain.lower, where.axes, strict=True))
-            return {f"{self.name}_coordinates_{i}": a + axis.coordinates() for i, (a, axis) in axes}
-        if isinstance(where, Points):
-            return {
-                f"{self.name}_coordinates": own.exact() + where.domain.lower,
-                f"{self.name}_weights": np.asarray(own.weights, np.float64),
-                f"{self.name}_mask": np.asarray(own.mask, np.uint8),
-            }
-        raise DataError(
-            "functions on this kind of points cannot be written",
-            where=f"the {self.name!r} functions to write",
-            expected="a Grid, a MaskedGrid or Points",
-            found=type(where).__name__,
-            repair="resample them onto a grid: jax.vmap(lambda f: f.resample(grid))",
-        )
+        """Coordinates, masks and the like, by their names in the file."""
+        own = self.discretization if self.each is None else self.each
+        return {f"{self.name}_{part}": array for part, array in own.arrays().items()}
 
     def function(
         self, values: Float[np.ndarray, "n ..."], rows: Shaped[np.ndarray, " n"] | None = None
@@ -129,33 +108,17 @@ class Samples(eqx.Module):
 
 def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
     """The inverse of `Samples.describe` and `Samples.arrays`. May raise any exception."""
-    space = space_from_json(record)
-    name, shape = str(record["name"]), tuple(record["shape"])
-    if record["nodes"] == ["scattered"]:
-        parts = (arrays[f"{name}_{part}"] for part in ("coordinates", "weights", "mask"))
-        x, w, m = parts
-        make = lambda x, w, m: Points(space.domain, x, w, m.astype(bool))  # noqa: E731
-        where, each = _first_and_each(make, record["each"], x, w, m)
-    else:
-        where, each = grid_from_json(record), None
-        if record["masked"]:
-            make = lambda m: MaskedGrid(grid_from_json(record), m.astype(bool))  # noqa: E731
-            where, each = _first_and_each(make, record["each"], arrays[f"{name}_mask"])
-    if where.shape != shape:
-        raise DomainError("points and shape disagree", expected=shape, found=where.shape)
-    return Samples(name, space, where, each)
+    name, space = str(record["name"]), space_from_json(record)
+    if not record["each"]:
+        return Samples(name, space, discretization_from_json(record, arrays))
+    rows = [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
+    parts = padded_alike([discretization_from_json(record, row) for row in rows])
+    return Samples(name, space, parts[0], stacked(parts))
 
 
 def stacked(parts: Sequence[AbstractDiscretization]) -> AbstractDiscretization:
     """Discretizations of one kind and size with a leading axis on every array, on the host."""
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(x) for x in leaves]), *parts)
-
-
-def _first_and_each(make: Any, each: bool, *arrays: np.ndarray) -> tuple[Any, Any]:
-    if not each:
-        return make(*arrays), None
-    parts = [make(*row) for row in zip(*arrays, strict=True)]
-    return parts[0], stacked(parts)
 
 
 def write_description(kind: str, length: int, sets: dict[str, Samples], **extra: Any) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from riesz.data._given import Given
 from riesz.data._layout import Samples, read_samples
 from riesz.data._source import AbstractSource, reading
-from riesz.domains import AbstractDiscretization, Grid, MaskedGrid
+from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains.internal import kind_of
 from riesz.errors import DataError, DomainError
 
 
@@ -26,12 +27,11 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
     sets = {}
     with reading(source.location):
         for role, one in record["sets"].items():
-            parts = ("coordinates", "weights", "mask") if one["nodes"] == ["scattered"] else ()
-            parts = ("mask",) if one["masked"] else parts
             arrays = {}
-            for name in (f"{one['name']}_{part}" for part in parts):
+            for part in kind_of(one).stored:
+                name = f"{one['name']}_{part}"
                 span = [(0, source.info(name).shape[0])]
-                arrays[name] = np.concatenate(list(source.blocks(name, span)))
+                arrays[part] = np.concatenate(list(source.blocks(name, span)))
             sets[role] = read_samples(one, arrays)
     for samples in sets.values():
         shape = source.info(samples.name).shape
@@ -54,7 +54,6 @@ def require_agreement(
 ) -> None:
     """Refuse arguments of a call that contradict what the file says of itself."""
     here, space = samples.discretization, call.space
-    here = here.base if isinstance(here, MaskedGrid) else here
     nodes = call.discretization if call.discretization is not None else call.side.nodes
     given: list[tuple[str, Any, Any]] = [
         ("name", call.name, samples.name),
@@ -65,11 +64,12 @@ def require_agreement(
         given.append(("number of channels", space.channels, samples.space.channels))
     if isinstance(nodes, AbstractDiscretization):
         given.append(("number of points", nodes.shape, here.shape))
-    if isinstance(here, Grid):
-        if isinstance(nodes, Grid):
-            given.append(("nodes", nodes.nodes, here.nodes))
-        elif not isinstance(nodes, AbstractDiscretization | None):
-            given.append(("nodes", _complete(nodes, here), here.nodes))
+    grid = here.tensor
+    if grid is not None:
+        if not isinstance(nodes, AbstractDiscretization | None):
+            given.append(("nodes", _complete(nodes, grid), grid.nodes))
+        elif nodes is not None and nodes.tensor is not None:
+            given.append(("nodes", nodes.tensor.nodes, grid.nodes))
     for what, asked, found in given:
         if asked is not None and asked != found:
             asked, found = (" ".join(map(str, x)) if what == "nodes" else x for x in (asked, found))

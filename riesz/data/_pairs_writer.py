@@ -14,7 +14,7 @@ from riesz.data._npz import DESCRIPTION
 from riesz.data._scan import fingerprint, to_float32
 from riesz.data._spec import Location
 from riesz.data._writer import SetWriter, require_folder, writing
-from riesz.domains import AbstractDiscretization, MaskedGrid, Points, Space
+from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DataError
 from riesz.functions import Function, Pairs
 
@@ -114,17 +114,12 @@ def samples_of(functions: Function, name: str) -> Samples:
     """Where a batch of functions is sampled: all on the same points, or each on its own."""
     where = functions.discretization
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(where)]
-    dim = where.domain.dim
-    batched = (
-        (isinstance(where, Points) and where.relative.ndim == 3)
-        or (isinstance(where, MaskedGrid) and where.mask.ndim == dim + 1)
-    )  # fmt: skip
     each = None
-    if batched:
+    if where.stacked:
         each = None if all((leaf == leaf[:1]).all() for leaf in leaves) else where
         where = jax.tree.map(lambda leaf: leaf[0], where)
     samples = Samples(name, functions.space, where, each)
-    samples.arrays()  # raises for what the layout cannot hold
+    samples.describe()  # raises for what the layout cannot hold
     return samples
 
 

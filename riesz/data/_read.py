@@ -1,15 +1,16 @@
 """Reading values: checked as a whole once, then some samples at a time."""
 
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Int
 
 from riesz.data._layout import Samples, stacked
 from riesz.data._scan import combine, scan, to_float32
 from riesz.data._source import AbstractSource
-from riesz.domains import MaskedGrid, Point, Points
+from riesz.domains import Point
 from riesz.errors import DataError
 from riesz.functions import Function
 
@@ -48,24 +49,17 @@ def with_holes(
             repair="drop these samples, or fill in the numbers",
         )
     there = ~missing
-    where: Any = samples.discretization
-    each: Any = samples.each
-    padding = isinstance(each, Points) and bool((missing <= ~np.asarray(each.mask)).all())
-    if padding:  # NaN only in places that are no places
-        return replace(samples, holes=True), ()
-    shared = bool((there == there[:1]).all())
-    if isinstance(where, Points):
-        xs = np.broadcast_to(
-            (each or where).exact() + where.domain.lower, (*there.shape, where.domain.dim)
-        )
-        masks = there if each is None else there & np.asarray(each.mask)
-        count = 1 if shared and each is None else len(there)
-        parts = [Points(where.domain, xs[i], mask=masks[i]) for i in range(count)]
-    else:
-        count = 1 if shared else len(there)
-        parts = [MaskedGrid(where, there[i]) for i in range(count)]
-    each = None if count == 1 else stacked(parts)
-    kind = "the same in all samples" if count == 1 else "others in each sample"
+    where, each = samples.discretization, samples.each
+    known = None if each is None else each.mask
+    if known is not None and bool((missing <= ~np.asarray(known)).all()):
+        return replace(samples, holes=True), ()  # NaN only in places that are no places
+    shared = each is None and bool((there == there[:1]).all())
+    parts = []
+    for i, present in enumerate(there[:1] if shared else there):
+        own = where if each is None else jax.tree.map(itemgetter(i), each)
+        parts.append(own.masked(present))
+    each = None if shared else stacked(parts)
+    kind = "the same in all samples" if shared else "others in each sample"
     note = f"NaN in {samples.name!r} are missing values, {kind}"
     if samples.space.channels > 1:
         note += "; a place where one channel is missing counts as missing for all"

@@ -7,7 +7,9 @@ of points in it together with quadrature weights; a *space* is a domain with nam
 from riesz.domains._axes import AbstractAxis as AbstractAxis
 from riesz.domains._axes import Kind as Kind
 from riesz.domains._axes import Nodes as Nodes
+from riesz.domains._discretization import DISCRETIZATIONS as DISCRETIZATIONS
 from riesz.domains._discretization import AbstractDiscretization as AbstractDiscretization
+from riesz.domains._discretization import register as register
 from riesz.domains._discretization import stack_discretizations as stack_discretizations
 from riesz.domains._domain import AbstractDomain as AbstractDomain
 from riesz.domains._domain import AbstractProductDomain as AbstractProductDomain

@@ -11,13 +11,17 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from riesz._core.parameters import FROZEN
+from riesz._core.registry import Registry
 from riesz._core.tracing import traced
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._features import coordinate_features
 from riesz.errors import DomainError
 
 if TYPE_CHECKING:
-    from riesz.domains._grid import AbstractTensorGrid
+    from riesz.domains._grid import AbstractTensorGrid, Grid
+
+DISCRETIZATIONS = Registry("discretization")
+register = DISCRETIZATIONS.register
 
 
 class AbstractDiscretization(eqx.Module):
@@ -31,20 +35,58 @@ class AbstractDiscretization(eqx.Module):
 
     Integrals, inner products and energies are asked of the discretization, not made of `weights`:
     those of finite elements are exact, by their mass and stiffness matrices.
+
+    Data files hold the discretizations whose class is registered: they are written by the name
+    of the class, by `record` and `arrays`, and read by `restored`.
+
+    ```python
+    @riesz.domains.register
+    class Sphere(AbstractDiscretization): ...
+    ```
     """
 
     parameter_kind: ClassVar[str] = FROZEN  # geometry is data
+    stored: ClassVar[tuple[str, ...]] = ()  # the `arrays` that `restored` needs
 
     domain: eqx.AbstractVar[AbstractDomain]
     shape: eqx.AbstractVar[tuple[int, ...]]
     coordinates: eqx.AbstractVar[Float[Array, "*shape d"]]
     relative: eqx.AbstractVar[Float[Array, "*shape d"]]
     weights: eqx.AbstractVar[Float[Array, "*shape"]]
+    mask: eqx.AbstractVar[Bool[Array, "*shape"] | None]  # False at holes and padding
 
     @property
     def grid(self) -> "AbstractTensorGrid | None":
         """The tensor grid whose nodes these points are, also where some are masked."""
         return None
+
+    @property
+    def tensor(self) -> "Grid | None":
+        """`grid` where it is a `Grid`; None where it is the image of one under a motion."""
+        grid = self.grid
+        return None if grid is None else grid.tensor
+
+    @property
+    def whole(self) -> "Grid | None":
+        """`tensor` where every node of it has a value."""
+        return self.tensor if self.mask is None else None
+
+    def masked(self, mask: Bool[Any, "*shape"]) -> "AbstractDiscretization":
+        """The same points, with a value at most where `mask` is True.
+
+        **Raises:** `DomainError` for points that cannot be masked.
+        """
+        raise DomainError(
+            "points of this kind are not masked",
+            where=f"{type(self).__name__}.masked(mask)",
+            expected="a Grid, MaskedGrid or Points",
+            found=repr(self),
+            repair="leave the points without a value out",
+        )
+
+    def filled(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
+        """The values, continued from present nodes into the holes of a grid."""
+        return values
 
     @abstractmethod
     def interpolate(
@@ -123,12 +165,12 @@ class AbstractDiscretization(eqx.Module):
     @property
     def stacked(self) -> bool:
         """Whether these are several discretizations, along a leading axis of every array."""
-        return jnp.ndim(getattr(self, "mask", 0)) > self.dimensions
+        return jnp.ndim(0 if self.mask is None else self.mask) > self.dimensions
 
     def describe(self) -> str:
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid
-        shape = self.shape if grid is not None else jnp.shape(getattr(self, "mask", 0))[-1:]
+        shape = self.shape if grid is not None or self.mask is None else jnp.shape(self.mask)[-1:]
         words = [" x ".join(map(str, shape))]
         if grid is None:
             words.append("scattered")
@@ -154,6 +196,26 @@ class AbstractDiscretization(eqx.Module):
     @abstractmethod
     def method(self) -> str:
         """How functions are interpolated here, with the order of accuracy, in words."""
+
+    # Files
+
+    def record(self) -> dict[str, Any]:
+        """JSON values that a file holds beside `arrays`, the domain and the shape."""
+        return {}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that a file holds, by name; a leading axis of the leaves stays in front."""
+        raise NotImplementedError(f"{type(self).__name__}.arrays")
+
+    @classmethod
+    def restored(
+        cls, domain: AbstractDomain, record: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> "AbstractDiscretization":
+        """The discretization of a file, from its domain, `record` and the arrays named `stored`.
+
+        `record` holds the `shape`, too. May raise any exception for a record that is damaged.
+        """
+        raise NotImplementedError(f"{cls.__name__}.restored")
 
 
 # compiled: outside jit every operation would be a program of its own

@@ -135,9 +135,9 @@ def fixed(tree: Any) -> Any:
 
 
 def released(tree: Any) -> Any:
-    """The same tree with `FixedPoints` as data again."""
+    """The same tree with prepared points as `Points`, which are data, again."""
     return jax.tree.map(
-        lambda x: x.points if isinstance(x, FixedPoints) else x, tree, is_leaf=_is_points
+        lambda x: x.points if isinstance(x, AbstractPrepared) else x, tree, is_leaf=_is_points
     )
 
 

@@ -4,18 +4,19 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial, reduce
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from riesz._core.blocks import fitting, mapped
 from riesz.domains._axes import AbstractAxis, Nodes, make_axis
-from riesz.domains._discretization import AbstractDiscretization
+from riesz.domains._discretization import AbstractDiscretization, register
 from riesz.domains._domain import AbstractDomain, AbstractProductDomain
+from riesz.domains._json import damaged, entries
 from riesz.domains._nodes import (
     UNEVEN,
     axis_coordinates,
@@ -25,6 +26,9 @@ from riesz.domains._nodes import (
     sizes,
 )
 from riesz.errors import DomainError
+
+if TYPE_CHECKING:
+    from riesz.domains._masked import MaskedGrid
 
 
 class AbstractTensorGrid(AbstractDiscretization):
@@ -45,6 +49,15 @@ class AbstractTensorGrid(AbstractDiscretization):
     @property
     def grid(self) -> "AbstractTensorGrid":
         return self
+
+    @property
+    def mask(self) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return None
+
+    def masked(self, mask: Bool[Any, "*shape"]) -> "MaskedGrid":
+        from riesz.domains._masked import MaskedGrid
+
+        return MaskedGrid(self, mask)
 
     def present(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
         return values  # no node is missing
@@ -69,6 +82,19 @@ class AbstractTensorGrid(AbstractDiscretization):
         Here x is measured from the lower end of the domain.
         """
 
+    def moved(
+        self, axis: int, sign: float | Float[Array, ""], offset: float | Float[Array, ""]
+    ) -> "MovedGrid":
+        """The image of this grid under x -> sign * x + offset along one axis."""
+        base, signs, offsets = self.unmoved
+        sign, offset = jnp.asarray(sign, signs.dtype), jnp.asarray(offset, signs.dtype)
+        offsets = offsets.at[axis].set(sign * offsets[axis] + offset)
+        return MovedGrid(base, signs.at[axis].multiply(sign), offsets)
+
+    @abstractmethod
+    def exchanged(self, first: int, second: int, swap: Bool[Array, ""]) -> "AbstractTensorGrid":
+        """This grid, or where `swap` its image with two axes that are alike exchanged."""
+
     def resample(
         self, values: Float[Array, "*shape c"], onto: AbstractDiscretization
     ) -> Float[Array, "..."]:
@@ -78,6 +104,7 @@ class AbstractTensorGrid(AbstractDiscretization):
         return AbstractDiscretization.resample(self, values, onto)
 
 
+@register
 class Grid(AbstractTensorGrid):
     """A tensor grid: the product of the nodes of its axes.
 
@@ -139,6 +166,13 @@ class Grid(AbstractTensorGrid):
     @property
     def stacked(self) -> bool:
         return False
+
+    @property
+    def tensor(self) -> "Grid":
+        return self
+
+    def exchanged(self, first: int, second: int, swap: Bool[Array, ""]) -> "Grid":
+        return self
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -207,6 +241,28 @@ class Grid(AbstractTensorGrid):
         )
         return Grid(self.domain, shape, nodes)
 
+    def record(self) -> dict[str, Any]:
+        return {"nodes": [list(k) if isinstance(k, tuple) else k for k in self.nodes]}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Coordinates of each axis, for other programs."""
+        axes = enumerate(zip(self.domain.lower, self.axes, strict=True))
+        return {f"coordinates_{i}": lower + axis.coordinates() for i, (lower, axis) in axes}
+
+    @classmethod
+    def restored(
+        cls, domain: AbstractDomain, record: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> "Grid":
+        shape, nodes = entries(record, "shape", "nodes")
+        if not all(type(n) is int for n in shape) or not all(map(_is_nodes, nodes)):
+            raise damaged("shape and nodes: whole numbers, and names or lists of numbers", record)
+        return cls(domain, shape, nodes)
+
+
+def _is_nodes(entry: Any) -> bool:
+    numbers = isinstance(entry, list) and all(type(x) in (int, float) for x in entry)
+    return isinstance(entry, str) or numbers
+
 
 class MovedGrid(AbstractTensorGrid):
     """The image of a grid under x -> sign * x + offset along each axis, x from its lower end.
@@ -231,6 +287,15 @@ class MovedGrid(AbstractTensorGrid):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.base.shape
+
+    @property
+    def tensor(self) -> None:
+        return None
+
+    def exchanged(self, first: int, second: int, swap: Bool[Array, ""]) -> "MovedGrid":
+        order = jnp.arange(self.domain.dim).at[first].set(second).at[second].set(first)
+        sign, offset = (jnp.where(swap, x[order], x) for x in (self.sign, self.offset))
+        return MovedGrid(self.base, sign, offset)
 
     @property
     def stacked(self) -> bool:

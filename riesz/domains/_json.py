@@ -1,11 +1,11 @@
-"""Spaces and grids as JSON values, for the files that Riesz writes."""
+"""Domains, spaces and discretizations as JSON values, for the files that Riesz writes."""
 
 from functools import reduce
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from riesz.domains._discretization import DISCRETIZATIONS, AbstractDiscretization
 from riesz.domains._domain import (
     AbstractDomain,
     AbstractProductDomain,
@@ -14,8 +14,6 @@ from riesz.domains._domain import (
     Point,
     Torus,
 )
-from riesz.domains._grid import Grid
-from riesz.domains._masked import MaskedGrid
 from riesz.domains._region import Region
 from riesz.domains._space import Space
 from riesz.errors import DomainError
@@ -44,18 +42,18 @@ def domain_from_json(record: Any) -> AbstractDomain:
     """
     labels: dict[str, Any] = {}
     if isinstance(record, dict) and "axis_names" in record:
-        labels["names"], labels["units"] = _entries(record, "axis_names", "axis_units")
+        labels["names"], labels["units"] = entries(record, "axis_names", "axis_units")
         if not all(isinstance(x, str) for x in (*labels["names"], *labels["units"])):
-            raise _damaged("axis_names and axis_units as lists of texts", record)
+            raise damaged("axis_names and axis_units as lists of texts", record)
     if isinstance(record, dict) and "region" in record:
         if type(record["region"]) is not int:
-            raise _damaged("the number of coordinates of a region", record)
+            raise damaged("the number of coordinates of a region", record)
         return Region(record["region"], **labels)
-    lower, upper, periodic = _entries(record, "lower", "upper", "periodic")
+    lower, upper, periodic = entries(record, "lower", "upper", "periodic")
     numbers = all(type(x) in (int, float) for x in (*lower, *upper))
     same = len(lower) == len(upper) == len(periodic)
     if not (numbers and same and all(type(x) is bool for x in periodic)):
-        raise _damaged("one lower and upper end and one true or false per axis", record)
+        raise damaged("one lower and upper end and one true or false per axis", record)
     if not lower:
         return Point()
     if not any(periodic):
@@ -82,79 +80,70 @@ def space_from_json(record: Any) -> Space:
 
     **Raises:** `DomainError` for anything else.
     """
-    names, units = _entries(record, "channels", "units")
+    names, units = entries(record, "channels", "units")
     if not all(isinstance(x, str) for x in (*names, *units)):
-        raise _damaged("channels and units as lists of texts", record)
+        raise damaged("channels and units as lists of texts", record)
     return Space(domain_from_json(record), len(names), names, units)
 
 
-def grid_to_json(grid: Grid) -> dict[str, Any]:
-    """The domain's entries and `{"shape": [...], "nodes": [...]}`, one entry per axis.
+def discretization_to_json(on: AbstractDiscretization) -> dict[str, Any]:
+    """The domain's entries, `kind`, `shape` and what the kind itself records.
 
-    Nodes given by coordinates are the list of them.
+    **Raises:** `DomainError` for a discretization whose class is not registered.
     """
-    nodes = [list(k) if isinstance(k, tuple) else k for k in grid.nodes]
-    return {**domain_to_json(grid.domain), "shape": list(grid.shape), "nodes": nodes}
-
-
-def grid_from_json(record: Any) -> Grid:
-    """The grid that `grid_to_json` described.
-
-    **Raises:** `DomainError` for anything else.
-    """
-    shape, nodes = _entries(record, "shape", "nodes")
-    if not all(type(n) is int for n in shape) or not all(map(_is_nodes, nodes)):
-        raise _damaged("shape and nodes: whole numbers, and names or lists of numbers", record)
-    return Grid(domain_from_json(record), shape, nodes)
-
-
-def _is_nodes(entry: Any) -> bool:
-    numbers = isinstance(entry, list) and all(type(x) in (int, float) for x in entry)
-    return isinstance(entry, str) or numbers
-
-
-def masked_grid_to_json(grid: Grid | MaskedGrid) -> dict[str, Any]:
-    """The entries of the grid and, where it is masked, `{"mask": [...]}`.
-
-    `mask` holds the lengths of the runs of equal entries in C order, beginning with masked ones.
-    """
-    if isinstance(grid, Grid):
-        return grid_to_json(grid)
-    mask = np.asarray(grid.mask).ravel()
-    if not isinstance(grid.base, Grid) or mask.size != prod(grid.shape):
+    kind = DISCRETIZATIONS.name_of(type(on))
+    if kind is None:
         raise DomainError(
-            "a single masked grid is written, neither a batch nor a moved one",
-            expected="MaskedGrid(Grid, mask)",
-            found=f"{type(grid.base).__name__}, mask of shape {grid.mask.shape}",
-            repair="write one grid per mask",
+            "functions on points of this kind cannot be written",
+            where=repr(on),
+            expected=", ".join(DISCRETIZATIONS),
+            found=type(on).__name__,
+            repair="resample them onto a grid: jax.vmap(lambda f: f.resample(grid))",
         )
-    changes = np.flatnonzero(np.diff(mask, prepend=False))
-    runs = np.diff(np.concatenate([[0], changes, [mask.size]]))
-    return {**grid_to_json(grid.base), "mask": runs.tolist()}
+    return {**domain_to_json(on.domain), "kind": kind, "shape": list(on.shape), **on.record()}
 
 
-def masked_grid_from_json(record: Any) -> Grid | MaskedGrid:
-    """The grid that `masked_grid_to_json` described.
+def kind_of(record: Any) -> type[AbstractDiscretization]:
+    """The class of the discretization that `discretization_to_json` described.
+
+    **Raises:** `DomainError` for an unknown one.
+    """
+    kind = record.get("kind") if isinstance(record, dict) else None
+    if not isinstance(kind, str) or kind not in DISCRETIZATIONS:
+        raise DomainError(
+            "points of an unknown kind",
+            expected=", ".join(DISCRETIZATIONS),
+            found=repr(kind)[:80],
+            repair="import the module that registers it, or upgrade riesz",
+        )
+    return DISCRETIZATIONS[kind]
+
+
+def discretization_from_json(
+    record: Any, arrays: dict[str, np.ndarray] | None = None
+) -> AbstractDiscretization:
+    """The discretization that `discretization_to_json` described, with its `arrays()`.
 
     **Raises:** `DomainError` for anything else.
     """
-    grid = grid_from_json(record)
-    if "mask" not in record:
-        return grid
-    (runs,) = _entries(record, "mask")
-    if not all(type(n) is int and n >= 0 for n in runs) or sum(runs) != prod(grid.shape):
-        raise _damaged(f"lengths of runs that sum to {prod(grid.shape)}", record)
-    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return MaskedGrid(grid, mask.reshape(grid.shape))
+    on = kind_of(record).restored(domain_from_json(record), record, arrays or {})
+    if list(on.shape) != record.get("shape"):
+        raise damaged(f"points of shape {on.shape}", record.get("shape"))
+    return on
 
 
-def _entries(record: Any, *names: str) -> list[list[Any]]:
+def entries(record: Any, *names: str) -> list[list[Any]]:
+    """The lists of these names in a JSON object.
+
+    **Raises:** `DomainError` for anything else.
+    """
     if not isinstance(record, dict) or not all(isinstance(record.get(k), list) for k in names):
-        raise _damaged(f"an object with the lists {', '.join(names)}", record)
+        raise damaged(f"an object with the lists {', '.join(names)}", record)
     return [record[k] for k in names]
 
 
-def _damaged(expected: str, found: Any) -> DomainError:
+def damaged(expected: str, found: Any) -> DomainError:
+    """The error for JSON that describes no domain, space or grid."""
     return DomainError(
         "this is not the description of a domain, space or grid",
         expected=expected,

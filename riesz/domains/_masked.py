@@ -1,7 +1,7 @@
 """Grids with holes: land, dry cells, broken sensors."""
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float
 
 from riesz._core.tracing import traced
 from riesz.domains._axes import AbstractAxis, local_axis
-from riesz.domains._discretization import AbstractDiscretization
-from riesz.domains._domain import AbstractProductDomain
+from riesz.domains._discretization import AbstractDiscretization, register
+from riesz.domains._domain import AbstractDomain, AbstractProductDomain
 from riesz.domains._fill import fill
 from riesz.domains._grid import (
     AbstractTensorGrid,
@@ -20,9 +20,11 @@ from riesz.domains._grid import (
     interpolate_axes,
     resample_axes,
 )
+from riesz.domains._json import discretization_to_json
 from riesz.errors import DomainError
 
 
+@register
 class MaskedGrid(AbstractDiscretization):
     """A tensor grid some of whose nodes carry no value.
 
@@ -49,6 +51,7 @@ class MaskedGrid(AbstractDiscretization):
     ```
     """
 
+    stored: ClassVar[tuple[str, ...]] = ("mask",)
     base: AbstractTensorGrid
     mask: Bool[Array, "*shape"]
 
@@ -127,8 +130,22 @@ class MaskedGrid(AbstractDiscretization):
         return self.present(sign**order * slope)
 
     def filled(self, values: Float[Array, "*shape c"]) -> Float[Array, "*shape c"]:
-        """The values, continued from present nodes into the holes."""
         return _fill(self.base.unmoved[0], self.mask, values)
+
+    def masked(self, mask: Bool[Any, "*shape"]) -> "MaskedGrid":
+        return MaskedGrid(self.base, self.mask & mask)
+
+    def record(self) -> dict[str, Any]:
+        return {"nodes": discretization_to_json(self.base)["nodes"]}  # raises for a moved grid
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**self.base.arrays(), "mask": np.asarray(self.mask, np.uint8)}
+
+    @classmethod
+    def restored(
+        cls, domain: AbstractDomain, record: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> "MaskedGrid":
+        return cls(Grid.restored(domain, record, {}), arrays["mask"].astype(bool))
 
     @property
     def _axes(self) -> tuple[AbstractAxis, ...]:

@@ -1,7 +1,7 @@
 """Scattered samples, with masked padding so that ragged sets stack."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from riesz._core.tracing import traced
-from riesz.domains._discretization import AbstractDiscretization
+from riesz.domains._discretization import AbstractDiscretization, register
 from riesz.domains._domain import AbstractDomain, AbstractProductDomain
 from riesz.domains._scattered import differentiate, gradient, interpolate
 from riesz.domains._scattered_weights import estimated_weights
@@ -26,6 +26,7 @@ class AbstractPoints(AbstractDiscretization):
         """Values at points relative to the lower end; NumPy points are used in float64."""
 
 
+@register
 class Points(AbstractPoints):
     """Scattered points of a domain.
 
@@ -53,6 +54,7 @@ class Points(AbstractPoints):
     in one place and in more than 3 dimensions, where neighbours say little of a function.
     """
 
+    stored: ClassVar[tuple[str, ...]] = ("coordinates", "weights", "mask")
     domain: AbstractProductDomain = eqx.field(static=True)
     relative: Float[Array, "n d"]
     remainder: Float[Array, "n d"]
@@ -125,6 +127,28 @@ class Points(AbstractPoints):
                 repair="give a larger domain, or mask these points out",
             )
 
+    def masked(self, mask: Bool[Any, " n"]) -> "Points":
+        """The same points with some masked; the weights are estimated anew."""
+        return Points(self.domain, self._places(), mask=np.asarray(self.mask) & mask)
+
+    def _places(self) -> Float[np.ndarray, "*shape d"]:
+        """The coordinates in float64; not inside compiled code."""
+        return self.exact() + np.asarray(self.domain.lower)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "coordinates": self._places(),
+            "weights": np.asarray(self.weights, np.float64),
+            "mask": np.asarray(self.mask, np.uint8),
+        }
+
+    @classmethod
+    def restored(
+        cls, domain: AbstractDomain, record: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> "Points":
+        coordinates, weights, mask = (arrays[name] for name in cls.stored)
+        return cls(domain, coordinates, weights, mask.astype(bool))
+
     @property
     def sizes(self) -> tuple[int, ...]:
         return self.shape
@@ -154,7 +178,7 @@ class Points(AbstractPoints):
         if traced(self.relative, self.remainder):
             lower = jnp.asarray(self.domain.lower, self.relative.dtype)
             return lower + self.relative + self.remainder
-        return jnp.asarray(self.exact() + np.asarray(self.domain.lower), self.relative.dtype)
+        return jnp.asarray(self._places(), self.relative.dtype)
 
     def exact(self) -> Float[np.ndarray, "*shape d"]:
         """The coordinates relative to the lower end in float64; not inside compiled code."""

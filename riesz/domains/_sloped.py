@@ -14,6 +14,7 @@ from riesz.domains._discretization import AbstractDiscretization
 from riesz.domains._fixed import AbstractPrepared
 from riesz.domains._points import Points
 from riesz.domains._scattered import differences, traced_slopes
+from riesz.domains._stencils import NEIGHBOURS
 
 
 class SlopedPoints(AbstractPrepared):
@@ -43,6 +44,17 @@ class SlopedPoints(AbstractPrepared):
         if order == 1:
             return self.gradient(values)[..., axis]
         return self.points.differentiate(values, axis, order)
+
+
+def stencil_floats(on: AbstractDiscretization) -> int:
+    """How many numbers the stencils of `sloped` have; 0 for what is not sloped.
+
+    That is all but several sets of points in the plane or in space. The stencils of a spline on a
+    line reach over all points.
+    """
+    if not isinstance(on, Points) or on.domain.dim == 1 or not on.stacked:
+        return 0
+    return on.weights.size * NEIGHBOURS[on.domain.dim] * (1 + on.domain.dim)
 
 
 @jax.jit

@@ -12,7 +12,6 @@ from riesz._core.parameters import Frozen
 from riesz._core.text import write
 from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, Space
-from riesz.domains.internal import AbstractPoints
 from riesz.errors import ModelError
 from riesz.evaluation._inputs import InputStatistics
 from riesz.evaluation._latent import batched
@@ -161,8 +160,8 @@ class Banded(eqx.Module):
         """
         size = prod(discretization.shape)
         if self.scattered:
-            return isinstance(discretization, AbstractPoints) and size <= max(self.sizes)
-        return not isinstance(discretization, AbstractPoints) and size in self.sizes
+            return discretization.grid is None and size <= max(self.sizes)
+        return discretization.grid is not None and size in self.sizes
 
     def meaning(self) -> str:
         """What the level means, in words: how many scores it stands on."""

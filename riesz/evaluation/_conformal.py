@@ -14,7 +14,6 @@ from riesz._core.waiting import Watch
 from riesz.errors import DataError
 from riesz.evaluation._banded import Banded, rank
 from riesz.evaluation._inputs import InputStatistics
-from riesz.evaluation._latent import grid_below
 from riesz.evaluation._predict import predict
 from riesz.evaluation._residuals import require_finite
 from riesz.evaluation._scale import Scale, fit_scale
@@ -128,7 +127,7 @@ def _size(pairs: PairsLike) -> int:
 
 
 def _scattered(pairs: PairsLike) -> bool:
-    return grid_below(pairs[:1].outputs.discretization) is None
+    return pairs[:1].outputs.discretization.tensor is None
 
 
 def scale_count(count: int) -> int:

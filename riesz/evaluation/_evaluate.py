@@ -260,9 +260,9 @@ def _limited(data: PairsLike, n: int, chunk: int) -> Iterator[tuple[Pairs, int]]
 def _coarsened(pairs: Pairs, resolution: int) -> Pairs:
     sides = []
     for side in (pairs.inputs, pairs.outputs):
-        grid = side.discretization
-        if not isinstance(grid, Grid) or not 2 <= resolution <= min(grid.shape):
-            found = grid.shape if isinstance(grid, Grid) else type(grid).__name__
+        grid = side.discretization.whole
+        if grid is None or not 2 <= resolution <= min(grid.shape):
+            found = type(side.discretization).__name__ if grid is None else grid.shape
             raise DataError(
                 "data is evaluated at its own resolution or at coarser ones of its grid",
                 where="riesz.evaluate(operator, data, resolutions)",

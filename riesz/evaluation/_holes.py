@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.evaluation._latent import grid_below, sums
+from riesz.evaluation._latent import sums
 
 _ROUNDING = 1e-3  # share of a node
 
@@ -82,7 +82,7 @@ def absence(number: np.ndarray, on: AbstractDiscretization, grid: Grid) -> np.nd
     Where a coarser grid has no point, masked or not, none is missing. Scattered points are missing
     where there are none.
     """
-    below = grid_below(on)
+    below = on.tensor
     if below is None:
         return (number <= _ROUNDING).astype(np.float64)
     full = sums(jnp.ones((*below.shape, 1)), grid, below)[1]

@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.evaluation._holes import Holes, absence
-from riesz.evaluation._latent import batched, grid_below, latent_grid, sums
+from riesz.evaluation._latent import batched, latent_grid, sums
 from riesz.functions import Function, PairsLike, take
 from riesz.functions.internal import chunks, subset
 
@@ -97,7 +97,7 @@ class InputStatistics(eqx.Module):
         spread = _spread(means, deviation)
         least, most = (np.asarray(x.value, np.float64).ravel() for x in (self.least, self.most))
         holes = Holes(least, most, least, self.grid)
-        if grid_below(inputs.discretization) != self.grid:
+        if inputs.discretization.tensor != self.grid:
             holes = holes.widened()
         model = _Model(mean, deviation, components, variances, means.mean(0), spread, holes)
         if not batched(inputs):

@@ -23,7 +23,7 @@ def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
     `points` is the number of scattered points of all functions together; there are then at
     least about forty for each node.
     """
-    base = grid_below(discretization)
+    base = discretization.tensor
     if base is not None:
         return base
     domain = discretization.domain
@@ -31,14 +31,9 @@ def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
     return Grid(domain, size)
 
 
-def grid_below(discretization: AbstractDiscretization) -> Grid | None:
-    """The grid itself, or the grid below a masked one; None for other discretizations."""
-    return discretization.grid if isinstance(discretization.grid, Grid) else None
-
-
 def batched(f: Function) -> bool:
     """Whether these are several functions: values with a leading axis."""
-    below = grid_below(f.discretization)
+    below = f.discretization.tensor
     return f.values.ndim > (2 if below is None else len(below.shape) + 1)
 
 
@@ -46,7 +41,7 @@ def on_grid(
     field: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
 ) -> Array:
     """A field `(*grid.shape, c)` at the points of a discretization, `(*shape, c)`."""
-    if grid_below(discretization) == grid:
+    if discretization.tensor == grid:
         return field
     nodes, weights = _stencil(grid, discretization)
     flat = field.reshape(-1, field.shape[-1])
@@ -63,7 +58,7 @@ def sums(
     """
     present = (discretization.weights > 0).astype(values.dtype)
     values = jnp.where(present[..., None] > 0, values, 0)
-    if grid_below(discretization) == grid:
+    if discretization.tensor == grid:
         return values, present
     nodes, weights = _stencil(grid, discretization)
     weights = weights.astype(values.dtype) * present.reshape(-1, 1)

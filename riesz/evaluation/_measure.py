@@ -44,7 +44,11 @@ class Tally:
         """Measure the first `count` of the pairs."""
         banded = self.banded
         inner = self.operator if banded is None else banded.operator
-        found = self._wait(_measure(banded, pairs.inputs, predict(inner, pairs), pairs.outputs))
+        prediction = predict(inner, pairs)
+        found = _measure(prediction, pairs.outputs)  # one program for all operators
+        if banded is not None:
+            found |= _covered(banded, pairs.inputs, prediction, pairs.outputs)
+        found = self._wait(found)
         found = {name: np.asarray(x)[:count] for name, x in found.items()}
         self._require_finite(found)
         if self.first is None:
@@ -171,10 +175,8 @@ def _one(functions: Function) -> AbstractDiscretization:
 
 
 @eqx.filter_jit
-def _measure(
-    banded: Banded | None, inputs: Function, prediction: Function, target: Function
-) -> dict[str, Array]:
-    def one(a: Function, p: Function, u: Function) -> dict[str, Array]:
+def _measure(prediction: Function, target: Function) -> dict[str, Array]:
+    def one(p: Function, u: Function) -> dict[str, Array]:
         on = u.discretization
         values = u.values.astype(p.values.dtype)
         difference = on.present(p.values - values)
@@ -194,11 +196,18 @@ def _measure(
             out["unit"] = jnp.where(top > 0, top, 1)
             out["error spectrum"] = _energies(difference / out["unit"], on)
             out["target spectrum"] = _energies(values / out["unit"], on)
-        if banded is not None:
-            band = banded.around(a, p)
-            out["inside"], out["half"] = band.inside(u), band.half_width()
-            out["score"] = banded.scale.score(a, p, u)
         return out
+
+    return jax.vmap(one)(prediction, target)
+
+
+@eqx.filter_jit
+def _covered(
+    banded: Banded, inputs: Function, prediction: Function, target: Function
+) -> dict[str, Array]:
+    def one(a: Function, p: Function, u: Function) -> dict[str, Array]:
+        band, score = banded.around(a, p), banded.scale.score(a, p, u)
+        return {"inside": band.inside(u), "half": band.half_width(), "score": score}
 
     return jax.vmap(one)(inputs, prediction, target)
 

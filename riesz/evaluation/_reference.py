@@ -52,9 +52,9 @@ class Reference:
         def solve(key):
             return self.problem.solution(self.problem.sample_input(grid, key=key)).function
 
-        where = eqx.filter_eval_shape(solve, self.keys[0]).discretization
-        assert isinstance(where, Grid)
-        return where
+        grid = eqx.filter_eval_shape(solve, self.keys[0]).discretization.whole
+        assert grid is not None
+        return grid
 
     def chunks(self, resolutions: Sequence[int], size: int) -> Iterator[tuple[list[Pairs], int]]:
         """The samples, `size` at a time, at each resolution; and how many of them count."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import DataError
-from riesz.evaluation._latent import grid_below, latent_grid
+from riesz.evaluation._latent import latent_grid
 from riesz.evaluation._predict import predict
 from riesz.evaluation._roughness import combined, local_sizes, typical_sizes
 from riesz.functions import Function, PairsLike
@@ -81,7 +81,7 @@ def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
     known = np.zeros((*grid.shape, len(unit)), bool)
-    if grid_below(one) == grid:
+    if one.tensor == grid:
         known = np.all(np.asarray(zero), axis=0, keepdims=True)[0]
     typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
     relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)

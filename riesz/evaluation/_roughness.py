@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.evaluation._latent import grid_below, on_grid, sums
+from riesz.evaluation._latent import on_grid, sums
 from riesz.functions import Function
 
 _CELLS = {1: 8, 2: 16}  # along an axis, over which derivatives of this order are averaged
@@ -53,7 +53,7 @@ def local_sizes(
     if has_slopes(a, prediction):
         field = (means(a, 1) / slopes).mean(-1, keepdims=True).astype(dtype)
         v = on_grid(_bounded(field), _cells(on, 1), on)
-    if grid_below(on) is not None:
+    if on.tensor is not None:
         w = on_grid(_bounded(means(prediction, 2) / bends).astype(dtype), _cells(on, 2), on)
     return v, w
 
@@ -63,14 +63,14 @@ def typical_sizes(a: Function, prediction: Function) -> tuple[Array, Array]:
     v, w = jnp.ones(a.channels), jnp.ones(prediction.channels)
     if has_slopes(a, prediction):
         v = means(a, 1).reshape(-1, a.channels).mean(0)
-    if grid_below(prediction.discretization) is not None:
+    if prediction.discretization.tensor is not None:
         w = means(prediction, 2).reshape(-1, prediction.channels).mean(0)
     return v, w
 
 
 def has_slopes(a: Function, prediction: Function) -> bool:
     """Whether the input's derivatives are of use for the output."""
-    return grid_below(a.discretization) is not None and a.domain == prediction.domain
+    return a.discretization.tensor is not None and a.domain == prediction.domain
 
 
 def means(f: Function, order: int) -> Float[Array, "..."]:

@@ -19,13 +19,13 @@ from riesz.functions import Function
 
 def has_spectrum(discretization: AbstractDiscretization) -> bool:
     """Whether the modes are defined: on a full grid."""
-    return isinstance(discretization, Grid)
+    return discretization.whole is not None
 
 
 def energies(f: Function) -> Float[Array, " shells"]:
     """The mean square of a function on a `Grid`, divided among the shells of wave numbers."""
-    grid = f.discretization
-    assert isinstance(grid, Grid)
+    grid = f.discretization.whole
+    assert grid is not None
     # cosines need equispaced nodes: cell centres, unless both ends are nodes
     nodes = tuple(k if k in ("uniform", "vertex") else "centre" for k in grid.kinds)
     values = f.resample(Grid(grid.domain, grid.shape, nodes)).values

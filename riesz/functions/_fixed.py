@@ -7,8 +7,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from riesz.domains import AbstractDiscretization, Points
-from riesz.domains.internal import NEIGHBOURS, FixedPoints, fixed, sloped
+from riesz.domains import AbstractDiscretization
+from riesz.domains.internal import fixed, released, sloped, stencil_floats
 from riesz.functions._batch import by_parts
 from riesz.functions._function import Function
 from riesz.functions._pairs import Pairs, PairsLike
@@ -57,10 +57,7 @@ class _Fixed:
 def with_slopes(pairs: Pairs) -> Pairs:
     """The pairs, with the stencils of slopes at the outputs' own points, if memory holds them."""
     on = pairs.outputs.discretization
-    if not isinstance(on, Points) or on.domain.dim == 1 or not on.stacked:
-        return pairs
-    floats = on.weights.size * NEIGHBOURS[on.domain.dim] * (1 + on.domain.dim)
-    if floats > _FLOATS:
+    if not 0 < stencil_floats(on) <= _FLOATS:
         return pairs
     kept = by_parts(sloped, on, len(pairs))
     return _with(pairs, kept if pairs.same_points else None, kept)
@@ -79,18 +76,19 @@ def _moved(functions: Function, on: AbstractDiscretization | None) -> Function:
 def _shared(functions: Function) -> AbstractDiscretization | None:
     """The points of all samples as constants, where these are scattered and the same."""
     here = functions.discretization
-    if not isinstance(here, Points) or not here.stacked:
+    if not here.stacked:
         return None
     first = jax.tree.map(lambda x: x[0], here)
-    return fixed(first) if _all_equal(here, first) else None
+    constant = fixed(first) if _all_equal(here, first) else first
+    return None if jax.tree.leaves(constant) else constant  # not of a kind that is fixed
 
 
 def _where_equal(
     functions: Function, on: AbstractDiscretization | None
 ) -> AbstractDiscretization | None:
-    if not isinstance(on, FixedPoints):
+    if on is None:
         return None
-    return on if _all_equal(functions.discretization, on.points) else None
+    return on if _all_equal(functions.discretization, released(on)) else None
 
 
 def _all_equal(stacked: AbstractDiscretization, one: AbstractDiscretization) -> bool:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import Grid, MaskedGrid, MovedGrid
+from riesz.domains import Grid
 from riesz.errors import DomainError
 from riesz.functions._function import Function
 
@@ -114,17 +114,11 @@ class Transposition(AbstractSymmetry):
             )
         swap = element > 0.5
         values = jnp.where(swap, jnp.swapaxes(f.values, self.first, self.second), f.values)
-        if isinstance(grid, MovedGrid):
-            order = jnp.arange(f.domain.dim).at[self.first].set(self.second)
-            order = order.at[self.second].set(self.first)
-            sign = jnp.where(swap, grid.sign[order], grid.sign)
-            offset = jnp.where(swap, grid.offset[order], grid.offset)
-            grid = MovedGrid(grid.base, sign, offset)
-        if isinstance(f.discretization, MaskedGrid):
-            mask = f.discretization.mask
+        mask = f.discretization.mask
+        if mask is not None:
             mask = jnp.where(swap, jnp.swapaxes(mask, self.first, self.second), mask)
-            return Function(values, MaskedGrid(grid, mask), f.space)
-        return Function(values, grid, f.space)
+        grid = grid.exchanged(self.first, self.second, swap)
+        return Function(values, grid if mask is None else grid.masked(mask), f.space)
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:
         return self.apply(f, element)
@@ -141,10 +135,7 @@ class Transposition(AbstractSymmetry):
 
 def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
     grid = f.discretization.grid
-    if isinstance(grid, Grid):
-        dim = grid.domain.dim
-        grid = MovedGrid(grid, jnp.ones(dim, f.values.dtype), jnp.zeros(dim, f.values.dtype))
-    if not isinstance(grid, MovedGrid):
+    if grid is None:
         raise DomainError(
             "symmetries act on functions given on grids",
             where="apply(f, element)",
@@ -152,14 +143,8 @@ def _move(f: Function, axis: int, sign: Array, offset: Array) -> Function:
             found=type(f.discretization).__name__,
             repair="resample onto a Grid",
         )
-    dtype = grid.sign.dtype
-    sign, offset = sign.astype(dtype), offset.astype(dtype)
-    new_sign = grid.sign.at[axis].multiply(sign)
-    new_offset = grid.offset.at[axis].set(sign * grid.offset[axis] + offset)
-    moved = MovedGrid(grid.base, new_sign, new_offset)
-    if isinstance(f.discretization, MaskedGrid):
-        return Function(f.values, MaskedGrid(moved, f.discretization.mask), f.space)
-    return Function(f.values, moved, f.space)
+    moved, mask = grid.moved(axis, sign, offset), f.discretization.mask
+    return Function(f.values, moved if mask is None else moved.masked(mask), f.space)
 
 
 def _scale(f: Function, factor: Array) -> Function:

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from riesz.domains import Grid
 from riesz.functions import Function, Pairs, PairsLike
 from riesz.functions.internal import pieces, subset
 from riesz.operators import Affine
@@ -59,7 +58,7 @@ def _at_points(influence: Function, rows: slice, u: Function) -> Any:
     """Rows of the influence at the points of u, which are mostly its own."""
     some: Function = jax.tree.map(lambda leaf: leaf[rows], influence)
     here, there = some.discretization, u.discretization
-    if isinstance(here.grid, Grid) and here.grid == there.grid:  # whatever is masked
+    if here.tensor is not None and here.tensor == there.tensor:  # whatever is masked
         return some.values
     if jax.tree.structure(here) == jax.tree.structure(there):
         leaves = zip(jax.tree.leaves(here), jax.tree.leaves(there), strict=True)

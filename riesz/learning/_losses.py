@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import MaskedGrid
 from riesz.errors import RunError
 from riesz.functions import Function, Pairs
 from riesz.functions.internal import fixed_pairs, root, with_slopes
@@ -162,7 +161,7 @@ def slope_norm(f: Function) -> Float[Array, ""]:
     grid = f.discretization.grid
     if grid is None:
         return f.gradient().norm("L2")
-    mask = f.discretization.mask if isinstance(f.discretization, MaskedGrid) else None
+    mask = f.discretization.mask
     total = jnp.zeros((), f.values.dtype)
     for axis, periodic in enumerate(grid.domain.periodic):
         x = grid.axis_relative[axis].astype(f.values.dtype)

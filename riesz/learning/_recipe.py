@@ -12,7 +12,7 @@ from jaxtyping import Int, PRNGKeyArray
 
 from riesz._core.text import write
 from riesz.domains import AbstractDiscretization, Grid, Space
-from riesz.domains.internal import grid_from_json, grid_to_json
+from riesz.domains.internal import discretization_from_json, discretization_to_json
 from riesz.errors import ModelError
 from riesz.functions import AbstractSymmetry, PairsLike
 from riesz.functions.internal import split_samples, subset
@@ -92,7 +92,11 @@ class Recipe:
         operator: AbstractOperator = parse(self.operator, input_space, output_space, key=key)
         if self.zero_boundary:
             operator = ZeroDirichlet(operator)
-        return operator if self.latent is None else Regridded(operator, grid_from_json(self.latent))
+        if self.latent is None:
+            return operator
+        grid = discretization_from_json(self.latent).whole
+        assert grid is not None
+        return Regridded(operator, grid)
 
     def fit(
         self,
@@ -220,7 +224,7 @@ def recipe(
         latent = _grid_of_points(a, shapes[0], NODES[dim])
     if steps is None and time_budget is None:
         steps = default_steps(count)
-    grid = None if latent is None else grid_to_json(latent)
+    grid = None if latent is None else discretization_to_json(latent)
     return Recipe(write(made), grid, zero_boundary, steps, time_budget)
 
 
@@ -241,21 +245,15 @@ def _latent(
     a: AbstractDiscretization, u: AbstractDiscretization, shapes: tuple[tuple[int, ...], ...]
 ) -> Grid | None:
     """The grid on which an FNO works, where that is not the inputs' own."""
-    own, other = _unmasked(a), _unmasked(u)
+    own, other = a.tensor, u.tensor
     if own is not None:
         return other if other is not None and other != own else None
     return other if other is not None else _grid_of_points(a, shapes[0], 16)
 
 
-def _unmasked(on: AbstractDiscretization) -> Grid | None:
-    """The grid of a discretization; leaves of a batch are of no concern."""
-    base = getattr(on, "base", on)
-    return base if isinstance(base, Grid) else None
-
-
 def _grid_of_points(on: AbstractDiscretization, shape: tuple[int, ...], least: int) -> Grid | None:
     """A uniform grid with about as many nodes as there are scattered points; None for grids."""
-    if _unmasked(on) is not None:
+    if on.tensor is not None:
         return None
     dim = on.domain.dim
     return Grid(on.domain, min(max(ceil(prod(shape) ** (1 / dim)), least), 256))

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from riesz.domains import Grid
 from riesz.functions import AbstractSymmetry, Function, Pairs, PairsLike, take
 from riesz.functions.internal import fixed_pairs, pieces, subset, with_slopes
 from riesz.learning._check import Survey, check_operator, check_pairs, check_types, notes
@@ -130,8 +129,8 @@ def _regridded(data: Any, operator: Regridded) -> Any:
 
 def _fits(symmetry: AbstractSymmetry, pairs: PairsLike) -> bool:
     pairs = pairs[:1]
-    grids = (pairs.inputs.discretization, pairs.outputs.discretization)
-    return all(isinstance(grid, Grid) and symmetry.fits(grid) for grid in grids)
+    grids = (pairs.inputs.discretization.whole, pairs.outputs.discretization.whole)
+    return all(grid is not None and symmetry.fits(grid) for grid in grids)
 
 
 def _random_motion(

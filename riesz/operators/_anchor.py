@@ -11,9 +11,8 @@ from riesz._core.blocks import fitting, mapped
 from riesz.domains import (
     AbstractDiscretization,
     Grid,
-    MaskedGrid,
 )
-from riesz.domains.internal import SlopedPoints
+from riesz.domains.internal import released
 from riesz.functions import Function, take
 from riesz.functions.internal import by_parts
 
@@ -35,16 +34,16 @@ def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
             first = take(functions, 0).discretization
         for mine, all_ in zip(jax.tree.leaves(first), jax.tree.leaves(on), strict=True):
             same = same and bool((np.asarray(all_) == np.asarray(mine)).all())
-        if isinstance(on, MaskedGrid):
+        if on.grid is not None and on.mask is not None:
             present = present + np.asarray(on.mask).sum(0)
         count += functions.values.shape[0]
         size = max(size, functions.values.shape[1])
     assert first is not None
     if same:
         return first
-    if isinstance(first, MaskedGrid):
+    if first.grid is not None and first.mask is not None:
         mask = 2 * present >= count
-        return MaskedGrid(first.base, mask if mask.any() else present > 0)
+        return first.grid.masked(mask if mask.any() else present > 0)
     dim = first.domain.dim
     return Grid(first.domain, min(max(ceil(size ** (1 / dim)), _LEAST), _MOST))
 
@@ -59,7 +58,7 @@ def on_points(functions: Function, on: AbstractDiscretization) -> Function:
         leaves = zip(jax.tree.leaves(here), jax.tree.leaves(on), strict=True)
         if all(x.shape[1:] == y.shape and (np.asarray(x) == y).all() for x, y in leaves):
             return functions
-    here = here.points if isinstance(here, SlopedPoints) else here
+    here = released(here) if here.stacked else here  # without stencils of slopes
     count = functions.values.shape[0]
     values = by_parts(lambda part: _resampled(*part, on), (functions.values, here), count)
     return jax.vmap(lambda v: Function(v, on, functions.space))(values)

@@ -10,7 +10,6 @@ import jax
 
 from riesz._core.blocks import mapped
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.domains.internal import AbstractPoints
 from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions.internal import is_batch
@@ -63,7 +62,7 @@ def apply(
             repair="write operator(function) for one",
         )
     grid = _reads(operator)
-    if grid is not None and isinstance(functions.discretization, AbstractPoints):
+    if grid is not None and functions.discretization.grid is None:
         # by a program of its own, which all operators and the training data share
         if on is None and functions.domain == operator.output_space.domain:
             on = functions.discretization
@@ -78,7 +77,7 @@ def _reads(operator: AbstractOperator) -> Grid | None:
     if isinstance(operator, Normalised):  # whose affine map commutes with interpolation
         return _reads(operator.inner)
     source = getattr(operator, "source", None)
-    return source if isinstance(source, Grid) else None
+    return source.whole if isinstance(source, AbstractDiscretization) else None
 
 
 @eqx.filter_jit

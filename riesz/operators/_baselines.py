@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._core.parameters import Frozen
-from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators._operator import AbstractOperator, require_input
@@ -152,4 +152,4 @@ def _placed(
 
 def _same_grid(first: AbstractDiscretization, second: AbstractDiscretization) -> bool:
     """Whether two discretizations are the nodes of one grid, whichever of them are masked."""
-    return isinstance(first.grid, Grid) and first.grid == second.grid
+    return first.tensor is not None and first.tensor == second.tensor

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.draws import split
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
@@ -88,7 +89,7 @@ class DeepONet(AbstractOperator):
         self.sensors = sensors if isinstance(sensors, int) else None
         self.positions = Frozen(jnp.asarray(positions, float))
         channels = output_space.channels
-        k1, k2 = jax.random.split(key)
+        k1, k2 = split(key, 2)
         inputs = positions.shape[0] * input_space.channels
         hidden = (width,) * depth
         self.branch = Perceptron((inputs, *hidden, basis * channels), key=k1)
@@ -153,9 +154,9 @@ class PODTrunk(eqx.Module):
 
     @classmethod
     def from_outputs(cls, outputs: Function, basis: int) -> "PODTrunk":
-        grid = outputs.discretization
+        grid = outputs.discretization.whole
         values = jnp.asarray(outputs.values)
-        if not isinstance(grid, Grid) or basis >= values.shape[0]:
+        if grid is None or basis >= values.shape[0]:
             raise ModelError(
                 "POD needs outputs on a grid and more samples than modes",
                 where="DeepONet.with_pod",

@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from riesz._core.draws import split
 from riesz.domains import (
     AbstractDiscretization,
     AbstractTensorGrid,
-    MaskedGrid,
     Space,
     feature_count,
 )
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
-from riesz.operators._layers import Perceptron, Pointwise
+from riesz.operators._layers import Perceptron, Pointwise, random_weights
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
@@ -51,9 +51,9 @@ class FourierLayer(eqx.Module):
     mix: Perceptron
 
     def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
-        k1, k2, k3 = jax.random.split(key, 3)
+        k1, k2, k3 = split(key, 3)
         shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
-        self.spectrum = jax.random.normal(k1, shape) * 0.5 / width**0.5
+        self.spectrum = random_weights(k1, shape, 0.5, width)
         self.local = Pointwise(width, width, key=k2)
         self.mix = Perceptron((width, hidden, width), gain=0.5, key=k3)
 
@@ -145,7 +145,7 @@ class FNO(AbstractOperator):
             )
         hidden = max(1, round(expansion * width))
         features = input_space.channels + coordinates * feature_count(input_space.domain)
-        keys = jax.random.split(key, layers + 2)
+        keys = split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
         self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
         self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
@@ -180,11 +180,9 @@ class FNO(AbstractOperator):
                 found=f"a function on {type(a.discretization).__name__}",
                 repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
             )
-        values, present = a.values, None
-        if isinstance(a.discretization, MaskedGrid):
-            # in holes the input is continued, so that the output is known there, too
-            values = a.discretization.filled(values)
-            present = a.discretization.mask.T
+        # in holes the input is continued, so that the output is known there, too
+        values, mask = a.discretization.filled(a.values), a.discretization.mask
+        present = None if mask is None else mask.T
         if self.coordinates:
             features = grid.features().astype(values.dtype)
             values = jnp.concatenate([values, features], -1)

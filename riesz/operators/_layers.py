@@ -5,7 +5,20 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+
+from riesz._core.draws import normal, split
+
+
+def random_weights(
+    key: PRNGKeyArray, shape: Sequence[int], gain: float, inputs: int
+) -> Float[Array, "..."]:
+    """Normal numbers with the standard deviation gain / sqrt(inputs)."""
+    numbers = normal(key, shape)
+    # XLA divides by a constant as it multiplies by its reciprocal, rounded to the type
+    reciprocal = 1 / np.asarray(inputs**0.5, numbers.dtype)
+    return jnp.asarray(numbers * gain * reciprocal)
 
 
 class Pointwise(eqx.Module):
@@ -15,8 +28,8 @@ class Pointwise(eqx.Module):
     bias: Float[Array, " c_out"]
 
     def __init__(self, size_in: int, size_out: int, *, gain: float = 1.0, key: PRNGKeyArray):
-        self.weight = jax.random.normal(key, (size_in, size_out)) * gain / size_in**0.5
-        self.bias = jnp.zeros(size_out)
+        self.weight = random_weights(key, (size_in, size_out), gain, size_in)
+        self.bias = jnp.asarray(np.zeros(size_out))
 
     def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
         # one flat product: XLA on CPU copies operands of a product with several free axes
@@ -30,7 +43,7 @@ class Perceptron(eqx.Module):
     layers: tuple[Pointwise, ...]
 
     def __init__(self, sizes: Sequence[int], *, gain: float = 1.0, key: PRNGKeyArray):
-        keys = jax.random.split(key, len(sizes) - 1)
+        keys = split(key, len(sizes) - 1)
         gains = [2**0.5] * (len(sizes) - 2) + [gain]
         parts = zip(sizes[:-1], sizes[1:], gains, keys, strict=True)
         self.layers = tuple(Pointwise(a, b, gain=g, key=k) for a, b, g, k in parts)

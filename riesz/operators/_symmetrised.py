@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DomainError, ModelError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
 from riesz.operators._operator import AbstractOperator, require_input
@@ -46,8 +46,8 @@ class Symmetrised(AbstractWrapper):
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
-        grid = a.discretization.grid
-        if not isinstance(grid, Grid):
+        grid = a.discretization.tensor
+        if grid is None:
             raise DomainError(
                 "symmetries act on functions given on grids",
                 where="Symmetrised(a)",

@@ -5,14 +5,7 @@ from riesz.problems._burgers import Burgers as Burgers
 from riesz.problems._darcy import Darcy as Darcy
 from riesz.problems._navier_stokes import NavierStokes as NavierStokes
 from riesz.problems._pendulum import Pendulum as Pendulum
+from riesz.problems._problem import PROBLEMS as PROBLEMS
 from riesz.problems._problem import AbstractProblem as AbstractProblem
 from riesz.problems._problem import Solution as Solution
-
-# Problems by the name that the command line and saved models use.
-PROBLEMS: dict[str, type[AbstractProblem]] = {
-    "antiderivative": Antiderivative,
-    "pendulum": Pendulum,
-    "darcy": Darcy,
-    "burgers": Burgers,
-    "navier-stokes": NavierStokes,
-}
+from riesz.problems._problem import register as register

@@ -12,10 +12,11 @@ from riesz.domains.internal import lagrange
 from riesz.functions import AbstractSymmetry, Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
 from riesz.processes import random_field
 
 
+@register(name="antiderivative")
 class Antiderivative(AbstractProblem):
     """u' = a on [0, 1] with u(0) = 0 (Lu et al. 2021, section 4.1).
 

@@ -13,7 +13,7 @@ from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
 from riesz.functions.internal import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._etdrk import integrate
-from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
 from riesz.problems._spectral import decayed, product_shape, to_grid, to_modes, wave_numbers
 from riesz.processes import random_field
 
@@ -23,6 +23,7 @@ _TRUSTED = 0.25
 _LEAST_STEPS = 128
 
 
+@register(name="burgers")
 class Burgers(AbstractProblem):
     """u_t + u u_x = viscosity u_xx on the circle [0, 1) (Li et al. 2021, section 5.1).
 

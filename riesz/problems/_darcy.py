@@ -13,13 +13,14 @@ from riesz.functions.internal import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
 from riesz.problems._finite_volumes import FiniteVolumes
-from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
 from riesz.processes import random_field
 
 # Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
 _WAVES = 128
 
 
+@register(name="darcy")
 class Darcy(AbstractProblem):
     """-div(a grad u) = source on a rectangle, u = 0 on its boundary (Li et al. 2021, section 5.2).
 

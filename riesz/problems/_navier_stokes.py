@@ -15,7 +15,7 @@ from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
 from riesz.functions.internal import unchecked
 from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
 from riesz.problems._etdrk import integrate
-from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
 from riesz.problems._spectral import decayed, product_shape, to_grid, to_modes, wave_numbers
 from riesz.processes import random_field
 
@@ -23,6 +23,7 @@ from riesz.processes import random_field
 _COURANT, _TRUSTED = 1.0, 2.0
 
 
+@register(name="navier-stokes")
 class NavierStokes(AbstractProblem):
     """w_t + u . grad w = viscosity Laplacian w - drag w + f on the torus [0, 2 pi)^2.
 

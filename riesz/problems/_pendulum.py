@@ -9,10 +9,11 @@ from riesz.domains import Grid, Interval, Space
 from riesz.functions import AbstractSymmetry, Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._problem import AbstractProblem, Solution, require_grid
+from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
 from riesz.processes import random_field
 
 
+@register(name="pendulum")
 class Pendulum(AbstractProblem):
     """s1' = s2, s2' = -stiffness sin(s1) + a(t) on [0, duration], at rest at time 0.
 

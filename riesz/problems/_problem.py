@@ -9,12 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from riesz._core.registry import Registry
 from riesz._core.tracing import traced
 from riesz.data import PairsFile
 from riesz.domains import Grid, Space
 from riesz.domains.internal import NODES
 from riesz.errors import DomainError, SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
+
+PROBLEMS = Registry("problem")
+register = PROBLEMS.register
 
 
 class Solution(eqx.Module):
@@ -166,11 +170,11 @@ class AbstractProblem(eqx.Module):
 
 def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
     """The grid of an input; refuses one of another space or on nodes the solver cannot use."""
-    grid, space = a.discretization, problem.input_space
+    grid, space = a.discretization.whole, problem.input_space
     ours = space.accepts(a.space)
-    if ours and isinstance(grid, Grid) and set(grid.kinds) <= set(nodes or NODES):
+    if ours and grid is not None and set(grid.kinds) <= set(nodes or NODES):
         return grid
-    found = " ".join(grid.kinds) if isinstance(grid, Grid) else type(grid).__name__
+    found = type(a.discretization).__name__ if grid is None else " ".join(grid.kinds)
     wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid with named nodes"
     raise DomainError(
         "the reference solver cannot use this input",

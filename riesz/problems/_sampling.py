@@ -38,7 +38,7 @@ def sample(
     progress: bool = False,
 ) -> Pairs | PairsFile:
     """`n` pairs of a problem; see `AbstractProblem.sample`."""
-    grid = grid if isinstance(grid, Grid) else problem.grid(grid)
+    grid = problem.grid(int(grid)) if isinstance(grid, int | np.integer) else grid
     if min(n, refine, 1 if batch is None else batch) < 1:
         raise DataError(
             "a sample needs at least one pair, one pair a batch, and a grid refined at least once",

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from riesz._core.tracing import traced
-from riesz.domains import AbstractDiscretization, MaskedGrid, Points
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
 from riesz.functions import Function, batch
 from riesz.processes._marginals import Field, Fields
@@ -145,8 +145,8 @@ def observed(
 
 
 def mask_of(on: Any) -> Bool[Array, "*shape"] | None:
-    """Where a discretization has values, if it has a mask: `Points`, `MaskedGrid`."""
-    return on.mask if isinstance(on, Points | MaskedGrid) else None
+    """Where a discretization has values, if it has a mask."""
+    return on.mask if isinstance(on, AbstractDiscretization) else None
 
 
 def _present(where: str, mask: Array, inputs: Any, values: Any) -> tuple[Any, Any]:

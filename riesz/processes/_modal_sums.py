@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, Grid, MovedGrid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DomainError
 from riesz.processes._modes import AxisModes
 
@@ -43,12 +43,13 @@ def synthesise(
 ) -> Float[Array, "*shape c"]:
     """The sum of coefficient times mode on a discretization, or at points `(p, d)`."""
     values = coefficients
-    if isinstance(on, Grid):
-        for i, (axis, mode) in enumerate(zip(on.axes, modes, strict=True)):
+    grid = on.grid if isinstance(on, AbstractDiscretization) and on.mask is None else None
+    if grid is not None and grid.tensor is not None:
+        for i, (axis, mode) in enumerate(zip(grid.tensor.axes, modes, strict=True)):
             values = jnp.moveaxis(mode.synthesise(jnp.moveaxis(values, i, 0), axis), 0, i)
         return values
-    if isinstance(on, MovedGrid):
-        for i, (x, mode) in enumerate(zip(on.axis_coordinates, modes, strict=True)):
+    if grid is not None:
+        for i, (x, mode) in enumerate(zip(grid.axis_coordinates, modes, strict=True)):
             moved = mode.basis(x.astype(values.dtype)) @ jnp.moveaxis(values, i, -2)
             values = jnp.moveaxis(moved, -2, i)
         return values

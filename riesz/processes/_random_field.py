@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from riesz.domains import AbstractDiscretization, Grid, MovedGrid, Space
+from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DataError, DomainError
 from riesz.functions import Function
 from riesz.kernels import AbstractFeatures, AbstractKernel, AbstractSpectrum, FeatureKernel
@@ -118,17 +118,18 @@ class RandomField(AbstractProcess):
         return points
 
     def _modes(self, on: On | None) -> tuple[AxisModes, ...]:
-        grid = on.base if isinstance(on, MovedGrid) else on
         domain = self.space.domain
-        if isinstance(grid, AbstractDiscretization) and grid.domain != domain:
+        known = isinstance(on, AbstractDiscretization)
+        if known and on.domain != domain:
             raise DomainError(
                 "the field and the discretization have different domains",
                 where="RandomField.sample",
                 expected=str(domain),
-                found=str(grid.domain),
+                found=str(on.domain),
                 repair="make the discretization on the domain of the field's space",
             )
-        axes = grid.axes if isinstance(grid, Grid) else (None,) * domain.dim
+        grid = on.grid if known and on.mask is None else None
+        axes = (None,) * domain.dim if grid is None else grid.unmoved[0].axes
         out = []
         for lower, upper, circle, axis in zip(
             domain.lower, domain.upper, domain.periodic, axes, strict=True

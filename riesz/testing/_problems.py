@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz.domains import Grid, MovedGrid
+from riesz.domains import Grid
 from riesz.errors import SolverError
 from riesz.functions import AbstractSymmetry, Function, Translation, relative_error
 from riesz.problems import PROBLEMS, AbstractProblem, NavierStokes
@@ -223,17 +223,18 @@ def _on_boundary(u: Function) -> Array:
 
 def _nodes_to_nodes(moved: Function, grid: Grid) -> bool:
     """Whether the points of a moved function are those of the grid."""
-    if not isinstance(moved.discretization, MovedGrid):
+    there = moved.discretization.grid
+    if there is None or there.tensor is not None:
         return True
     ends = zip(
-        moved.discretization.axis_coordinates,
+        there.axis_coordinates,
         grid.axis_coordinates,
         grid.domain.lengths,
         grid.domain.periodic,
         strict=True,
     )
-    for there, here, length, circle in ends:
-        gap = (there[:, None] - here[None]) / length
+    for x, here, length, circle in ends:
+        gap = (x[:, None] - here[None]) / length
         gap = gap - jnp.round(gap) if circle else gap
         if float(jnp.abs(gap).min(1).max()) > 1e-5:
             return False

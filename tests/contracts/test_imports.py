@@ -11,6 +11,7 @@ import time
 import pytest
 
 import riesz
+from riesz.domains import AbstractDiscretization
 
 PACKAGE = pathlib.Path(riesz.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -31,6 +32,8 @@ LAYERS = [
     ["cli", "studio", "__main__"],
 ]
 RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
+
+CLASS_CHECKS = {"isinstance", "issubclass"}
 
 PICKLES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
@@ -168,6 +171,71 @@ def test_no_private_import_across_packages():
 def test_the_privacy_check_sees_each_form(source):
     assert list(private_imports(source, "riesz.functions._function"))
     assert not list(private_imports("from riesz._core.files import x", "riesz.functions._function"))
+
+
+def kinds_of_discretization():
+    """The names of all discretizations of riesz; their contract is none of them."""
+    kinds = [AbstractDiscretization]
+    for kind in kinds:  # grows while it is read
+        kinds.extend(kind.__subclasses__())
+    return {kind.__name__ for kind in kinds[1:] if kind.__module__.startswith("riesz.domains.")}
+
+
+def asked_kinds(source, names):
+    """Every (line, name) at which the source asks whether a value is of one of these classes."""
+    tree = ast.parse(source)
+    aliases = {
+        alias.asname or alias.name: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        asked = []
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CLASS_CHECKS:
+            asked = node.args[1:]
+        elif isinstance(node, ast.Compare) and "type" in {
+            getattr(part.func, "id", "") for part in ast.walk(node) if isinstance(part, ast.Call)
+        }:
+            asked = [node]
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        for part in (part for one in asked for part in ast.walk(one)):
+            name = getattr(part, "id", getattr(part, "attr", ""))
+            if aliases.get(name, name) in names:
+                yield part.lineno, name
+
+
+def test_only_domains_ask_which_kind_a_discretization_is():
+    names = kinds_of_discretization()
+    assert {"Grid", "MaskedGrid", "Points", "Mesh", "AbstractTensorGrid"} <= names
+    outside = [path for path in FILES if not module_of(path).startswith("riesz.domains")]
+    found = [
+        f"{module_of(path)}:{line} asks for {name}; use or add a method of AbstractDiscretization"
+        for path in outside
+        for line, name in asked_kinds(path.read_text(), names)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "isinstance(x, Grid)",
+        "isinstance(x, domains.Grid)",
+        "isinstance(x, (int, Grid))",
+        "isinstance(x, int | Grid | None)",
+        "from riesz.domains import Grid as Lattice\nisinstance(x, Lattice)",
+        "issubclass(kind, Grid)",
+        "type(x) is Grid",
+        "type(x) in (Grid, int)",
+        "Grid == type(x)",
+        "match x:\n    case Grid():\n        pass",
+    ],
+)
+def test_the_check_of_kinds_sees_each_form(source):
+    assert list(asked_kinds(source, {"Grid"}))
+    assert not list(asked_kinds("isinstance(x, Tile), Grid(domain, 4)", {"Grid"}))
 
 
 def unsafe(source):

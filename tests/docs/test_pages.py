@@ -25,6 +25,7 @@ import typer
 import riesz
 from riesz.cli import app, run
 from riesz.operators import OPERATORS
+from riesz.problems import PROBLEMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -87,13 +88,15 @@ def commands(page):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A temporary folder, pictures that are not shown, and the registry as it was."""
+    """A temporary folder, pictures that are not shown, and the registries as they were."""
     plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
-    kept = dict(OPERATORS._classes)
+    registries = OPERATORS, PROBLEMS
+    kept = [dict(registry._classes) for registry in registries]
     monkeypatch.setitem(sys.modules, "page", types.ModuleType("page"))
     yield
-    OPERATORS._classes = kept
+    for registry, classes in zip(registries, kept, strict=True):
+        registry._classes = classes
     plt.close("all")
 
 

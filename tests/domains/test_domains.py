@@ -19,7 +19,12 @@ from riesz.domains import (
     Space,
     Torus,
 )
-from riesz.domains._json import domain_from_json, domain_to_json, grid_from_json, grid_to_json
+from riesz.domains._json import (
+    discretization_from_json,
+    discretization_to_json,
+    domain_from_json,
+    domain_to_json,
+)
 from riesz.errors import DomainError
 from riesz.functions import Function, batch, take
 
@@ -203,7 +208,7 @@ def test_uneven_nodes():
     assert grid.method == "cubic splines x Fourier (spectral)"
     fine = grid.refine(2)
     assert fine.shape == (7, 16) and fine.nodes[0][:3] == (5.0, 7.5, 10.0)
-    assert grid_from_json(json.loads(json.dumps(grid_to_json(grid)))) == grid
+    assert discretization_from_json(json.loads(json.dumps(discretization_to_json(grid)))) == grid
 
 
 def test_names_and_units_of_axes():

@@ -12,7 +12,12 @@ import pytest
 import riesz
 from riesz._core.structure import to_json
 from riesz.domains import Box, Grid, Interval, Product, Space, Torus
-from riesz.domains._json import grid_from_json, grid_to_json, space_from_json, space_to_json
+from riesz.domains._json import (
+    discretization_from_json,
+    discretization_to_json,
+    space_from_json,
+    space_to_json,
+)
 from riesz.errors import DomainError, ModelError
 from riesz.evaluation import Banded, InputStatistics, Scale
 from riesz.functions import Function, Pairs, batch
@@ -149,7 +154,7 @@ def test_a_model_can_be_replaced(tmp_path):
 def test_spaces_and_grids_survive_json(space):
     assert space_from_json(json.loads(json.dumps(space_to_json(space)))) == space
     grid = Grid(space.domain, 5)
-    assert grid_from_json(json.loads(json.dumps(grid_to_json(grid)))) == grid
+    assert discretization_from_json(json.loads(json.dumps(discretization_to_json(grid)))) == grid
 
 
 @pytest.mark.parametrize(
@@ -168,4 +173,7 @@ def test_spaces_and_grids_survive_json(space):
 )
 def test_other_json_is_no_grid(record):
     with pytest.raises(DomainError):
-        grid_from_json(record)
+        discretization_from_json(record)
+    if record:
+        with pytest.raises(DomainError):
+            discretization_from_json({"kind": "Grid", **record})

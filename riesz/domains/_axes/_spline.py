@@ -7,7 +7,6 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy.interpolate import CubicSpline
 
 from riesz.domains._axes._axis import AbstractAxis, contract
 
@@ -71,6 +70,8 @@ class _Pieces(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _pieces(nodes: tuple[float, ...]) -> _Pieces:
+    from scipy.interpolate import CubicSpline  # a third of the time to import riesz
+
     x = np.asarray(nodes)
     cells, width = len(x) - 1, min(len(x), 2 * _REACH + 2)
     first = np.clip(np.arange(cells) - _REACH, 0, len(x) - width)

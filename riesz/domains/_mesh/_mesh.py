@@ -1,7 +1,7 @@
 """Meshes of lines, triangles and tetrahedra, and of surfaces, with piecewise linear functions."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.sparse import csr_matrix
 
 from riesz._core.tracing import traced
-from riesz.domains._discretization import AbstractDiscretization
+from riesz.domains._discretization import AbstractDiscretization, register
 from riesz.domains._domain import AbstractDomain, AbstractProductDomain, Box, Interval
 from riesz.domains._mesh._cells import (
     cell_slopes,
@@ -35,6 +35,7 @@ from riesz.domains._region import Region
 from riesz.errors import DomainError
 
 
+@register
 class Mesh(AbstractDiscretization):
     """A mesh; functions on it are continuous, and linear in every cell (P1 finite elements).
 
@@ -72,6 +73,7 @@ class Mesh(AbstractDiscretization):
     ```
     """
 
+    stored: ClassVar[tuple[str, ...]] = ("nodes", "cells", "boundary", "cell_mask")
     domain: AbstractDomain = eqx.field(static=True)
     relative: Float[Array, "n d"]
     weights: Float[Array, " n"]
@@ -142,6 +144,20 @@ class Mesh(AbstractDiscretization):
         by_cell = jnp.pad(self.cells, ((0, extra), (0, 0))), jnp.pad(self.cell_mask, (0, extra))
         where = lambda m: (m.relative, m.weights, m.boundary, m.mask, m.cells, m.cell_mask, m.bins)  # noqa: E731
         return eqx.tree_at(where, self, (*by_node, *by_cell, self.bins.pad(*bins)))
+
+    # Files
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        nodes = np.asarray(self.relative, np.float64) + np.asarray(self.domain.origin)
+        kept = {name: np.asarray(getattr(self, name)) for name in ("cells", "boundary")}
+        return {"nodes": nodes, **kept, "cell_mask": np.asarray(self.cell_mask, np.uint8)}
+
+    @classmethod
+    def restored(
+        cls, domain: AbstractDomain, record: dict[str, Any], arrays: dict[str, np.ndarray]
+    ) -> "Mesh":
+        cells = arrays["cells"][arrays["cell_mask"].astype(bool)]
+        return cls(domain, arrays["nodes"], cells, arrays["boundary"])
 
     # Integrals
 
