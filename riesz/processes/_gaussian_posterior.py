@@ -10,9 +10,10 @@ from riesz._core.parameters import as_traced
 from riesz._core.tracing import traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Fields, field_on, fields_on
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
-from riesz.processes._marginals import Fields, Normal
+from riesz.processes._inputs import inputs_of, require_key
+from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import AbstractSolution, AbstractSolver

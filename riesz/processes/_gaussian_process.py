@@ -13,16 +13,17 @@ from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Fields, field_on, fields_on
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace_posterior import (
     LaplacePosterior,
     laplace_evidence,
     laplace_posterior,
 )
-from riesz.processes._marginals import Fields, Normal
+from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Derivatives
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._smoothness import require_derivative

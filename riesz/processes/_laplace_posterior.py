@@ -14,11 +14,12 @@ from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Field, Fields, field_on, fields_on
 from riesz.processes._functionals import Inputs, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace import Curvature, approximate_posterior
-from riesz.processes._marginals import Field, Fields, Normal
+from riesz.processes._marginals import Normal
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._system import BLOCK_FLOATS
 

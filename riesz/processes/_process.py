@@ -10,7 +10,8 @@ from jaxtyping import PRNGKeyArray, Shaped
 from riesz._core.parameters import FROZEN
 from riesz._core.text import written
 from riesz.domains import AbstractDiscretization
-from riesz.processes._marginals import AbstractMarginal, Fields
+from riesz.processes._fields import Fields
+from riesz.processes._marginals import AbstractMarginal
 
 # Where a process is evaluated: a discretization of a domain, or an array of inputs, one per row.
 # What else may be given is checked by `inputs_of` and `require_key`, which say what to do.

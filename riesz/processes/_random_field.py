@@ -14,9 +14,10 @@ from riesz.errors import DataError, DomainError
 from riesz.functions import Function
 from riesz.kernels import AbstractFeatures, AbstractKernel, AbstractSpectrum, FeatureKernel
 from riesz.processes._compiled import compiled
+from riesz.processes._fields import field_on
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess
-from riesz.processes._inputs import field_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._modal_sums import at_points, normals, require_numbered, synthesise
 from riesz.processes._modes import WAVES, AxisModes, Boundary, axis_modes

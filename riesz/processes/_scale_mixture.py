@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.functions import Function
+from riesz.processes._fields import fields_on
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._inputs import fields_on, inputs_of, require_key
-from riesz.processes._marginals import Normal, map_field
+from riesz.processes._inputs import inputs_of, require_key
+from riesz.processes._marginals import NormalMixture
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
@@ -65,16 +66,10 @@ class ScaleMixture(AbstractProcess):
     ) -> "ScaleMixture":
         return ScaleMixture(self.process.condition(as_sequence(observations)), self.log_density)
 
-    def marginal(self, *, on: On, joint: bool = False) -> Normal:
-        """Mean, variance and covariance; the law itself is a mixture of normal laws.
-
-        They are infinite where the scale has no mean.
-        """
+    def marginal(self, *, on: On, joint: bool = False) -> NormalMixture:
+        """The law at these points; the variance is infinite where the scale has no mean."""
         law = self.process.marginal(on=on, joint=joint)
-        scale = jnp.sum(self.weights * self.nodes)
-        variance = map_field(lambda v: scale.astype(v.dtype) * v, law.variance)
-        covariance = None if law.joint is None else scale.astype(law.joint.dtype) * law.joint
-        return Normal(law.mean, variance, covariance)
+        return NormalMixture(self.nodes, self.weights, law.mean, law.variance, law.joint)
 
     def sample(
         self, n: int, *, on: On, key: RandomKey

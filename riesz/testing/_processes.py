@@ -22,6 +22,7 @@ from riesz.processes import (
     GaussianPosterior,
     GaussianProcess,
     Labels,
+    Rescaled,
     ScaleMixture,
     StudentTProcess,
     Values,
@@ -300,6 +301,10 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
         _heavy(_prior()).condition(_posterior().observations), _LINE, _UNIT
     ),
     "ScaleMixture": lambda: ProcessCase(_mixture(_prior()), _LINE, _UNIT),
+    "Rescaled": lambda: ProcessCase(Rescaled(_prior(), [3.0], [0.5]), _LINE, _UNIT),
+    "Rescaled, two channels": lambda: ProcessCase(
+        Rescaled(_prior(channels=2), [3.0, -1.0], [0.5, 2.0]), _LINE, _UNIT, noisy=False
+    ),
     "RandomField": lambda: ProcessCase(_field(), _LINE, _UNIT),
     "WideNetwork": lambda: ProcessCase(_network(), _LINE, _UNIT, noisy=False),
     "TrainedNetwork": lambda: ProcessCase(_trained(), _LINE, _UNIT, noisy=False),
