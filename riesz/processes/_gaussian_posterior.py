@@ -37,6 +37,11 @@ class GaussianPosterior(AbstractProcess):
     solution: AbstractSolution
 
     @property
+    def exact(self) -> bool:
+        """Whether the solver is exact, which `InducingPoints` are not."""
+        return self.solver.exact
+
+    @property
     def converged(self) -> Bool[Array, ""]:
         """Whether the solver succeeded: outside compiled code it raises where it did not."""
         return self.solution.converged
@@ -57,6 +62,15 @@ class GaussianPosterior(AbstractProcess):
         several = isinstance(observations, Sequence)
         more = tuple(observations) if several else (observations,)
         return self.prior.condition(self.observations + more, self.solver)
+
+    def log_density(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> Float[Array, ""]:
+        """The log density of further observed values: log p(new, old) - log p(old)."""
+        several = isinstance(observations, Sequence)
+        more = tuple(observations) if several else (observations,)
+        density = lambda seen: self.prior.log_density(seen, self.solver)  # noqa: E731
+        return density(self.observations + more) - density(self.observations)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on, self.solution.weights.dtype)

@@ -68,6 +68,11 @@ class GaussianProcess(AbstractProcess):
         self.mean = 0.0 if absent else mean if callable(mean) else jnp.asarray(mean, float)
         self.channels = channels
 
+    @property
+    def exact(self) -> bool:
+        """True: of values, derivatives and integrals. Given labels it is approximated."""
+        return True
+
     def mean_at(self, x: Inputs) -> Float[Array, "n c"]:
         """The mean at inputs."""
         if not callable(self.mean):
@@ -124,10 +129,10 @@ class GaussianProcess(AbstractProcess):
         solver = solver or Cholesky()
         return GaussianPosterior(self, listed, solver, solver.solve(self.system(listed)))
 
-    def log_evidence(
+    def log_density(
         self, observations: Any, solver: AbstractSolver | None = None
     ) -> Float[Array, ""]:
-        """The log density of the observed values, or the log probability of labels.
+        """The log density of the observed values, their evidence; or the log probability of labels.
 
         The latter is Laplace's approximation, and `InducingPoints` give a lower bound.
         Differentiable with respect to the leaves of the kernel and the noise, and NaN where the
@@ -136,7 +141,7 @@ class GaussianProcess(AbstractProcess):
         labels = as_labels(observations)
         if labels:
             return laplace_evidence(self, labels)
-        return (solver or Cholesky()).log_evidence(self.system(as_sequence(observations)))
+        return (solver or Cholesky()).log_density(self.system(as_sequence(observations)))
 
     def system(self, observations: tuple[AbstractObservation, ...]) -> System:
         """The linear system of conditioning on these observations."""

@@ -43,6 +43,11 @@ class LaplacePosterior(AbstractProcess):
     curvature: Curvature
     converged: Bool[Array, ""]
 
+    @property
+    def exact(self) -> bool:
+        """False: it is Laplace's approximation."""
+        return False
+
     def condition(self, observations: Labels | Sequence[Labels]) -> "LaplacePosterior":
         """Given further labels: the same as conditioning once on all of them."""
         more = observations if isinstance(observations, Sequence) else [observations]

@@ -235,7 +235,7 @@ def _around(mean: Field, variance: Field, half: Array) -> tuple[Field, Field]:
 def _half_width(inside: Callable[[Array], Array], level: float, dtype: Any) -> Float[Array, ""]:
     """The t > 0 with inside(t) = level, by bisection of log t."""
 
-    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
         below = inside(jnp.exp(middle)) < level

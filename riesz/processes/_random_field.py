@@ -65,6 +65,11 @@ class RandomField(AbstractProcess):
                 found=self.waves,
             )
 
+    @property
+    def exact(self) -> bool:
+        """True: it is that of a Gaussian process."""
+        return True
+
     def draw(self, on: AbstractDiscretization, *, key: PRNGKeyArray) -> Function:
         """One function. Runs under jit and vmap."""
         return Function(self._values(on, key), on, self.space)
@@ -89,8 +94,14 @@ class RandomField(AbstractProcess):
 
     def condition(self, observations: Any) -> GaussianPosterior:
         """The Gaussian process of `kernel`, given observations."""
-        prior = GaussianProcess(self.kernel, channels=self.space.channels)
-        return prior.condition(observations)
+        return self._process().condition(observations)
+
+    def log_density(self, observations: Any) -> Float[Array, ""]:
+        """The log density of the observed values."""
+        return self._process().log_density(observations)
+
+    def _process(self) -> GaussianProcess:
+        return GaussianProcess(self.kernel, channels=self.space.channels)
 
     @property
     def kernel(self) -> AbstractKernel:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from riesz._core.tracing import traced
-from riesz.errors import DataError
+from riesz.errors import DataError, ModelError
 from riesz.processes._fields import Fields, map_field
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_process import as_sequence
@@ -57,6 +57,11 @@ class Rescaled(AbstractProcess):
                 + ("" if known is None or not known.size else f", smallest scale {known.min():g}"),
             )
 
+    @property
+    def exact(self) -> bool:
+        """As the process f is."""
+        return self.process.exact
+
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         draws = self.process.sample(n, on=on, key=key)
         return map_field(
@@ -76,6 +81,24 @@ class Rescaled(AbstractProcess):
         """
         inside = [self._inside(o) for o in as_sequence(observations)]
         return Rescaled(self.process.condition(inside), self.shift, self.scale)
+
+    def log_density(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> Float[Array, ""]:
+        """The log density of the observed values: that of f, less log scale for each of them.
+
+        **Raises:** `ModelError` where f has none.
+        """
+        inside = [self._inside(o) for o in as_sequence(observations)]
+        density: Any = getattr(self.process, "log_density", None)
+        if density is None:
+            raise ModelError(
+                "the values of this process have no density that is known",
+                where="Rescaled.log_density(observations)",
+                expected="a process with log_density, such as GaussianProcess",
+                found=type(self.process).__name__,
+            )
+        return density(inside) - sum(map(len, inside)) * jnp.sum(jnp.log(self.scale))
 
     def _inside(self, observation: AbstractObservation) -> AbstractObservation:
         """The same observation of f: (y - L shift) / scale."""

@@ -49,6 +49,11 @@ class WideNetwork(AbstractProcess):
     network: AbstractNetwork
     channels: int = eqx.field(static=True, default=1)
 
+    @property
+    def exact(self) -> bool:
+        """False: `condition` trains networks, which is not Bayesian inference."""
+        return False
+
     def sample(
         self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
@@ -57,6 +62,10 @@ class WideNetwork(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         return self._prior().marginal(on=on, joint=joint)
+
+    def log_density(self, observations: Any) -> Float[Array, ""]:
+        """The log density of the values of networks with random weights."""
+        return self._prior().log_density(observations)
 
     def condition(self, observations: Values | Sequence[Values]) -> "TrainedNetwork":
         """Trained to convergence on the values: `train` for infinite time."""
@@ -111,6 +120,11 @@ class TrainedNetwork(AbstractProcess):
     gains: Float[Array, " m"]
     vectors: Float[Array, "m m"]
     covariance: Float[Array, "m m"]
+
+    @property
+    def exact(self) -> bool:
+        """False: `condition` trains networks."""
+        return False
 
     def condition(self, observations: Values | Sequence[Values]) -> "TrainedNetwork":
         """Trained for the same time on all data at once."""
