@@ -12,10 +12,9 @@ from riesz._core.tracing import traced
 from riesz.errors import DataError, ModelError
 from riesz.processes._fields import Fields, map_field
 from riesz.processes._functionals import Inputs
-from riesz.processes._gaussian_process import as_sequence
 from riesz.processes._inputs import as_floats
 from riesz.processes._marginals import AbstractMarginal, PerChannel
-from riesz.processes._observations import AbstractObservation
+from riesz.processes._observations import AbstractObservation, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
 
@@ -71,6 +70,14 @@ class Rescaled(AbstractProcess):
     def marginal(self, *, on: On, joint: bool = False) -> AbstractMarginal:
         return self.process.marginal(on=on, joint=joint).rescaled(self.shift, self.scale)
 
+    def derivative(self, axis: int = 0) -> "Rescaled":
+        """The derivative along an axis, scale df/dx_axis, in the units of values over inputs.
+
+        **Raises:** `ModelError` where f has no derivative that is known.
+        """
+        derivative: Any = self._known("derivative")
+        return Rescaled(derivative(axis), jnp.zeros_like(self.shift), self.scale)
+
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> "Rescaled":
@@ -90,15 +97,19 @@ class Rescaled(AbstractProcess):
         **Raises:** `ModelError` where f has none.
         """
         inside = [self._inside(o) for o in as_sequence(observations)]
-        density: Any = getattr(self.process, "log_density", None)
-        if density is None:
+        density: Any = self._known("log_density")
+        return density(inside) - sum(map(len, inside)) * jnp.sum(jnp.log(self.scale))
+
+    def _known(self, method: str) -> Any:
+        """A method that not every process has."""
+        if not hasattr(self.process, method):
             raise ModelError(
-                "the values of this process have no density that is known",
-                where="Rescaled.log_density(observations)",
-                expected="a process with log_density, such as GaussianProcess",
+                f"this process has no {method} that is known",
+                where=f"Rescaled.{method}",
+                expected=f"a process with {method}, such as GaussianProcess",
                 found=type(self.process).__name__,
             )
-        return density(inside) - sum(map(len, inside)) * jnp.sum(jnp.log(self.scale))
+        return getattr(self.process, method)
 
     def _inside(self, observation: AbstractObservation) -> AbstractObservation:
         """The same observation of f: (y - L shift) / scale."""

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.functions import Function
 from riesz.processes._fields import fields_on
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import NormalMixture
-from riesz.processes._observations import AbstractObservation
+from riesz.processes._observations import AbstractObservation, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
 _NODES = 4001  # of the quadrature over the logarithm of the scale

@@ -12,10 +12,10 @@ from riesz.functions import Function
 from riesz.kernels import AbstractKernel
 from riesz.processes._fields import map_field
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import require_key
 from riesz.processes._marginals import StudentT
-from riesz.processes._observations import AbstractObservation
+from riesz.processes._observations import AbstractObservation, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._scale_mixture import rescaled, seen
 

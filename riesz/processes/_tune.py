@@ -16,9 +16,10 @@ from riesz._core.text import write
 from riesz.errors import DataError, ModelError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._gaussian_process import as_labels, as_sequence
+from riesz.processes._gaussian_process import as_labels
 from riesz.processes._hyperparameters import Hyperparameters, hyperparameters
 from riesz.processes._inputs import require_key
+from riesz.processes._observations import as_sequence
 from riesz.processes._process import AbstractProcess, RandomKey
 from riesz.processes._solvers import AbstractSolver, InducingPoints
 from riesz.processes._starts import choose_rows, draw_starts

@@ -16,10 +16,10 @@ from riesz.networks import AbstractNetwork
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
 from riesz.processes._fields import field_on, fields_on
-from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
-from riesz.processes._observations import Values
+from riesz.processes._observations import Values, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
 

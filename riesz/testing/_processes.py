@@ -383,6 +383,8 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
         _UNIT,
     ),
     "GaussianPosterior": lambda: ProcessCase(_posterior(), _LINE, _UNIT),
+    "DerivativeProcess": lambda: ProcessCase(_prior(mean=0.5).derivative(0), _LINE, _UNIT),
+    "DerivativeProcess, conditioned": lambda: ProcessCase(_posterior().derivative(0), _LINE, _UNIT),
     "StudentTProcess": lambda: ProcessCase(_heavy(_prior()), _LINE, _UNIT),
     "StudentTProcess, conditioned": lambda: ProcessCase(
         _heavy(_prior()).condition(_posterior().observations), _LINE, _UNIT

@@ -16,9 +16,9 @@ from riesz.processes._deep_kernel_machine._fit import Problem, learn
 from riesz.processes._deep_kernel_machine._kernel import Inputs, LearnedKernel
 from riesz.processes._deep_kernel_machine._layers import cut
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._marginals import Normal
-from riesz.processes._observations import AbstractObservation, Values
+from riesz.processes._observations import AbstractObservation, Values, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import InducingPoints
 
