@@ -28,3 +28,6 @@ def square_root(covariance: Float[Array, "n n"]) -> Float[Array, "n n"]:
     eigenvalues, vectors = jnp.linalg.eigh(covariance)
     floor = _ROUNDING * jnp.finfo(covariance.dtype).eps * eigenvalues[-1]
     return vectors * jnp.sqrt(jnp.where(eigenvalues > floor, eigenvalues, 0))
+
+
+root_of = compiled(square_root)

@@ -35,6 +35,10 @@ class AbstractFunctionals(eqx.Module):
         """
         return cross(kernel, self, self)
 
+    def variances(self, kernel: AbstractKernel) -> Float[Array, " m"]:
+        """The variances of these functionals, the diagonal of `gram`."""
+        return jnp.diagonal(self.gram(kernel))
+
 
 class Evaluations(AbstractFunctionals):
     """The values at points."""
@@ -46,6 +50,36 @@ class Evaluations(AbstractFunctionals):
 
     def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
         return kernel(self.points)
+
+    def variances(self, kernel: AbstractKernel) -> Float[Array, " m"]:
+        return kernel.diagonal(self.points)
+
+
+class Slopes(AbstractFunctionals):
+    """The first derivatives along an axis at points of R^d."""
+
+    points: Float[Array, "n d"]
+    axis: int = eqx.field(static=True)
+
+    def apply(self, f: ArrayFunction) -> Float[Array, "m *tail"]:
+        return slopes(f, self.points, self.axis)
+
+    def variances(self, kernel: AbstractKernel) -> Float[Array, " m"]:
+        def single(x: Float[Array, " d"]) -> Float[Array, ""]:
+            return Slopes(x[None], self.axis).gram(kernel)[0, 0]
+
+        return jax.vmap(single)(self.points)
+
+
+def slopes(f: ArrayFunction, points: Float[Array, "n d"], axis: int) -> Any:
+    """df/dx_axis at points, for f that maps inputs one a row to values one a row."""
+    along = jnp.zeros_like(points).at[:, axis].set(1)
+    return jax.jvp(f, (points,), (along,))[1]
+
+
+def functionals_at(points: Inputs, axis: int | None) -> AbstractFunctionals:
+    """The values at points, or with an axis the derivatives along it."""
+    return Evaluations(points) if axis is None else Slopes(points, axis)
 
 
 def cross(

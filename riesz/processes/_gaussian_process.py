@@ -12,18 +12,20 @@ from riesz._core.tracing import traced
 from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
-from riesz.processes._draws import draw_normal, square_root
-from riesz.processes._functionals import Inputs
+from riesz.processes._derivative import DerivativeProcess
+from riesz.processes._draws import draw_normal, root_of
+from riesz.processes._fields import Fields, field_on, fields_on
+from riesz.processes._functionals import Inputs, functionals_at, gram_all
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace_posterior import (
     LaplacePosterior,
     laplace_evidence,
     laplace_posterior,
 )
-from riesz.processes._marginals import Fields, Normal
-from riesz.processes._observations import AbstractObservation, Derivatives
+from riesz.processes._marginals import Normal
+from riesz.processes._observations import AbstractObservation, Derivatives, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._smoothness import require_derivative
 from riesz.processes._solvers import AbstractSolver, Cholesky
@@ -67,6 +69,11 @@ class GaussianProcess(AbstractProcess):
         self.mean = 0.0 if absent else mean if callable(mean) else jnp.asarray(mean, float)
         self.channels = channels
 
+    @property
+    def exact(self) -> bool:
+        """True: of values, derivatives and integrals. Given labels it is approximated."""
+        return True
+
     def mean_at(self, x: Inputs) -> Float[Array, "n c"]:
         """The mean at inputs."""
         if not callable(self.mean):
@@ -86,13 +93,23 @@ class GaussianProcess(AbstractProcess):
         """Independent draws, by an eigendecomposition: O(points^3) work."""
         require_key(key, "GaussianProcess.sample(n, on=..., key=...)")
         x = inputs_of(on)
-        mean, root = _rooted(as_traced(self, x.dtype), x)
-        return fields_on(draw_normal(mean, root, n, key), on)
+        mean, _, covariance = self.law(x, None, True)
+        return fields_on(draw_normal(mean, root_of(covariance), n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on)
-        mean, variance, covariance = _law(as_traced(self, x.dtype), x, joint)
+        mean, variance, covariance = self.law(x, None, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
+
+    def law(
+        self, x: Inputs, axis: int | None, joint: bool
+    ) -> tuple[Float[Array, "n c"], Float[Array, "n c"], Any]:
+        """Means, variances and, if asked for, covariances of values or derivatives at inputs."""
+        return _law(as_traced(self, x.dtype), x, axis, joint)
+
+    def derivative(self, axis: int = 0) -> DerivativeProcess:
+        """The derivative of the process along an axis of its inputs, which is Gaussian too."""
+        return DerivativeProcess(self, axis)
 
     @overload
     def condition(
@@ -123,10 +140,10 @@ class GaussianProcess(AbstractProcess):
         solver = solver or Cholesky()
         return GaussianPosterior(self, listed, solver, solver.solve(self.system(listed)))
 
-    def log_evidence(
+    def log_density(
         self, observations: Any, solver: AbstractSolver | None = None
     ) -> Float[Array, ""]:
-        """The log density of the observed values, or the log probability of labels.
+        """The log density of the observed values, their evidence; or the log probability of labels.
 
         The latter is Laplace's approximation, and `InducingPoints` give a lower bound.
         Differentiable with respect to the leaves of the kernel and the noise, and NaN where the
@@ -135,7 +152,7 @@ class GaussianProcess(AbstractProcess):
         labels = as_labels(observations)
         if labels:
             return laplace_evidence(self, labels)
-        return (solver or Cholesky()).log_evidence(self.system(as_sequence(observations)))
+        return (solver or Cholesky()).log_density(self.system(as_sequence(observations)))
 
     def system(self, observations: tuple[AbstractObservation, ...]) -> System:
         """The linear system of conditioning on these observations."""
@@ -149,7 +166,8 @@ class GaussianProcess(AbstractProcess):
                     repair=f"GaussianProcess(kernel, channels={o.values.shape[1]})",
                 )
             if isinstance(o, Derivatives) and not traced(self, o):
-                require_derivative(self.kernel, o)
+                where = "condition(Derivatives(points, values, axis, noise))"
+                require_derivative(self.kernel, o.points, o.axis, where)
         return System(self, observations)
 
 
@@ -190,28 +208,9 @@ def as_labels(observations: Any) -> tuple[Labels, ...]:
     return labels
 
 
-def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:
-    """One observation or several, as a tuple."""
-    several = isinstance(observations, Sequence)
-    listed = tuple(observations) if several else (observations,)
-    if not listed or not all(isinstance(o, AbstractObservation) for o in listed):
-        raise DataError(
-            "a process is conditioned on observations",
-            where="condition(observations)",
-            expected="Values, Derivatives or Integrals, or a sequence of them",
-            found=", ".join(type(o).__name__ for o in listed) or "an empty sequence",
-            repair="Values(points, values, noise) for values at points",
-        )
-    return listed
-
-
 @compiled
-def _rooted(process: GaussianProcess, x: Inputs):
-    return process.mean_at(x), square_root(process.kernel(x))
-
-
-@compiled
-def _law(process: GaussianProcess, x: Inputs, joint: bool):
-    mean, kernel = process.mean_at(x), process.kernel
-    variance = jnp.broadcast_to(kernel.diagonal(x)[:, None], mean.shape)
-    return mean, variance, kernel(x) if joint else None
+def _law(process: GaussianProcess, x: Inputs, axis: int | None, joint: bool):
+    at, kernel = functionals_at(x, axis), process.kernel
+    mean = at.apply(process.mean_at)
+    variance = jnp.broadcast_to(at.variances(kernel)[:, None], mean.shape)
+    return mean, variance, gram_all(kernel, (at,)) if joint else None

@@ -1,11 +1,10 @@
 """What is observed of a function: values, derivatives, integrals, with independent noise."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -15,7 +14,7 @@ from riesz._core.text import written
 from riesz._core.tracing import traced
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
-from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs
+from riesz.processes._functionals import AbstractFunctionals, ArrayFunction, Inputs, slopes
 from riesz.processes._inputs import as_floats, observed, require_finite
 from riesz.processes._process import On
 
@@ -127,8 +126,7 @@ class Derivatives(AbstractObservation):
             )
 
     def apply(self, f: ArrayFunction) -> Any:
-        along = jnp.zeros_like(self.points).at[:, self.axis].set(1)
-        return jax.jvp(f, (self.points,), (along,))[1]
+        return slopes(f, self.points, self.axis)
 
     def rows(self, index: Rows) -> "Derivatives":
         return take_rows(self, index, lambda o: (o.points, o.values, o.noise))
@@ -213,3 +211,18 @@ def as_noise(where: str, noise: Any, values: Data) -> Noise:
             repair="leave out rows whose value is unknown",
         )
     return jnp.asarray(noise)
+
+
+def as_sequence(observations: Any) -> tuple[AbstractObservation, ...]:
+    """One observation or several, as a tuple."""
+    several = isinstance(observations, Sequence)
+    listed = tuple(observations) if several else (observations,)
+    if not listed or not all(isinstance(o, AbstractObservation) for o in listed):
+        raise DataError(
+            "a process is conditioned on observations",
+            where="condition(observations)",
+            expected="Values, Derivatives or Integrals, or a sequence of them",
+            found=", ".join(type(o).__name__ for o in listed) or "an empty sequence",
+            repair="Values(points, values, noise) for values at points",
+        )
+    return listed

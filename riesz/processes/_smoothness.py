@@ -9,7 +9,6 @@ from riesz._core.parameters import as_traced, cast
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
-from riesz.processes._observations import Derivatives
 
 _POINTS = 64  # at which it is looked for
 _STEP = 1e-6  # of the extent of the points
@@ -18,7 +17,9 @@ _GROWTH = 1.5  # of quotients over this factor: a rougher process than |x - y|^1
 _ROUNDING = 1e-11  # of a variance
 
 
-def require_derivative(kernel: AbstractKernel, observation: Derivatives) -> None:
+def require_derivative(
+    kernel: AbstractKernel, points: Float[Array, "n d"], axis: int, where: str
+) -> None:
     """Refuse derivatives of a process that has none in mean square.
 
     The variance of (f(x + h) - f(x)) / h has a limit as h goes to 0 where the mixed second
@@ -27,26 +28,26 @@ def require_derivative(kernel: AbstractKernel, observation: Derivatives) -> None
 
     **Raises:** `DataError` when the variance grows.
     """
-    if not len(observation):
+    if not len(points):
         return
-    index = np.linspace(0, len(observation) - 1, _POINTS).astype(int)
-    points = np.asarray(observation.points, np.float64)[np.unique(index)]
-    along = points[:, observation.axis]
+    index = np.linspace(0, len(points) - 1, _POINTS).astype(int)
+    chosen = np.asarray(points, np.float64)[np.unique(index)]
+    along = chosen[:, axis]
     step = _STEP * (np.ptp(along) or np.abs(along).max() or 1.0)
     with jax.enable_x64(True):
         steps = jnp.asarray([step, step / _FACTOR])
         wide = cast(as_traced(kernel, steps.dtype), steps.dtype)
-        variances = _increments(wide, jnp.asarray(points), observation.axis, steps)
+        variances = _increments(wide, jnp.asarray(chosen), axis, steps)
     coarse, fine = np.asarray(variances)
     known = fine > _ROUNDING
     growth = (fine * _FACTOR**2)[known] / coarse[known]
     if (growth > _GROWTH).any():
         raise DataError(
             "the derivative of this process does not exist: its kernel has a kink at equal inputs",
-            where="condition(Derivatives(points, values, axis, noise))",
+            where=where,
             expected="a kernel with a mixed second derivative at equal inputs",
             found=f"{type(kernel).__name__}: the variance of difference quotients along axis "
-            f"{observation.axis} grows by {growth.max():.2g} as their step shrinks by "
+            f"{axis} grows by {growth.max():.2g} as their step shrinks by "
             f"{_FACTOR:g}, to {step / _FACTOR:.1g}",
             repair="take a smoother kernel: SquaredExponential, Matern of smoothness 1.5 or 2.5, "
             "of a network with kinks like Relu its nngp",

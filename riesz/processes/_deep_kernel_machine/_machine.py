@@ -16,9 +16,9 @@ from riesz.processes._deep_kernel_machine._fit import Problem, learn
 from riesz.processes._deep_kernel_machine._kernel import Inputs, LearnedKernel
 from riesz.processes._deep_kernel_machine._layers import cut
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._gaussian_process import GaussianProcess, as_sequence
+from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._marginals import Normal
-from riesz.processes._observations import AbstractObservation, Values
+from riesz.processes._observations import AbstractObservation, Values, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import InducingPoints
 
@@ -99,6 +99,11 @@ class DeepKernelMachine(AbstractProcess):
         """The law without observations: the Gaussian process of the network."""
         return GaussianProcess(self.network.kernel().nngp, channels=_channels(self.network))
 
+    @property
+    def exact(self) -> bool:
+        """False: `condition` maximises over Gram matrices instead of averaging over them."""
+        return False
+
     def sample(
         self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
@@ -158,6 +163,11 @@ class DeepKernelPosterior(AbstractProcess):
     objective: Float[Array, ""]
     converged: Bool[Array, ""]
     steps: Int[Array, ""]
+
+    @property
+    def exact(self) -> bool:
+        """False: `condition` maximises over Gram matrices instead of averaging over them."""
+        return False
 
     def sample(
         self, n: int, *, on: On, key: RandomKey
