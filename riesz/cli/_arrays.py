@@ -13,13 +13,16 @@ from riesz.errors import UsageError
 _OVERHEAD = 2**15  # bytes of a file beside its values
 
 
-def require_free(path: Path, force: bool) -> None:
-    """Refuse an output that cannot be written, before anything is computed."""
-    if path.suffix.lower() not in (".npz", ".h5", ".hdf5"):
+def require_free(path: Path, force: bool, *more: str) -> None:
+    """Refuse an output that cannot be written, before anything is computed.
+
+    `more`: formats beside NPZ and HDF5, by the endings of their names.
+    """
+    if path.suffix.lower() not in (".npz", ".h5", ".hdf5", *more):
         raise UsageError(
             "the format of an output is told by its name",
             where=str(path),
-            expected="a name that ends in .npz, .h5 or .hdf5",
+            expected=f"a name that ends in {', '.join((*more, '.npz', '.h5'))} or .hdf5",
             found=path.name,
             repair=f"write to {path.with_suffix('.npz')}",
         )

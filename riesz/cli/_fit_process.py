@@ -1,6 +1,7 @@
 """`riesz fit-process`."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,17 +17,18 @@ _LITTLE = 0.5  # of the spread of the values: an error above it
 
 @command(
     "fit-process",
+    'riesz fit-process co2.csv --kernel "SquaredExponential(50) + Periodic(1)" --drop-missing',
     'riesz fit-process curve.csv --kernel ntk --network "Dense(512) >> Erf() >> Dense(1)"',
-    "riesz fit-process houses.npz --kernel matern52 --out runs/houses --json",
 )
 def fit_process(
     file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, NPZ or HDF5: points, values.")],
     kernel: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
-            help="nngp or ntk of a --network; squared-exponential, matern12, matern32, matern52 or "
-            "rational-quadratic.",
+            metavar="TEXT",
+            help="Kernels of riesz.kernels, joined by + and *, with lengths in the units of the "
+            "file; or a name, squared-exponential, matern12, matern32, matern52 or "
+            "rational-quadratic; or nngp or ntk of a --network.",
         ),
     ] = "matern52",
     network: Annotated[
@@ -38,6 +40,9 @@ def fit_process(
     values: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Columns or the array of the values.")
     ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows without a value.")
+    ] = False,
     test: Annotated[
         float, typer.Option(metavar="SHARE", help="Of the points, to measure on.")
     ] = 0.2,
@@ -50,9 +55,11 @@ def fit_process(
 ) -> Answer:
     """Fit a Gaussian process to points and values, its hyperparameters by evidence.
 
-    Points and values are standardised; a random share of them is set apart, on which the fit is
-    measured. Points given as ISO dates are read as days. Computes in float64. Writes
-    metrics.json, predictions.npz and figures of posterior, samples and test.
+    A random share of the points is set apart, on which the fit is measured. Lengths of the kernel
+    have the units of the file, days where points are ISO dates; variances are relative to that of
+    the values. Numbers of the kernel are starts, which are tuned. Computes in float64. The folder
+    is a model, for riesz predict at new points and riesz info, and gets metrics.json,
+    predictions.npz and figures of posterior, samples and test.
     """
     import jax
 
@@ -61,12 +68,12 @@ def fit_process(
     from riesz.cli._process_plots import draw
     from riesz.data.internal import read_table
 
-    if kernel not in work.KERNELS or not 0 < test < 1:
+    if not 0 < test < 1:
         raise UsageError(
-            "unknown kernel" if kernel not in work.KERNELS else "--test is a share of the points",
+            "--test is a share of the points",
             where="riesz fit-process",
-            expected=", ".join(work.KERNELS) if kernel not in work.KERNELS else "0 < SHARE < 1",
-            found=kernel if kernel not in work.KERNELS else test,
+            expected="0 < SHARE < 1",
+            found=test,
         )
     folder = out or Path("runs") / Path(file.partition("::")[0]).stem
     if folder.exists():
@@ -75,9 +82,11 @@ def fit_process(
             where=str(folder),
             repair="choose another with --out, or remove it",
         )
-    table = read_table(file, points, values)
+    table = read_table(file, points, values, drop_missing)
     for note in table.notes:
         say(note)
+    if table.dropped:
+        say(f"{table.dropped} rows without a value are left out, {len(table.points)} are used")
     with jax.enable_x64(True):
         run = work.fit_process(table, kernel, network, test, restarts, seed)
         value = _record(file, kernel, network, seed, run)
@@ -97,6 +106,10 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "kernel": kernel,
         "network": network,
         "seed": seed,
+        "points": list(run.train.names[0]),
+        "values": column_names(run.train.names[1], run.train.values.shape[1]),
+        "origins": list(run.train.origins),
+        "dropped": run.train.dropped,
         "n_train": len(run.train.points),
         "log_evidence": tuned.evidence,
         "evidence_of": tuned.used,
@@ -104,12 +117,18 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "status": tuned.status,
         "gradient": tuned.gradient,
         "tuned_kernel": write(tuned.process.kernel, digits=6),
-        "noise": float(tuned.noise[0]) * run.scales.values[1].tolist()[0],
+        "noise": run.noise.tolist(),
         **run.metrics,
     }
 
 
+def column_names(names: Sequence[str], count: int) -> list[str]:
+    """A name for each column; those of an array are numbered."""
+    return list(names) if len(names) == count else [f"{names[0]} {i + 1}" for i in range(count)]
+
+
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
+    from riesz import save
     from riesz._core.files import write_atomically
     from riesz.cli._arrays import write_arrays
     from riesz.cli._output import to_json
@@ -117,28 +136,51 @@ def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
     arrays = {
         "points": run.test.points,
         "values": run.test.values,
-        "mean": run.mean,
-        "standard_deviation": run.deviation,
+        "mean": run.law.mean,
+        "standard_deviation": run.law.standard_deviation,
     }
     write_arrays(folder / "predictions.npz", arrays, {})
     write_atomically(folder / "metrics.json", to_json(value).encode())
+    save(folder, run.posterior, card={"process": value})
 
 
 def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
     """What is said of a fit, for people."""
-    shares = ", ".join(f"{r:.1%}" for r in value["relative_rmse"])
-    lines = [
-        f"{value['kernel']} on {value['n_train']} points: log evidence {value['log_evidence']:.2f}",
-        f"test of {value['n_test']} points: error {shares} of the spread of the values "
-        f"(root mean square), nlpd {value['nlpd']:.3f}",
-        f"coverage {value['coverage']:.1%} of intervals of {value['level']:.0%}",
-        f"kernel of the standardised points: {value['tuned_kernel']}; noise {value['noise']:.3g}",
-        f"tuning: {value['status']}",
-    ]
+    where = shlex.quote(str(folder))
+    lines = [*summary(value)]
     if not value["converged"]:
         lines[-1] += "; try --restarts 5"
     if max(value["relative_rmse"]) > _LITTLE:
         lines.append("this kernel explains little of the values: compare the evidence of others")
         if value["network"] and "b_std" not in value["tuned_kernel"]:
             lines[-1] += "; a network without biases is a rigid one, give its Dense a b_std=0.5"
-    return "\n".join([*lines, f"{shlex.quote(str(folder))}: metrics.json, {', '.join(figures)}"])
+    files = f"{where}: model, metrics.json, {', '.join(figures)}"
+    again = f"riesz predict {where} POINTS.csv -o answers.csv gives values at new points"
+    return "\n".join([*lines, files, again])
+
+
+def summary(value: dict[str, Any]) -> list[str]:
+    """How a process was fitted and how good it is."""
+    shares = ", ".join(f"{r:.1%}" for r in value["relative_rmse"])
+    noise = ", ".join(
+        f"{n:.3g} of {name}" for n, name in zip(value["noise"], value["values"], strict=True)
+    )
+    return [
+        f"{value['kernel']} on {value['n_train']} points: log evidence {value['log_evidence']:.2f}",
+        f"test of {value['n_test']} points: error {shares} of the spread of the values "
+        f"(root mean square), nlpd {value['nlpd']:.3f}",
+        f"coverage {value['coverage']:.1%} of intervals of {value['level']:.0%}",
+        f"kernel: {value['tuned_kernel']}",
+        f"its lengths are in the units of {', '.join(_units(value))}; its variances are relative "
+        f"to that of the values; noise {noise}",
+        f"tuning: {value['status']}",
+    ]
+
+
+def _units(value: dict[str, Any]) -> list[str]:
+    """The points, those that are dates in days."""
+    origins = value["origins"] or [None] * len(value["points"])
+    return [
+        name if origin is None else f"{name} (days since {origin[:10]})"
+        for name, origin in zip(value["points"], origins, strict=True)
+    ]

@@ -88,6 +88,12 @@ def _text(run: Path, model: dict[str, Any]) -> str:
     from riesz.cli._report import how_split, ranges, remark
 
     card = model["card"]
+    if "process" in card:
+        from riesz.cli._fit_process import summary
+
+        names = ", ".join(card["process"]["points"]), ", ".join(card["process"]["values"])
+        lines = [f"model  {run}", f"data   {card['process']['file']}: {names[1]} at {names[0]}"]
+        return "\n".join([*lines, *summary(card["process"])])
     rows = [
         ("model", str(run)),
         ("", model["text"]),

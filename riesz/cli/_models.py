@@ -21,6 +21,15 @@ def open_model(run: Path) -> "tuple[AbstractOperator | Banded, dict[str, Any]]":
     return load(run), read_card(run)
 
 
+def is_process(run: Path) -> bool:
+    """Whether the model of a folder is a process of riesz."""
+    from riesz.io import read_model
+
+    require_model(run)
+    structure = read_model(run)["structure"]
+    return isinstance(structure, dict) and str(structure.get("class")).startswith("processes.")
+
+
 def require_model(run: Path) -> None:
     """Say so when a run has no model yet."""
     if (run / "run.json").is_file() and not (run / "model.json").exists():

@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     "predict",
     "riesz predict runs/darcy input.npz -o output.npz",
     "riesz predict runs/darcy fields.h5::test --input coefficient --nodes left -o bands.h5",
+    "riesz predict runs/co2 dates.csv -o answers.csv",
 )
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or model folder.")],
     file: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="HDF5 (FILE::GROUP), NPZ, NetCDF or MATLAB file."),
+        typer.Argument(
+            metavar="INPUT",
+            help="HDF5 (FILE::GROUP), NPZ, NetCDF or MATLAB file; CSV, NPZ or HDF5 of points.",
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="NPZ or HDF5 file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="NPZ or HDF5 file to write; CSV too of a process."),
+    ],
     input: Input = None,
     domain: Domain = None,
     channels: Channels = None,
@@ -49,6 +56,10 @@ def predict(
     inputs in training, the answer is given there. The output holds the arrays prediction, lower
     and upper, of shape (samples, points..., channels), NaN where a value is missing, and
     coordinates, of shape (points..., axes), or one set per sample.
+
+    Of a process, from riesz fit-process or riesz.save, INPUT holds points, in the columns that
+    had them in the fit. The output holds mean, lower and upper, of shape (points, values), in the
+    units of the file, and the points. Intervals are of single values, with their noise.
     """
     import warnings
 
@@ -56,14 +67,17 @@ def predict(
     import numpy as np
 
     from riesz.cli._arrays import require_free, write_arrays
-    from riesz.cli._models import open_model
+    from riesz.cli._models import is_process, open_model
+    from riesz.cli._predict_process import predict_process
     from riesz.cli._reading import Reading
     from riesz.evaluation import Banded, check_range
     from riesz.operators import apply
 
+    reading = Reading(input, None, None, domain, channels, periodic, nodes)
+    if is_process(run):
+        return predict_process(run, file, output, reading, on, force)
     require_free(output, force)
     model, card = open_model(run)
-    reading = Reading(input, None, None, domain, channels, periodic, nodes)
     functions = read_inputs(file, reading, card, model.input_space)
     with warnings.catch_warnings():
         warnings.simplefilter("always")

@@ -8,100 +8,125 @@ import numpy as np
 
 from riesz.data.internal import Table
 from riesz.errors import DataError, UsageError
-from riesz.kernels import AbstractKernel, Matern, RationalQuadratic, SquaredExponential
-from riesz.networks import parse
-from riesz.processes import GaussianProcess, Tuned, Values, tune
+from riesz.kernels import (
+    AbstractKernel,
+    Matern,
+    RationalQuadratic,
+    SquaredExponential,
+    Standardise,
+    Warped,
+)
+from riesz.kernels import parse as parse_kernel
+from riesz.networks import parse as parse_network
+from riesz.processes import (
+    AbstractProcess,
+    GaussianProcess,
+    Normal,
+    Rescaled,
+    Tuned,
+    Values,
+    tune,
+)
 
-STATIONARY = {
+_SMOOTH = {
     "squared-exponential": SquaredExponential,
-    "matern12": lambda scale: Matern(0.5, scale),
-    "matern32": lambda scale: Matern(1.5, scale),
-    "matern52": lambda scale: Matern(2.5, scale),
-    "rational-quadratic": lambda scale: RationalQuadratic(scale),
+    "matern12": lambda length: Matern(0.5, length),
+    "matern32": lambda length: Matern(1.5, length),
+    "matern52": lambda length: Matern(2.5, length),
+    "rational-quadratic": lambda length: RationalQuadratic(length),
 }
-KERNELS = ("nngp", "ntk", *STATIONARY)
+_WIDE = ("nngp", "ntk")
 LEVEL = 0.9
-_NORMAL = 1.6448536269514722  # half-width of the central 90 % of a standard normal law
-
-
-class Scales(NamedTuple):
-    """Mean and standard deviation of the training points and values, which are removed."""
-
-    points: tuple[np.ndarray, np.ndarray]
-    values: tuple[np.ndarray, np.ndarray]
-
-    def inputs(self, points: np.ndarray) -> np.ndarray:
-        """Points of mean zero and variance one."""
-        return (points - self.points[0]) / self.points[1]
-
-    def outputs(self, values: np.ndarray) -> np.ndarray:
-        """Values of mean zero and variance one."""
-        return (values - self.values[0]) / self.values[1]
 
 
 class Run(NamedTuple):
     """The tuned process and how it did on points it has not seen."""
 
     tuned: Tuned
-    posterior: Any
-    scales: Scales
+    posterior: Rescaled
+    noise: np.ndarray
     train: Table
     test: Table
-    mean: np.ndarray
-    deviation: np.ndarray
+    law: Normal
     metrics: dict[str, Any]
 
 
-def make_kernel(name: str, network: str | None, points: np.ndarray) -> AbstractKernel:
-    """The kernel of that name with a free variance, one length scale a column."""
-    if name in STATIONARY:
-        if network is not None:
-            raise UsageError(
-                "--network belongs to the kernels nngp and ntk",
-                where=f"riesz fit-process --kernel {name}",
-                repair="leave --network out, or ask for --kernel ntk",
-            )
-        if points.ndim != 2:
-            raise DataError(
-                f"the kernel {name} compares points of shape (n, d)",
-                where="riesz fit-process",
-                found=f"points of shape {points.shape}",
-                repair="use --kernel ntk with a convolutional --network, or flatten the points",
-            )
-        return STATIONARY[name](jnp.full(points.shape[1], points.shape[1] ** 0.5))
+def make_kernel(text: str, network: str | None, points: np.ndarray) -> AbstractKernel:
+    """The kernel of a text, or of a name, for points in the units of the file.
+
+    A name stands for a kernel of one length for each column, about the spread of the points, or
+    for that of a wide network of standardised points.
+    """
+    if text in _WIDE:
+        return _wide(text, network, points)
+    if network is not None:
+        raise UsageError(
+            "--network belongs to the kernels nngp and ntk",
+            where=f"riesz fit-process --kernel {text}",
+            repair="leave --network out, or ask for --kernel ntk",
+        )
+    if points.ndim != 2:
+        raise DataError(
+            f"the kernel {text} compares points of shape (n, d)",
+            where="riesz fit-process",
+            found=f"points of shape {points.shape}",
+            repair="use --kernel ntk with a convolutional --network, or flatten the points",
+        )
+    if text in _SMOOTH:
+        return _SMOOTH[text](jnp.asarray(_spread(points.std(0)) * points.shape[1] ** 0.5))
+    if text.strip().replace("-", "_").isidentifier():
+        raise UsageError(
+            "unknown kernel",
+            where=f"riesz fit-process --kernel {text}",
+            expected=f"{', '.join((*_SMOOTH, *_WIDE))}; or kernels of riesz.kernels with numbers, "
+            'such as "SquaredExponential(50) + Matern(2.5, 3) * Periodic(1)"',
+            found=text,
+        )
+    return parse_kernel(text)
+
+
+def _wide(name: str, network: str | None, points: np.ndarray) -> AbstractKernel:
+    """A kernel of the network, with a free variance."""
     if network is None:
         raise UsageError(
             f"the kernel {name} is that of a network",
             where=f"riesz fit-process --kernel {name}",
             expected='--network TEXT, such as "Dense(512, w_std=1.4) >> Relu() >> Dense(1)"',
-            repair="give --network, or another kernel: " + ", ".join(STATIONARY),
+            repair="give --network, or another kernel: " + ", ".join(_SMOOTH),
         )
-    description = parse(network)
+    description = parse_network(network)
     description.out_shape(points.shape[1:])
-    return 1.0 * getattr(description.kernel(), name)
+    axis = 0 if points.ndim == 2 else None  # columns have units of their own, pixels not
+    standardise = Standardise(points.mean(axis), _spread(points.std(axis)))
+    return 1.0 * Warped(getattr(description.kernel(), name), standardise)
 
 
 def fit_process(
     table: Table, kernel: str, network: str | None, test: float, restarts: int, seed: int
 ) -> Run:
-    """Split, standardise, tune by evidence on the training part, and measure on the other."""
+    """Split, tune by evidence on the training part, and measure on the other.
+
+    Values are standardised for it, points are not, so that lengths have the units of the file.
+    """
     _require_varying(table)
     train, held_out = _split(table, test, seed)
-    scales = _scales(train)
-    key = jax.random.key(seed)
+    shift, scale = train.values.mean(0), _spread(train.values.std(0))
     process = GaussianProcess(
         make_kernel(kernel, network, train.points), channels=train.values.shape[1]
     )
-    inputs = jnp.asarray(scales.inputs(train.points))
-    seen = Values(inputs, jnp.asarray(scales.outputs(train.values)), noise=0.1)
-    tuned = tune(process, seen, key=key, restarts=restarts, progress=True)
-    posterior = tuned.process.condition(tuned.observations)
-    law = posterior.marginal(on=jnp.asarray(scales.inputs(held_out.points)))
-    noise = float(np.asarray(tuned.noise[0]))
-    mean = np.asarray(law.mean) * scales.values[1] + scales.values[0]
-    deviation = np.sqrt(np.asarray(law.variance) + noise**2) * scales.values[1]
-    metrics = _metrics(held_out.values, mean, deviation)
-    return Run(tuned, posterior, scales, train, held_out, mean, deviation, metrics)
+    seen = Values(jnp.asarray(train.points), jnp.asarray((train.values - shift) / scale), noise=0.1)
+    tuned = tune(process, seen, key=jax.random.key(seed), restarts=restarts, progress=True)
+    posterior = Rescaled(tuned.process.condition(tuned.observations), shift, scale)
+    noise = float(np.asarray(tuned.noise[0])) * scale
+    law = predictive(posterior, held_out.points, noise)
+    metrics = _metrics(held_out.values, law)
+    return Run(tuned, posterior, noise, train, held_out, law, metrics)
+
+
+def predictive(process: AbstractProcess, points: np.ndarray, noise: np.ndarray) -> Normal:
+    """The law of new values, observed with noise as those of the fit."""
+    law: Any = process.marginal(on=points)
+    return Normal(law.mean, law.variance + jnp.asarray(noise) ** 2)
 
 
 def _split(table: Table, test: float, seed: int) -> tuple[Table, Table]:
@@ -132,28 +157,21 @@ def _require_varying(table: Table) -> None:
         )
 
 
-def _scales(train: Table) -> Scales:
-    axis = 0 if train.points.ndim == 2 else None  # columns have units of their own, pixels not
-    points = train.points.mean(axis), _spread(train.points.std(axis))
-    values = train.values.mean(0), _spread(train.values.std(0))
-    return Scales(points, values)
-
-
 def _spread(deviation: np.ndarray) -> np.ndarray:
     """One where a column is constant."""
     return np.where(deviation > 0, deviation, 1.0)
 
 
-def _metrics(truth: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> dict[str, Any]:
-    z = (truth - mean) / deviation
-    density = -0.5 * z**2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
-    spread = truth.std(0)
+def _metrics(truth: np.ndarray, law: Normal) -> dict[str, Any]:
+    mean, deviation = np.asarray(law.mean), np.asarray(law.standard_deviation)
+    lower, upper = map(np.asarray, law.interval(LEVEL))
+    density = -0.5 * ((truth - mean) / deviation) ** 2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
     rmse = np.sqrt(((truth - mean) ** 2).mean(0))
     return {
         "rmse": rmse.tolist(),
-        "relative_rmse": (rmse / _spread(spread)).tolist(),
+        "relative_rmse": (rmse / _spread(truth.std(0))).tolist(),
         "nlpd": float(-density.mean()),
-        "coverage": float((np.abs(z) <= _NORMAL).mean()),
+        "coverage": float(((lower <= truth) & (truth <= upper)).mean()),
         "level": LEVEL,
         "n_test": len(truth),
     }

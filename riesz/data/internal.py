@@ -7,4 +7,5 @@ from riesz.data._source import AbstractSource as AbstractSource
 from riesz.data._spec import Location as Location
 from riesz.data._table import Table as Table
 from riesz.data._table import read_array as read_array
+from riesz.data._table import read_points as read_points
 from riesz.data._table import read_table as read_table

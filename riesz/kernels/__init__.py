@@ -33,6 +33,7 @@ from riesz.kernels._taylor import linearise as linearise
 from riesz.kernels._taylor import taylor as taylor
 from riesz.kernels._text import parse as parse
 from riesz.kernels._transformed import Columns as Columns
+from riesz.kernels._transformed import Standardise as Standardise
 from riesz.kernels._transformed import Stretched as Stretched
 from riesz.kernels._transformed import Tensor as Tensor
 from riesz.kernels._transformed import Warped as Warped

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz._core.parameters import KIND, REAL
+from riesz._core.parameters import FROZEN, KIND, REAL
+from riesz._core.text import write
 from riesz.errors import DataError
 from riesz.kernels._inputs import (
     LENGTH,
@@ -151,6 +152,28 @@ class Stretched(AbstractKernel):
                 found=f"a scale of shape {scale.shape}, inputs of shape {x.shape}",
             )
         return x / scale
+
+
+class Standardise(eqx.Module):
+    """The map x -> (x - shift) / scale of one input, for `Warped`. Its numbers are not tuned.
+
+    **Arguments:**
+
+    - `shift`, `scale`: numbers, or one for each index of the last axis of the inputs.
+
+    ```python
+    kernel = Warped(network.kernel().ntk, Standardise(x.mean(0), x.std(0)))    # of inputs x
+    ```
+    """
+
+    shift: Float[Array, "*features"] = eqx.field(converter=jnp.asarray, metadata={KIND: FROZEN})
+    scale: Float[Array, "*features"] = eqx.field(converter=jnp.asarray, metadata={KIND: FROZEN})
+
+    def __repr__(self) -> str:
+        return write(self)
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return (x - self.shift.astype(x.dtype)) / self.scale.astype(x.dtype)
 
 
 class Warped(AbstractKernel):

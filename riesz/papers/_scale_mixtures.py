@@ -65,21 +65,17 @@ def _predictions(
     Of all networks, and of the quarter whose seen values are largest (loud).
     """
     import jax
-    import scipy.stats
 
-    from riesz.processes import StudentT, Values
+    from riesz.processes import Values
 
     def predict(values):
         seen = Values(x[:SEEN], values[:SEEN, None], noise)
-        found = law.condition(seen).marginal(on=x[SEEN:])
-        heavy = isinstance(found, StudentT)
-        degrees, squares = (found.degrees, found.scale) if heavy else (np.inf, found.variance)
-        return law.log_evidence(seen), degrees, found.mean[:, 0], squares[:, 0]
+        lower, upper = law.condition(seen).marginal(on=x[SEEN:]).interval(0.9)
+        return law.log_density(seen), lower[:, 0], upper[:, 0]
 
     predicted = jax.jit(jax.vmap(predict))(noisy)
-    evidence, degrees, mean, squares = (np.asarray(array, float) for array in predicted)
-    reach = scipy.stats.t.ppf(0.95, degrees)[:, None] * squares**0.5
-    inside = np.abs(y[:, SEEN:] - mean) <= reach
+    evidence, lower, upper = (np.asarray(array, float) for array in predicted)
+    inside = (lower <= y[:, SEEN:]) & (y[:, SEEN:] <= upper)
     sizes = np.sum(noisy[:, :SEEN] ** 2, 1)
     loud = sizes >= np.quantile(sizes, 0.75)
     return {"evidence": evidence, "coverage": inside.mean(), "loud": inside[loud].mean()}

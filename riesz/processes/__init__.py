@@ -1,5 +1,7 @@
 """Processes: distributions over functions, to sample, to condition and to look at on any points."""
 
+from riesz.processes._bars import Bars as Bars
+from riesz.processes._bars import Draws as Draws
 from riesz.processes._deep_kernel_machine import DeepKernelMachine as DeepKernelMachine
 from riesz.processes._deep_kernel_machine import DeepKernelPosterior as DeepKernelPosterior
 from riesz.processes._deep_kernel_machine import LearnedKernel as LearnedKernel
@@ -11,6 +13,7 @@ from riesz.processes._labels import Labels as Labels
 from riesz.processes._laplace_posterior import LaplacePosterior as LaplacePosterior
 from riesz.processes._marginals import AbstractMarginal as AbstractMarginal
 from riesz.processes._marginals import Normal as Normal
+from riesz.processes._marginals import NormalMixture as NormalMixture
 from riesz.processes._marginals import StudentT as StudentT
 from riesz.processes._observations import AbstractObservation as AbstractObservation
 from riesz.processes._observations import Derivatives as Derivatives
@@ -22,6 +25,7 @@ from riesz.processes._process import AbstractProcess as AbstractProcess
 from riesz.processes._process import On as On
 from riesz.processes._random_field import RandomField as RandomField
 from riesz.processes._random_field import random_field as random_field
+from riesz.processes._rescaled import Rescaled as Rescaled
 from riesz.processes._scale_mixture import ScaleMixture as ScaleMixture
 from riesz.processes._solvers import AbstractSolver as AbstractSolver
 from riesz.processes._solvers import Cholesky as Cholesky

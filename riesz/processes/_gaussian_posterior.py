@@ -10,9 +10,10 @@ from riesz._core.parameters import as_traced
 from riesz._core.tracing import traced
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Fields, field_on, fields_on
 from riesz.processes._functionals import Evaluations, Inputs, cross_all, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
-from riesz.processes._marginals import Fields, Normal
+from riesz.processes._inputs import inputs_of, require_key
+from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._solvers import AbstractSolution, AbstractSolver
@@ -36,6 +37,11 @@ class GaussianPosterior(AbstractProcess):
     solution: AbstractSolution
 
     @property
+    def exact(self) -> bool:
+        """Whether the solver is exact, which `InducingPoints` are not."""
+        return self.solver.exact
+
+    @property
     def converged(self) -> Bool[Array, ""]:
         """Whether the solver succeeded: outside compiled code it raises where it did not."""
         return self.solution.converged
@@ -56,6 +62,15 @@ class GaussianPosterior(AbstractProcess):
         several = isinstance(observations, Sequence)
         more = tuple(observations) if several else (observations,)
         return self.prior.condition(self.observations + more, self.solver)
+
+    def log_density(
+        self, observations: AbstractObservation | Sequence[AbstractObservation]
+    ) -> Float[Array, ""]:
+        """The log density of further observed values: log p(new, old) - log p(old)."""
+        several = isinstance(observations, Sequence)
+        more = tuple(observations) if several else (observations,)
+        density = lambda seen: self.prior.log_density(seen, self.solver)  # noqa: E731
+        return density(self.observations + more) - density(self.observations)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on, self.solution.weights.dtype)

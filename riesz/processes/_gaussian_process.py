@@ -13,16 +13,17 @@ from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Fields, field_on, fields_on
 from riesz.processes._functionals import Inputs
 from riesz.processes._gaussian_posterior import GaussianPosterior
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace_posterior import (
     LaplacePosterior,
     laplace_evidence,
     laplace_posterior,
 )
-from riesz.processes._marginals import Fields, Normal
+from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Derivatives
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._smoothness import require_derivative
@@ -66,6 +67,11 @@ class GaussianProcess(AbstractProcess):
         absent = isinstance(mean, int | float) and mean == 0  # which is not tuned
         self.mean = 0.0 if absent else mean if callable(mean) else jnp.asarray(mean, float)
         self.channels = channels
+
+    @property
+    def exact(self) -> bool:
+        """True: of values, derivatives and integrals. Given labels it is approximated."""
+        return True
 
     def mean_at(self, x: Inputs) -> Float[Array, "n c"]:
         """The mean at inputs."""
@@ -123,10 +129,10 @@ class GaussianProcess(AbstractProcess):
         solver = solver or Cholesky()
         return GaussianPosterior(self, listed, solver, solver.solve(self.system(listed)))
 
-    def log_evidence(
+    def log_density(
         self, observations: Any, solver: AbstractSolver | None = None
     ) -> Float[Array, ""]:
-        """The log density of the observed values, or the log probability of labels.
+        """The log density of the observed values, their evidence; or the log probability of labels.
 
         The latter is Laplace's approximation, and `InducingPoints` give a lower bound.
         Differentiable with respect to the leaves of the kernel and the noise, and NaN where the
@@ -135,7 +141,7 @@ class GaussianProcess(AbstractProcess):
         labels = as_labels(observations)
         if labels:
             return laplace_evidence(self, labels)
-        return (solver or Cholesky()).log_evidence(self.system(as_sequence(observations)))
+        return (solver or Cholesky()).log_density(self.system(as_sequence(observations)))
 
     def system(self, observations: tuple[AbstractObservation, ...]) -> System:
         """The linear system of conditioning on these observations."""

@@ -10,8 +10,7 @@ from jaxtyping import Array, Bool, Float
 from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, MaskedGrid, Points
 from riesz.errors import DataError
-from riesz.functions import Function, batch
-from riesz.processes._marginals import Field, Fields
+from riesz.functions import Function
 from riesz.processes._process import On
 
 
@@ -90,20 +89,6 @@ def as_floats(values: Any) -> Any:
     floating = jnp.issubdtype(values.dtype, jnp.floating)
     dtype = jax.dtypes.canonicalize_dtype(values.dtype if floating else float)
     return values if values.dtype == dtype else values.astype(dtype)
-
-
-def field_on(values: Float[Array, "points c"], on: On) -> Field:
-    """Values at the points: a function on a discretization, the array itself on an array."""
-    if isinstance(on, AbstractDiscretization):
-        return Function(values.reshape(*on.shape, values.shape[-1]), on)
-    return values
-
-
-def fields_on(values: Float[Array, "n points c"], on: On) -> Fields:
-    """`field_on` for values with a leading axis: a batch of functions, or the array itself."""
-    if isinstance(on, AbstractDiscretization):
-        return batch(values.reshape(values.shape[0], *on.shape, values.shape[-1]), on)
-    return values
 
 
 def observed(

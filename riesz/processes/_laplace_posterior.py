@@ -14,11 +14,12 @@ from riesz._core.tracing import traced
 from riesz.errors import DataError, SolverError
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import Field, Fields, field_on, fields_on
 from riesz.processes._functionals import Inputs, in_blocks
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace import Curvature, approximate_posterior
-from riesz.processes._marginals import Field, Fields, Normal
+from riesz.processes._marginals import Normal
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._system import BLOCK_FLOATS
 
@@ -41,6 +42,11 @@ class LaplacePosterior(AbstractProcess):
     weights: Float[Array, "n c"]
     curvature: Curvature
     converged: Bool[Array, ""]
+
+    @property
+    def exact(self) -> bool:
+        """False: it is Laplace's approximation."""
+        return False
 
     def condition(self, observations: Labels | Sequence[Labels]) -> "LaplacePosterior":
         """Given further labels: the same as conditioning once on all of them."""

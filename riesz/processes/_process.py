@@ -10,7 +10,8 @@ from jaxtyping import PRNGKeyArray, Shaped
 from riesz._core.parameters import FROZEN
 from riesz._core.text import written
 from riesz.domains import AbstractDiscretization
-from riesz.processes._marginals import AbstractMarginal, Fields
+from riesz.processes._fields import Fields
+from riesz.processes._marginals import AbstractMarginal
 
 # Where a process is evaluated: a discretization of a domain, or an array of inputs, one per row.
 # What else may be given is checked by `inputs_of` and `require_key`, which say what to do.
@@ -24,6 +25,10 @@ else:
 class AbstractProcess(eqx.Module):
     """A distribution over functions, known by its distributions at finitely many points.
 
+    `sample` draws from it, `marginal` gives its law at points, `condition` what it is given
+    observations, and `exact` says whether that is the conditional distribution. A process whose
+    values have a density also has `log_density(observations)`, that of what was observed.
+
     `on` says where it is evaluated. On a discretization of a domain, samples, means and
     standard deviations are `Function`s; on an array of inputs `(points, *features)`, as a
     kernel takes them, they are arrays `(points, channels)`. A process is a pytree; its methods
@@ -36,6 +41,14 @@ class AbstractProcess(eqx.Module):
 
     def __repr__(self) -> str:
         return written(self)
+
+    @property
+    @abstractmethod
+    def exact(self) -> bool:
+        """Whether `condition` gives the conditional distribution, up to rounding.
+
+        False where it approximates it, or does something else, such as training a network.
+        """
 
     @abstractmethod
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:

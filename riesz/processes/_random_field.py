@@ -14,9 +14,10 @@ from riesz.errors import DataError, DomainError
 from riesz.functions import Function
 from riesz.kernels import AbstractFeatures, AbstractKernel, AbstractSpectrum, FeatureKernel
 from riesz.processes._compiled import compiled
+from riesz.processes._fields import field_on
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess
-from riesz.processes._inputs import field_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._modal_sums import at_points, normals, require_numbered, synthesise
 from riesz.processes._modes import WAVES, AxisModes, Boundary, axis_modes
@@ -64,6 +65,11 @@ class RandomField(AbstractProcess):
                 found=self.waves,
             )
 
+    @property
+    def exact(self) -> bool:
+        """True: it is that of a Gaussian process."""
+        return True
+
     def draw(self, on: AbstractDiscretization, *, key: PRNGKeyArray) -> Function:
         """One function. Runs under jit and vmap."""
         return Function(self._values(on, key), on, self.space)
@@ -88,8 +94,14 @@ class RandomField(AbstractProcess):
 
     def condition(self, observations: Any) -> GaussianPosterior:
         """The Gaussian process of `kernel`, given observations."""
-        prior = GaussianProcess(self.kernel, channels=self.space.channels)
-        return prior.condition(observations)
+        return self._process().condition(observations)
+
+    def log_density(self, observations: Any) -> Float[Array, ""]:
+        """The log density of the observed values."""
+        return self._process().log_density(observations)
+
+    def _process(self) -> GaussianProcess:
+        return GaussianProcess(self.kernel, channels=self.space.channels)
 
     @property
     def kernel(self) -> AbstractKernel:

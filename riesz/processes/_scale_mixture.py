@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.functions import Function
+from riesz.processes._fields import fields_on
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._inputs import fields_on, inputs_of, require_key
-from riesz.processes._marginals import Normal, map_field
+from riesz.processes._inputs import inputs_of, require_key
+from riesz.processes._marginals import NormalMixture
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
@@ -36,7 +37,7 @@ class ScaleMixture(AbstractProcess):
     **Arguments:**
 
     - `process`: a `GaussianProcess`, usually with mean zero.
-    - `log_density`: log p(v), up to a constant if no evidence is asked for.
+    - `log_prior`: log p(v), up to a constant.
 
     An inverse gamma law has closed forms: `StudentTProcess`.
 
@@ -47,34 +48,33 @@ class ScaleMixture(AbstractProcess):
     """
 
     process: GaussianProcess | GaussianPosterior
-    log_density: Callable[[Array], Array] = eqx.field(static=True)
+    log_prior: Callable[[Array], Array] = eqx.field(static=True)
     nodes: Float[Array, " nodes"]
     weights: Float[Array, " nodes"]
 
     def __init__(
         self,
         process: GaussianProcess | GaussianPosterior,
-        log_density: Callable[[Array], Array],
+        log_prior: Callable[[Array], Array],
     ):
-        self.process, self.log_density = process, log_density
+        self.process, self.log_prior = process, log_prior
         values, quadratic = seen(process)
-        self.nodes, self.weights, _ = _posterior(log_density, values, quadratic)
+        self.nodes, self.weights, _ = _posterior(log_prior, values, quadratic)
+
+    @property
+    def exact(self) -> bool:
+        """True, by quadrature over the scale, if the Gaussian process has an exact solver."""
+        return self.process.exact
 
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> "ScaleMixture":
-        return ScaleMixture(self.process.condition(as_sequence(observations)), self.log_density)
+        return ScaleMixture(self.process.condition(as_sequence(observations)), self.log_prior)
 
-    def marginal(self, *, on: On, joint: bool = False) -> Normal:
-        """Mean, variance and covariance; the law itself is a mixture of normal laws.
-
-        They are infinite where the scale has no mean.
-        """
+    def marginal(self, *, on: On, joint: bool = False) -> NormalMixture:
+        """The law at these points; the variance is infinite where the scale has no mean."""
         law = self.process.marginal(on=on, joint=joint)
-        scale = jnp.sum(self.weights * self.nodes)
-        variance = map_field(lambda v: scale.astype(v.dtype) * v, law.variance)
-        covariance = None if law.joint is None else scale.astype(law.joint.dtype) * law.joint
-        return Normal(law.mean, variance, covariance)
+        return NormalMixture(self.nodes, self.weights, law.mean, law.variance, law.joint)
 
     def sample(
         self, n: int, *, on: On, key: RandomKey
@@ -84,14 +84,21 @@ class ScaleMixture(AbstractProcess):
         chosen = jax.random.choice(first, self.nodes, (n,), p=self.weights)
         return rescaled(self.process, chosen, on, second)
 
-    def log_evidence(
+    def log_density(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> Float[Array, ""]:
-        """The log density of the observed values under an unconditioned mixture."""
-        posterior = self.process.condition(as_sequence(observations))
-        values, quadratic = seen(posterior)
-        gaussian = self.process.log_evidence(posterior.observations)  # pyright: ignore[reportAttributeAccessIssue]
-        return gaussian + quadratic / 2 + _posterior(self.log_density, values, quadratic)[2]
+        """The log density of the observed values.
+
+        With m values of density N(y; 0, v K) given v it is the Gaussian one for v = 1, plus
+        q / 2 + log int p(v) v^(-m / 2) exp(-q / (2 v)) dv, q = y^T K^-1 y.
+        """
+        listed = as_sequence(observations)
+        values, before = seen(self.process)
+        total, after = seen(self.process.condition(listed))
+        ends = ((values, before), (total, after))  # the former divides by int p(v) dv at first
+        known, gained = (_posterior(self.log_prior, *end)[2] for end in ends)
+        gain = gained - known
+        return self.process.log_density(listed) + (after - before) / 2 + gain
 
 
 def seen(process: GaussianProcess | GaussianPosterior) -> tuple[float, Float[Array, ""]]:
@@ -117,7 +124,7 @@ def rescaled(
 
 
 def _posterior(
-    log_density: Callable[[Array], Array], values: float, quadratic: Float[Array, ""]
+    log_prior: Callable[[Array], Array], values: float, quadratic: Float[Array, ""]
 ) -> tuple[Float[Array, " nodes"], Float[Array, " nodes"], Float[Array, ""]]:
     """Nodes and weights of v given the data, and log int p(v) v^(-m/2) exp(-q / (2 v)) dv.
 
@@ -127,7 +134,7 @@ def _posterior(
 
     def logarithm(u: Array) -> Any:
         v = jnp.exp(u)
-        return log_density(v) + u - values / 2 * u - quadratic / 2 / v
+        return log_prior(v) + u - values / 2 * u - quadratic / 2 / v
 
     coarse = jnp.linspace(-_REACH, _REACH, _NODES).astype(quadratic.dtype)
     mode = coarse[jnp.argmax(logarithm(coarse))]

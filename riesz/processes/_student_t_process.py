@@ -10,10 +10,11 @@ from jaxtyping import Array, Float
 from riesz.errors import DataError
 from riesz.functions import Function
 from riesz.kernels import AbstractKernel
+from riesz.processes._fields import map_field
 from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
 from riesz.processes._inputs import require_key
-from riesz.processes._marginals import StudentT, map_field
+from riesz.processes._marginals import StudentT
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey
 from riesz.processes._scale_mixture import rescaled, seen
@@ -65,6 +66,11 @@ class StudentTProcess(AbstractProcess):
                     found=value,
                 )
 
+    @property
+    def exact(self) -> bool:
+        """True, if the Gaussian process has an exact solver."""
+        return self.process.exact
+
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> "StudentTProcess":
@@ -87,16 +93,20 @@ class StudentTProcess(AbstractProcess):
         shape, scale = self._updated()
         return rescaled(self.process, scale / jax.random.gamma(first, shape, (n,)), on, second)
 
-    def log_evidence(
+    def log_density(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
     ) -> Float[Array, ""]:
-        """The log density of the observed values under an unconditioned process."""
-        posterior = self.condition(observations)
+        """The log density of the observed values.
+
+        The Gaussian one for v = 1, plus q / 2 and the logarithm of the ratio of the constants
+        Gamma(shape) / scale^shape of v after and before, q what y^T K^-1 y grows by.
+        """
+        listed = as_sequence(observations)
+        posterior = self.condition(listed)
         (before, b), (after, c) = self._updated(), posterior._updated()
-        quadratic = seen(posterior.process)[1]
-        gaussian = self.process.log_evidence(posterior.process.observations)  # pyright: ignore[reportAttributeAccessIssue]
+        growth = seen(posterior.process)[1] - seen(self.process)[1]
         gain = gammaln(after) - gammaln(before) + before * jnp.log(b) - after * jnp.log(c)
-        return gaussian + quadratic / 2 + gain
+        return self.process.log_density(listed) + growth / 2 + gain
 
     def _updated(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Shape and scale of the law of v given what was observed."""

@@ -15,6 +15,7 @@ from riesz._core.progress import Progress
 from riesz._core.text import write
 from riesz.errors import DataError, ModelError, SolverError
 from riesz.processes._compiled import compiled
+from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import as_labels, as_sequence
 from riesz.processes._hyperparameters import Hyperparameters, hyperparameters
 from riesz.processes._inputs import require_key
@@ -103,7 +104,7 @@ def tune(
 
     **Arguments:**
 
-    - `process`: with a kernel and `log_evidence`, such as `GaussianProcess`.
+    - `process`: with a kernel and `log_density`, such as `GaussianProcess`.
     - `observations`: one or several.
     - `key`: for the starts, and for the part of the observations that is used: of more than
       2000 the exact evidence is that of a random 2000. With a `solver` `InducingPoints` its
@@ -198,7 +199,7 @@ class _Model(eqx.Module):
     def evidence(self, vector: Float[Array, " p"]) -> Float[Array, ""]:
         process, observations = self.free_used().put(vector)
         extra = () if self.solver is None else (self.solver,)
-        return process.log_evidence(observations, *extra)
+        return process.log_density(observations, *extra)
 
 
 @compiled
@@ -294,11 +295,12 @@ def _subset(
 
 def _require_evidence(process: Any) -> None:
     inner = getattr(process, "process", process)
-    if not hasattr(process, "log_evidence") or not hasattr(inner, "log_evidence"):
+    conditioned = isinstance(inner, GaussianPosterior)
+    if conditioned or not hasattr(process, "log_density"):
         raise ModelError(
             "the process has no evidence whose maximum could be sought",
             where="tune(process, observations)",
-            expected="a process with log_evidence that was not conditioned, such as "
+            expected="a process with log_density that was not conditioned, such as "
             "GaussianProcess, StudentTProcess or ScaleMixture",
             found=type(process).__name__,
             repair="tune GaussianProcess(kernel) before it is conditioned; a deep kernel machine "

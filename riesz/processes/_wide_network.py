@@ -15,8 +15,9 @@ from riesz.functions import Function
 from riesz.networks import AbstractNetwork
 from riesz.processes._compiled import compiled
 from riesz.processes._draws import draw_normal, square_root
+from riesz.processes._fields import field_on, fields_on
 from riesz.processes._gaussian_process import GaussianProcess, as_sequence
-from riesz.processes._inputs import field_on, fields_on, inputs_of, require_key
+from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import Values
 from riesz.processes._process import AbstractProcess, On, RandomKey
@@ -48,6 +49,11 @@ class WideNetwork(AbstractProcess):
     network: AbstractNetwork
     channels: int = eqx.field(static=True, default=1)
 
+    @property
+    def exact(self) -> bool:
+        """False: `condition` trains networks, which is not Bayesian inference."""
+        return False
+
     def sample(
         self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
@@ -56,6 +62,10 @@ class WideNetwork(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         return self._prior().marginal(on=on, joint=joint)
+
+    def log_density(self, observations: Any) -> Float[Array, ""]:
+        """The log density of the values of networks with random weights."""
+        return self._prior().log_density(observations)
 
     def condition(self, observations: Values | Sequence[Values]) -> "TrainedNetwork":
         """Trained to convergence on the values: `train` for infinite time."""
@@ -110,6 +120,11 @@ class TrainedNetwork(AbstractProcess):
     gains: Float[Array, " m"]
     vectors: Float[Array, "m m"]
     covariance: Float[Array, "m m"]
+
+    @property
+    def exact(self) -> bool:
+        """False: `condition` trains networks."""
+        return False
 
     def condition(self, observations: Values | Sequence[Values]) -> "TrainedNetwork":
         """Trained for the same time on all data at once."""

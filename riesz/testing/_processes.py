@@ -10,6 +10,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
+import scipy.stats
 from jaxtyping import Array, Float
 
 from riesz.domains import Grid, Interval, Space
@@ -22,7 +24,11 @@ from riesz.processes import (
     GaussianPosterior,
     GaussianProcess,
     Labels,
+    Normal,
+    NormalMixture,
+    Rescaled,
     ScaleMixture,
+    StudentT,
     StudentTProcess,
     Values,
     WideNetwork,
@@ -54,8 +60,10 @@ def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> No
 
     Samples and laws have the right shapes and types, on points and on grids; the law at some of
     the points is the marginal of the law at all; means and covariances of samples agree with
-    the law within Monte Carlo error; conditioning on exact values reproduces them, and twice is
-    the same as once; jit and vmap change nothing; it is saved and loaded. Under
+    the law within Monte Carlo error, and so do its intervals and its own draws; the density of
+    values, where the process has one, is that of the law; conditioning on exact values
+    reproduces them, twice is the same as once, and where the process says that it is `exact` it
+    is linear regression; jit and vmap change nothing; it is saved and loaded. Under
     `jax.enable_x64(True)` it sees more.
 
     **Arguments:**
@@ -82,6 +90,7 @@ class _Law(NamedTuple):
     variance: np.ndarray
     covariance: np.ndarray
     tolerance: float
+    normal: bool
 
 
 def _inputs(case: ProcessCase) -> np.ndarray:
@@ -98,7 +107,8 @@ def _law(process: AbstractProcess, x: np.ndarray) -> _Law:
     assert law.mean.shape == law.variance.shape, "a mean and a variance for each value"
     _close(law.standard_deviation**2, law.variance, tolerance)
     values = np.asarray(law.mean, float), np.asarray(law.variance, float)
-    return _Law(*values, covariance.reshape(size, size), tolerance)
+    covariance = covariance.reshape(size, size)
+    return _Law(*values, covariance, tolerance, isinstance(law, Normal))
 
 
 def _close(found: Any, expected: Any, tolerance: float) -> None:
@@ -157,8 +167,11 @@ def _marginals(case: ProcessCase) -> None:
 def _moments(case: ProcessCase) -> None:
     """Means and covariances of samples are those of the law, within Monte Carlo error."""
     x = _inputs(case)
-    law = _law(case.process, x)
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(2)), float)
+    _agree(draws, _law(case.process, x), "samples")
+
+
+def _agree(draws: np.ndarray, law: "_Law", what: str) -> None:
     centred = (draws - law.mean).reshape(_DRAWS, -1)
     products = centred[:, :, None] * centred[:, None]
     for name, values, expected in (
@@ -168,7 +181,62 @@ def _moments(case: ProcessCase) -> None:
         error = np.abs(values.mean(0) - expected)
         allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + law.tolerance
         worst = (error / allowed).max()
-        assert worst < 1, f"{name} of samples is {5 * worst:.1f} standard errors from the law's"
+        assert worst < 1, f"{name} of {what} is {5 * worst:.1f} standard errors from the law's"
+
+
+def _intervals(case: ProcessCase) -> None:
+    """Intervals hold as many samples as they say, and the law draws and rescales as it says."""
+    x, level = _inputs(case), 0.7
+    alone, joint = (case.process.marginal(on=x, joint=j) for j in (False, True))
+    draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(4)), float)
+    own = np.asarray(joint.sample(_DRAWS, key=jax.random.key(5)), float)
+    assert own.shape == draws.shape, f"shape {own.shape} of draws of a law"
+    allowed = 5 * np.sqrt(level * (1 - level) / _DRAWS)
+    for law in (alone, joint):
+        lower, upper = map(np.asarray, law.interval(level))
+        assert lower.shape == law.mean.shape, f"shape {lower.shape} of the end of an interval"
+        for values in (draws, own):
+            error = np.abs(((lower <= values) & (values <= upper)).mean(0) - level).max()
+            assert error < allowed, f"{error:.3f} is the error of intervals of {level:.0%}"
+    _agree(own, _law(case.process, x), "draws of the law")
+    channels = alone.mean.shape[1]
+    shift, scale = jnp.arange(1.0, channels + 1), 2 + jnp.arange(1.0, channels + 1)
+    moved = joint.rescaled(shift, scale)
+    for end, other in zip(joint.interval(level), moved.interval(level), strict=True):
+        _close(other, shift + scale * end, 1e-4)
+    wide = np.diagonal(np.asarray(moved.covariance).reshape(own[0].size, -1))
+    _close(wide, np.asarray(moved.variance).ravel(), 1e-4)
+    if case.interval is not None:
+        ends = case.process.marginal(on=Grid(case.interval, len(x))).interval(level)
+        assert all(isinstance(end, Function) for end in ends), "functions on a discretization"
+
+
+def _densities(case: ProcessCase) -> None:
+    """The density of observed values is that of the law."""
+    laws: Any = scipy.stats
+    density: Any = getattr(case.process, "log_density", None)
+    if density is None:
+        return
+    x = _inputs(case)[_ROWS]
+    y = np.asarray(case.process.sample(2, on=x, key=jax.random.key(6)))[1]
+    law: Any = case.process.marginal(on=x, joint=True)
+    mean, values = np.asarray(law.mean, float).ravel(), np.asarray(y, float).ravel()
+    matrix = np.asarray(law.joint, float)
+    if matrix.ndim == 2:
+        matrix = np.kron(matrix, np.eye(y.shape[1]))
+    matrix = matrix.reshape(mean.size, mean.size)
+    if isinstance(law, StudentT):
+        expected = laws.multivariate_t(mean, matrix, float(law.degrees)).logpdf(values)
+    else:
+        mixed = isinstance(law, NormalMixture)
+        nodes, weights = (law.nodes, law.weights) if mixed else (np.ones(1), np.ones(1))
+        # log N(y; m, v K) = log N(y; m, K) + (1 - 1 / v) q / 2 - d / 2 log v
+        normal = laws.multivariate_normal(mean, matrix).logpdf(values)
+        quadratic = (values - mean) @ np.linalg.solve(matrix, values - mean)
+        v = np.asarray(nodes, float)
+        each = (1 - 1 / v) * quadratic / 2 - mean.size / 2 * np.log(v)
+        expected = normal + scipy.special.logsumexp(each, b=np.asarray(weights, float))
+    _close(density(Values(x, y)), expected, 1e-6 if y.dtype == np.float64 else 1e-2)
 
 
 def _conditioned(case: ProcessCase, noise: float) -> tuple[AbstractProcess, Values]:
@@ -187,12 +255,30 @@ def _conditions(case: ProcessCase) -> None:
     law = _law(posterior, x)
     _close(law.mean[_ROWS], exact.values, law.tolerance)
     _close(law.variance[_ROWS], 0.0, law.tolerance)
+    if case.process.exact:
+        _regresses(_law(case.process, x), law, np.asarray(exact.values, float))
     first = Values(exact.points, exact.values, 0.3 * case.noisy)
     second = Values(0.9 * exact.points, 0.5 * exact.values, 0.2 * case.noisy)
     once = _law(case.process.condition([first, second]), x)
     twice = _law(case.process.condition(first).condition(second), x)
-    for a, b in zip(once, twice, strict=True):
+    for a, b in zip(once[:3], twice[:3], strict=True):
         _close(a, b, law.tolerance)
+
+
+def _regresses(prior: _Law, law: _Law, values: np.ndarray) -> None:
+    """Mean m + C K^-1 (y - m) and covariance C - C K^-1 C^T, up to a factor for unknown scales."""
+    count, channels = prior.mean.shape
+    seen = np.arange(count * channels).reshape(count, channels)[_ROWS].ravel()
+    cross, inside = prior.covariance[:, seen], prior.covariance[np.ix_(seen, seen)]
+    gain = np.linalg.solve(inside, cross.T).T
+    mean = prior.mean.ravel() + gain @ (values - prior.mean[_ROWS]).ravel()
+    left = prior.covariance - gain @ cross.T
+    factor = np.trace(law.covariance) / np.trace(left)
+    tolerance = 100 * law.tolerance
+    _close(law.mean.ravel(), mean, tolerance)
+    _close(law.covariance, factor * left, tolerance)
+    if law.normal:
+        _close(factor, 1.0, tolerance)
 
 
 def _compiles(case: ProcessCase) -> None:
@@ -215,6 +301,8 @@ PROCESS_CHECKS: dict[str, Callable[[ProcessCase], None]] = {
     "keys": _keys,
     "marginals": _marginals,
     "moments": _moments,
+    "intervals": _intervals,
+    "densities": _densities,
     "conditioning": _conditions,
     "compilation": _compiles,
     "files": lambda case: comes_back(case.process),
@@ -300,6 +388,10 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
         _heavy(_prior()).condition(_posterior().observations), _LINE, _UNIT
     ),
     "ScaleMixture": lambda: ProcessCase(_mixture(_prior()), _LINE, _UNIT),
+    "Rescaled": lambda: ProcessCase(Rescaled(_prior(), [3.0], [0.5]), _LINE, _UNIT),
+    "Rescaled, two channels": lambda: ProcessCase(
+        Rescaled(_prior(channels=2), [3.0, -1.0], [0.5, 2.0]), _LINE, _UNIT, noisy=False
+    ),
     "RandomField": lambda: ProcessCase(_field(), _LINE, _UNIT),
     "WideNetwork": lambda: ProcessCase(_network(), _LINE, _UNIT, noisy=False),
     "TrainedNetwork": lambda: ProcessCase(_trained(), _LINE, _UNIT, noisy=False),

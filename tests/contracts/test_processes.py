@@ -9,8 +9,8 @@ import pytest
 
 from riesz import processes
 from riesz.kernels import SquaredExponential
-from riesz.processes import AbstractProcess, GaussianProcess, Normal
-from riesz.testing import PROCESS_CHECKS, PROCESS_INSTANCES, check_process
+from riesz.processes import AbstractProcess, GaussianProcess, InducingPoints, Normal, Values
+from riesz.testing import PROCESS_CHECKS, PROCESS_INSTANCES, ProcessCase, check_process
 
 
 @functools.cache
@@ -41,6 +41,8 @@ class Overconfident(AbstractProcess):
 
     truth: AbstractProcess
 
+    exact = False
+
     def sample(self, n, *, on, key):
         return self.truth.sample(n, on=on, key=key)
 
@@ -56,6 +58,33 @@ def test_a_broken_process_is_named(x64):
     process = Overconfident(GaussianProcess(SquaredExponential(0.2)))
     with pytest.raises(AssertionError, match="^moments: covariance of samples is .* standard err"):
         check_process(process)
+
+
+class Careless(AbstractProcess):
+    """A process that says it conditions exactly, with inducing points."""
+
+    prior: GaussianProcess
+    exact = True
+
+    def sample(self, n, *, on, key):
+        return self.prior.sample(n, on=on, key=key)
+
+    def condition(self, observations):
+        points = jnp.linspace(0, 1, 5)[:, None]
+        several = observations if isinstance(observations, list) else [observations]
+        noisy = [Values(o.points, o.values, 1e-4) for o in several]
+        return self.prior.condition(noisy, InducingPoints(points))
+
+    def marginal(self, *, on, joint=False):
+        return self.prior.marginal(on=on, joint=joint)
+
+
+def test_a_process_that_is_not_exact_cannot_say_so(x64):
+    case = ProcessCase(
+        Careless(GaussianProcess(SquaredExponential(0.2))), np.linspace(0, 1, 9)[:, None]
+    )
+    with pytest.raises(AssertionError):
+        PROCESS_CHECKS["conditioning"](case)
 
 
 def test_every_public_process_is_in_the_battery():

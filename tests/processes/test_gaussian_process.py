@@ -140,7 +140,7 @@ def test_evidence_is_the_normal_density(x64):
     rng = np.random.default_rng(3)
     y, noise = rng.standard_normal((4, 2)), np.array([0.1, 0.2, 0.3, 0.1])
     prior = GaussianProcess(PRIOR.kernel, mean=0.5, channels=2)
-    found = prior.log_evidence(Values(X[:, None], y, noise))
+    found = prior.log_density(Values(X[:, None], y, noise))
     law = scipy.stats.multivariate_normal(np.full(4, 0.5), k(X, X) + np.diag(noise**2))
     np.testing.assert_allclose(found, law.logpdf(y[:, 0]) + law.logpdf(y[:, 1]), rtol=1e-10)
 

@@ -55,14 +55,14 @@ def test_softmax_is_the_approximation_with_full_matrices(x64):
     np.testing.assert_allclose(law.covariance, covariance, atol=1e-6)
     variance = np.einsum("pcpc->pc", covariance)
     np.testing.assert_allclose(law.variance, variance, atol=1e-6)
-    np.testing.assert_allclose(SOFTMAX.log_evidence(Labels(X, CLASSES)), evidence, rtol=1e-8)
+    np.testing.assert_allclose(SOFTMAX.log_density(Labels(X, CLASSES)), evidence, rtol=1e-8)
 
 
 def test_two_classes_are_one_latent_function_or_two_of_half_the_variance(x64):
     """f_1 - f_0 has twice their variance, and the softmax of two is the logistic of it."""
     pair = GaussianProcess(0.5 * KERNEL, channels=2)
     labels = Labels(X, CLASSES == 0)
-    np.testing.assert_allclose(BINARY.log_evidence(labels), pair.log_evidence(labels), rtol=1e-8)
+    np.testing.assert_allclose(BINARY.log_density(labels), pair.log_density(labels), rtol=1e-8)
     one, two = BINARY.condition(labels), pair.condition(labels)
     a, b = one.marginal(on=Z, joint=True), two.marginal(on=Z, joint=True)
     np.testing.assert_allclose(a.mean[:, 0], b.mean[:, 1] - b.mean[:, 0], atol=1e-6)
@@ -89,7 +89,7 @@ def test_the_evidence_has_the_gradient_of_differences(x64):
     def evidence(variance, length, mean):
         kernel = variance * SquaredExponential(length)
         prior = GaussianProcess(kernel, mean=lambda x: mean * level(x), channels=3)
-        return prior.log_evidence(Labels(X, CLASSES))
+        return prior.log_density(Labels(X, CLASSES))
 
     at = tuple(jnp.asarray(v) for v in (4.0, 0.5, 1.0))
     check_grads(evidence, at, order=1, modes=["rev"], atol=1e-5, rtol=1e-5)
@@ -109,7 +109,7 @@ def test_evidence_of_labels_is_tuned(x64):
     start = GaussianProcess(0.1 * SquaredExponential(3.0), channels=3)
     tuned = tune(start, Labels(X, CLASSES), key=jax.random.key(0), restarts=0)
     assert tuned.evidence > tuned.history[0][0] + 1 and tuned.noise == (None,)
-    found = tuned.process.log_evidence(tuned.observations)
+    found = tuned.process.log_density(tuned.observations)
     np.testing.assert_allclose(found, tuned.evidence, rtol=1e-9)
 
 

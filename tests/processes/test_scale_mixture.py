@@ -31,7 +31,7 @@ def test_the_evidence_is_the_density_of_a_student_t_law(data):
     seen, _ = data
     k = np.asarray(KERNEL(seen.points)) + 0.04 * np.eye(7)
     law = scipy.stats.multivariate_t(np.zeros(7), B / A * k, df=2 * A)
-    evidence = StudentTProcess(KERNEL, A, B).log_evidence(seen)
+    evidence = StudentTProcess(KERNEL, A, B).log_density(seen)
     np.testing.assert_allclose(evidence, law.logpdf(np.asarray(seen.values)[:, 0]), rtol=1e-10)
 
 
@@ -49,7 +49,7 @@ def test_the_posterior_is_the_conditional_of_the_joint_law(data):
     for f in (-1.0, 0.3):
         both = joint.logpdf(np.append(np.asarray(seen.values)[:, 0], f))
         np.testing.assert_allclose(
-            predictive.logpdf(f), both - process.log_evidence(seen), rtol=1e-8
+            predictive.logpdf(f), both - process.log_density(seen), rtol=1e-8
         )
 
 
@@ -57,7 +57,7 @@ def test_quadrature_over_the_scale_agrees_with_the_closed_form(data):
     seen, points = data
     closed = StudentTProcess(KERNEL, A, B)
     numerical = ScaleMixture(GaussianProcess(KERNEL), inverse_gamma)
-    np.testing.assert_allclose(numerical.log_evidence(seen), closed.log_evidence(seen), rtol=1e-9)
+    np.testing.assert_allclose(numerical.log_density(seen), closed.log_density(seen), rtol=1e-9)
     for a, b in ((closed, numerical), (closed.condition(seen), numerical.condition(seen))):
         one, two = (p.marginal(on=points, joint=True) for p in (a, b))
         np.testing.assert_allclose(one.mean, two.mean, rtol=1e-12)

@@ -50,4 +50,4 @@ def test_a_process_that_is_zero_where_it_is_observed_is_looked_at_too():
 
 def test_the_evidence_of_derivatives_that_do_not_exist_is_refused():
     with pytest.raises(DataError, match="does not exist"):
-        GaussianProcess(ROUGH["Brownian"]).log_evidence(SLOPES)
+        GaussianProcess(ROUGH["Brownian"]).log_density(SLOPES)

@@ -182,9 +182,9 @@ def test_inducing_points_at_all_inputs_are_exact(x64):
     exact, found = PRIOR.condition(values), PRIOR.condition(values, solver)
     assert_same(law(solver, values), law(Cholesky(), values), 1e-7)
     np.testing.assert_allclose(found.solution.quadratic, exact.solution.quadratic, rtol=1e-7)
-    evidence = PRIOR.log_evidence(values)
-    np.testing.assert_allclose(PRIOR.log_evidence(values, solver), evidence, atol=1e-6)
-    bound = PRIOR.log_evidence(values, InducingPoints(x[:8]))
+    evidence = PRIOR.log_density(values)
+    np.testing.assert_allclose(PRIOR.log_density(values, solver), evidence, atol=1e-6)
+    bound = PRIOR.log_density(values, InducingPoints(x[:8]))
     assert bound < evidence - 0.1
 
 
@@ -206,7 +206,7 @@ def test_solvers_say_what_they_need(x64):
     with pytest.raises(DataError, match="need noise on every observation"):
         PRIOR.condition(Values(x, y), InducingPoints(x))
     with pytest.raises(ModelError, match="do not give the evidence(.|\n)*InducingPoints"):
-        PRIOR.log_evidence(Values(x, y, 0.1), ConjugateGradients())
+        PRIOR.log_density(Values(x, y, 0.1), ConjugateGradients())
 
 
 def test_an_indefinite_variational_posterior_is_refused():
@@ -223,7 +223,7 @@ def test_the_bound_has_the_gradient_of_differences(x64):
     @jax.jit
     def bound(length, noise, z):
         prior = GaussianProcess(SquaredExponential(length))
-        return prior.log_evidence(Values(x, y, noise), InducingPoints(z))
+        return prior.log_density(Values(x, y, noise), InducingPoints(z))
 
     at = (jnp.asarray(0.4), jnp.asarray(0.1), jnp.asarray(x[:5]))
     check_grads(bound, at, order=1, modes=["rev"], atol=1e-3, rtol=1e-3)
@@ -264,9 +264,9 @@ def test_equal_points_are_as_good_as_the_same_points(x64):
     kernel = SquaredExponential(0.3) + 0.5 * White()
     points = np.linspace(0, 1, 6)[:, None]
     first = Values(points, np.ones((6, 1)), 0.1)
-    once = GaussianProcess(kernel).log_evidence([first, Values(first.points, first.values, 0.2)])
+    once = GaussianProcess(kernel).log_density([first, Values(first.points, first.values, 0.2)])
     copy = Values(jnp.array(points), np.ones((6, 1)), 0.2)
-    twice = GaussianProcess(kernel).log_evidence([first, copy])
+    twice = GaussianProcess(kernel).log_density([first, copy])
     np.testing.assert_allclose(once, twice, rtol=1e-12)
 
 

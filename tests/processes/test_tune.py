@@ -38,7 +38,7 @@ def data():
 
 
 def evidence(process, observations):
-    return float(process.log_evidence(observations))
+    return float(process.log_density(observations))
 
 
 def test_evidence_is_differentiable_in_kernel_and_noise(data, x64):
@@ -48,7 +48,7 @@ def test_evidence_is_differentiable_in_kernel_and_noise(data, x64):
             Values(data.points[:5], data.values[:5], noise),
             Integrals(data.points[5:], jnp.ones((1, 35)), data.values[:1], 2 * noise),
         ]
-        return process.log_evidence(observations)
+        return process.log_density(observations)
 
     at = tuple(jnp.asarray(v) for v in (0.3, 1.5, 0.2))
     check_grads(jax.jit(value), at, order=1, modes=["rev"], atol=1e-4, rtol=1e-4)

@@ -99,6 +99,11 @@ class DeepKernelMachine(AbstractProcess):
         """The law without observations: the Gaussian process of the network."""
         return GaussianProcess(self.network.kernel().nngp, channels=_channels(self.network))
 
+    @property
+    def exact(self) -> bool:
+        """False: `condition` maximises over Gram matrices instead of averaging over them."""
+        return False
+
     def sample(
         self, n: int, *, on: On, key: RandomKey
     ) -> Function | Float[Array, "n points channels"]:
@@ -158,6 +163,11 @@ class DeepKernelPosterior(AbstractProcess):
     objective: Float[Array, ""]
     converged: Bool[Array, ""]
     steps: Int[Array, ""]
+
+    @property
+    def exact(self) -> bool:
+        """False: `condition` maximises over Gram matrices instead of averaging over them."""
+        return False
 
     def sample(
         self, n: int, *, on: On, key: RandomKey

@@ -44,8 +44,8 @@ class Cholesky(AbstractSolver):
             raise indefinite_error(system, np.asarray(_matrix(system)), solution.factor.dtype)
         return solution
 
-    def log_evidence(self, system: System) -> Float[Array, ""]:
-        return _log_evidence(system)
+    def log_density(self, system: System) -> Float[Array, ""]:
+        return _log_density(system)
 
 
 class CholeskySolution(AbstractSolution):
@@ -80,7 +80,7 @@ def _factorise(system: System) -> CholeskySolution:
 
 
 @compiled
-def _log_evidence(system: System) -> Float[Array, ""]:
+def _log_density(system: System) -> Float[Array, ""]:
     matrix = system.matrix()
     factor = jnp.linalg.cholesky(matrix)
     white = jsl.solve_triangular(factor, system.residual, lower=True)

@@ -59,10 +59,10 @@ class ConjugateGradients(AbstractSolver):
             )
         return solution
 
-    def log_evidence(self, system: System) -> Float[Array, ""]:
+    def log_density(self, system: System) -> Float[Array, ""]:
         raise ModelError(
             "conjugate gradients do not give the evidence, which needs a determinant",
-            where="log_evidence(observations, ConjugateGradients(...))",
+            where="log_density(observations, ConjugateGradients(...))",
             expected="Cholesky() or InducingPoints(points)",
             found="ConjugateGradients",
             repair="use the exact evidence of a part of the observations, or the bound of "

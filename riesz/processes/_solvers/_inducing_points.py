@@ -1,5 +1,7 @@
 """Variational conditioning on the values at inducing points."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
@@ -37,6 +39,7 @@ class InducingPoints(AbstractSolver):
     indefinite all the same.
     """
 
+    exact: ClassVar[bool] = False
     points: Float[Array, "p *features"] = eqx.field(converter=jnp.asarray)
 
     def solve(self, system: System) -> AbstractSolution:
@@ -53,7 +56,7 @@ class InducingPoints(AbstractSolver):
             )
         return solution
 
-    def log_evidence(self, system: System) -> Float[Array, ""]:
+    def log_density(self, system: System) -> Float[Array, ""]:
         _require_noise(system)
         return _bound(self.points, system)
 

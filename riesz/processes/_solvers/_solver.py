@@ -36,12 +36,15 @@ class AbstractSolution(eqx.Module):
 class AbstractSolver(eqx.Module):
     """A way to condition a Gaussian process."""
 
+    # Whether it gives the conditional distribution up to rounding, or approximates it.
+    exact: ClassVar[bool] = True
+
     @abstractmethod
     def solve(self, system: System) -> AbstractSolution:
         """Condition. Outside compiled code a failure raises `SolverError`."""
 
     @abstractmethod
-    def log_evidence(self, system: System) -> Float[Array, ""]:
+    def log_density(self, system: System) -> Float[Array, ""]:
         """The log density of the observations, or a lower bound; not finite on failure."""
 
 
