@@ -36,5 +36,6 @@ def test_fields_solve_equations_without_data(example):
     errors = example("solve_without_data").main(steps=300)
     assert errors["Poisson", "residual"] < 0.02
     assert errors["Poisson", "energy"] < 0.1
+    # after 300 of 1000 steps; the error of zero is 1
     assert errors["Darcy", "residual"] < 0.2
-    assert errors["Darcy", "energy"] < 0.2
+    assert errors["Darcy", "energy"] < 0.4
