@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from riesz._core.parameters import FROZEN
 from riesz._core.registry import Registry
-from riesz._core.tracing import traced
+from riesz._core.tracing import stacked, traced
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._features import coordinate_features
 from riesz.errors import DomainError
@@ -253,11 +253,11 @@ def stack_discretizations(
 
     **Raises:** `DomainError` for discretizations that cannot be padded to one shape.
     """
-    padded = padded_alike(discretizations)
-    shapes = [jax.tree.map(jnp.shape, (on, on.shape)) for on in padded]
-    structures = [jax.tree.structure(on) for on in padded]
+    alike = padded_alike(discretizations)
+    shapes = [jax.tree.map(jnp.shape, (on, on.shape)) for on in alike]
+    structures = [jax.tree.structure(on) for on in alike]
     if (
-        not padded
+        not alike
         or any(a != structures[0] for a in structures)
         or any(jax.tree.leaves(a) != jax.tree.leaves(shapes[0]) for a in shapes)
     ):
@@ -268,4 +268,4 @@ def stack_discretizations(
             found="; ".join(map(repr, discretizations)) or "none",
             repair="resample functions onto one grid, or give scattered points and meshes",
         )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+    return jax.tree.map(stacked, *alike)

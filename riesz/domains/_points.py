@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz._core.tracing import traced
+from riesz._core.tracing import padded, traced
 from riesz.domains._discretization import AbstractDiscretization, register
 from riesz.domains._domain import AbstractDomain, AbstractProductDomain
 from riesz.domains._scattered import differentiate, gradient, interpolate
@@ -166,8 +166,8 @@ class Points(AbstractPoints):
                 repair="pad to the size of the largest set",
             )
         leaves = self.relative, self.remainder, self.weights, self.mask
-        padded = [jnp.pad(x, ((0, extra),) + ((0, 0),) * (x.ndim - 1)) for x in leaves]
-        return eqx.tree_at(lambda p: (p.relative, p.remainder, p.weights, p.mask), self, padded)
+        larger = [padded(x, ((0, extra),) + ((0, 0),) * (x.ndim - 1)) for x in leaves]
+        return eqx.tree_at(lambda p: (p.relative, p.remainder, p.weights, p.mask), self, larger)
 
     @property
     def shape(self) -> tuple[int, ...]:

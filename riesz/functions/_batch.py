@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
-from riesz._core.tracing import traced
+from riesz._core.tracing import padded, stacked, traced
 from riesz.domains import AbstractDiscretization, Space
 from riesz.domains.internal import padded_alike
 from riesz.errors import DomainError
@@ -89,7 +89,7 @@ def stack(functions: Sequence[Function]) -> Function:
     samples = []
     for f, on in zip(functions, padded_alike([f.discretization for f in functions]), strict=True):
         more = [(0, n - m) for m, n in zip(f.discretization.shape, on.shape, strict=True)]
-        samples.append(Function(jnp.pad(f.values, (*more, (0, 0))), on, f.space))
+        samples.append(Function(padded(f.values, (*more, (0, 0))), on, f.space))
     first = samples[0]
     for f in samples:
         if (
@@ -103,7 +103,7 @@ def stack(functions: Sequence[Function]) -> Function:
                 found=f"{f.discretization.describe()}, {f.space.names}",
                 repair="resample them onto one grid: f.resample(grid)",
             )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *samples)
+    return jax.tree.map(stacked, *samples)
 
 
 _TOGETHER = 16

@@ -23,12 +23,14 @@ from riesz.learning._check import Survey, check_memory, survey
 from riesz.learning._checkpoint import NAME
 from riesz.learning._fitted import Fitted
 from riesz.learning._objective import AbstractObjective, Given, Task
+from riesz.learning._objectives import FlowMatching
 from riesz.learning._run import Run
 from riesz.learning._samples import Stream, count, samples_of
 from riesz.learning._settings import Settings
 from riesz.learning._step import adamw, make_trainer
 from riesz.learning._supervised import Supervised
 from riesz.operators import AbstractOperator
+from riesz.processes import FlowProcess
 
 if TYPE_CHECKING:
     from riesz.learning._recipe import Recipe
@@ -69,7 +71,8 @@ def fit(
       axis, or an open data file (`riesz.open_pairs`), from which each batch is then read; a
       `riesz.Stream` of fresh samples; or None for an objective without data.
     - `objective`: one of `riesz.objectives`, or a function of (model, batch, key). When absent the
-      model brings it by a method `default_objective()`; for operators it is `Supervised()`.
+      model brings it by a method `default_objective()`; for operators it is `Supervised()`,
+      for a `FlowProcess` it is `FlowMatching`.
     - `recipe`: gives the settings that are not given here.
     - `validation`: the fraction of the samples held out, or other samples. Of a stream 128
       samples are drawn.
@@ -126,6 +129,8 @@ def _objective(model: Any, given: Any, recipe: "Recipe | None") -> AbstractObjec
     """The objective that is given, that of the model, or that of operators."""
     if given is None and not isinstance(model, type) and hasattr(model, "default_objective"):
         given = model.default_objective()
+    if given is None and isinstance(model, FlowProcess):
+        return FlowMatching(model.noise)
     if given is None and isinstance(model, AbstractOperator):
         return Supervised(None if recipe is None else recipe.loss)
     if given is None or not callable(given):

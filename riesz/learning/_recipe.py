@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from riesz._core.text import write
-from riesz.domains import AbstractDiscretization, Grid, Space
+from riesz.domains import AbstractDiscretization, AbstractDomain, AbstractProductDomain, Grid, Space
 from riesz.domains.internal import discretization_from_json, discretization_to_json
 from riesz.errors import ModelError
 from riesz.functions import AbstractSymmetry, PairsLike
@@ -179,8 +179,9 @@ def recipe(
 ) -> Recipe:
     """The recipe for a data set: which operator, how large, and how it is trained.
 
-    An FNO where inputs and outputs share a domain, else a DeepONet. Its size grows with the number
-    of samples and points, and shrinks until the time budget holds 400 steps.
+    An FNO where inputs and outputs share a domain, else a DeepONet; on regions it is to be named.
+    Its size grows with the number of samples and points, and shrinks until the time budget holds
+    400 steps.
 
     **Arguments:**
 
@@ -205,7 +206,7 @@ def recipe(
     a, u = first.inputs.discretization, first.outputs.discretization
     shapes = first.inputs.values.shape[1:-1], first.outputs.values.shape[1:-1]
     count = len(data) if samples is None else samples
-    text = operator or ("FNO()" if same else "DeepONet()")
+    text = operator or _default(a.domain, same)
     latent = _latent(a, u, shapes) if same else _grid_of_points(a, shapes[0], NODES[dim])
     shape = shapes[0] if latent is None else latent.shape
     task = Workload(count, dim, shape, invariant, time_budget)
@@ -226,6 +227,19 @@ def recipe(
         steps = default_steps(count)
     grid = None if latent is None else discretization_to_json(latent)
     return Recipe(write(made), grid, zero_boundary, steps, time_budget)
+
+
+def _default(domain: AbstractDomain, same: bool) -> str:
+    """The operator of a data set, by where its functions live."""
+    if isinstance(domain, AbstractProductDomain):
+        return "FNO()" if same else "DeepONet()"
+    raise ModelError(
+        "on a region the operator is to be named, since its radius depends on the region",
+        where="riesz.recipe(data, operator)",
+        expected="an operator for meshes with its radius in the unit of the coordinates",
+        found=f"no operator, and functions on a {domain}",
+        repair='riesz.recipe(data, "GNO(radius=0.5)"), with about a quarter of the region\'s width',
+    )
 
 
 def _bare(operator: Any) -> Any:
@@ -252,8 +266,11 @@ def _latent(
 
 
 def _grid_of_points(on: AbstractDiscretization, shape: tuple[int, ...], least: int) -> Grid | None:
-    """A uniform grid with about as many nodes as there are scattered points; None for grids."""
-    if on.tensor is not None:
+    """A uniform grid with about as many nodes as there are scattered points.
+
+    None for grids, and on regions, which have none.
+    """
+    if on.tensor is not None or not isinstance(on.domain, AbstractProductDomain):
         return None
     dim = on.domain.dim
     return Grid(on.domain, min(max(ceil(prod(shape) ** (1 / dim)), least), 256))

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from riesz._core.blocks import fitting, mapped
 from riesz.domains import (
     AbstractDiscretization,
+    AbstractProductDomain,
     Grid,
 )
 from riesz.domains.internal import released
@@ -24,7 +25,8 @@ def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
     """The points of all samples where they share them; else a grid for all.
 
     Where masks vary, that grid has the nodes that are present in at least half of the samples;
-    where scattered points vary, a uniform grid of about as many nodes as the largest set.
+    where scattered points vary, a uniform grid of about as many nodes as the largest set. A region
+    has no grid: the mesh of the first sample stands for all.
     """
     first: AbstractDiscretization | None = None
     same, count, size, present = True, 0, 0, np.zeros(())
@@ -39,7 +41,7 @@ def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
         count += functions.values.shape[0]
         size = max(size, functions.values.shape[1])
     assert first is not None
-    if same:
+    if same or not isinstance(first.domain, AbstractProductDomain):
         return first
     if first.grid is not None and first.mask is not None:
         mask = 2 * present >= count

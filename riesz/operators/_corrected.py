@@ -10,8 +10,6 @@ from riesz._core.parameters import Frozen, trainable
 from riesz.domains import AbstractDiscretization
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators._deeponet import DeepONet
-from riesz.operators._fno import FNO
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._registry import register
 from riesz.operators._wrappers import AbstractWrapper
@@ -99,22 +97,12 @@ def zero_output(operator: AbstractOperator) -> AbstractOperator:
     """The operator with a last layer of zeros: its output is zero, its gradient is not."""
     if isinstance(operator, AbstractWrapper):
         return eqx.tree_at(lambda o: o.inner, operator, zero_output(operator.inner))
-    if isinstance(operator, FNO):
-        return eqx.tree_at(
-            lambda o: (o.project.layers[-1].weight, o.project.layers[-1].bias),
-            operator,
-            replace_fn=jnp.zeros_like,
-        )
-    if isinstance(operator, DeepONet):
-        return eqx.tree_at(
-            lambda o: (o.branch.layers[-1].weight, o.branch.layers[-1].bias, o.bias),
-            operator,
-            replace_fn=jnp.zeros_like,
-        )
+    if operator.output_weights():
+        return eqx.tree_at(lambda o: o.output_weights(), operator, replace_fn=jnp.zeros_like)
     raise ModelError(
         "the last layer of this operator is not known",
         where="Corrected.starting_at(base, inner)",
-        expected="an FNO, a DeepONet, or a wrapper of one",
+        expected="an operator with output_weights(), such as an FNO, or a wrapper of one",
         found=type(operator).__name__,
         repair="build Corrected(inner, base) with an operator that starts at zero",
     )

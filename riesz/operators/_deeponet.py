@@ -126,6 +126,9 @@ class DeepONet(AbstractOperator):
         sensors = SENSORS.get(task.dim, 4)
         return {"sensors": sensors, "basis": 64 // half, "width": 128 // half}
 
+    def output_weights(self) -> tuple[Any, ...]:
+        return self.branch.layers[-1].weight, self.branch.layers[-1].bias, self.bias
+
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
         if on is None:

@@ -169,6 +169,9 @@ class FNO(AbstractOperator):
                 break
         return {name: sizes[name] for name in own}
 
+    def output_weights(self) -> tuple[Any, ...]:
+        return self.project.layers[-1].weight, self.project.layers[-1].bias
+
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
         grid = a.discretization.grid

@@ -53,6 +53,10 @@ class AbstractOperator(eqx.Module):
         del task, given
         return {}
 
+    def output_weights(self) -> tuple[Any, ...]:
+        """The arrays of which the output is zero when they are; none where there are no such."""
+        return ()
+
     @abstractmethod
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         """Apply the operator to one function."""

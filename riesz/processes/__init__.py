@@ -6,6 +6,8 @@ from riesz.processes._deep_kernel_machine import DeepKernelMachine as DeepKernel
 from riesz.processes._deep_kernel_machine import DeepKernelPosterior as DeepKernelPosterior
 from riesz.processes._deep_kernel_machine import LearnedKernel as LearnedKernel
 from riesz.processes._derivative import DerivativeProcess as DerivativeProcess
+from riesz.processes._flow_process import FlowPosterior as FlowPosterior
+from riesz.processes._flow_process import FlowProcess as FlowProcess
 from riesz.processes._gaussian_posterior import GaussianPosterior as GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess as GaussianProcess
 from riesz.processes._gradient_flow import Flow as Flow

@@ -18,6 +18,7 @@ from riesz.domains import (
     Grid,
     Interval,
     MaskedGrid,
+    Mesh,
     Point,
     Space,
     Torus,
@@ -35,6 +36,7 @@ from riesz.functions import (
 from riesz.functions.internal import same_points
 from riesz.operators import (
     FNO,
+    GNO,
     AbstractOperator,
     Assembled,
     Corrected,
@@ -67,6 +69,7 @@ class OperatorCase(NamedTuple):
 
 
 _BOX, _CIRCLE = Space(Box((0.0, 0.0), (1.0, 1.0))), Space(Torus(0.0, 1.0))
+_LINE = Space(Interval(0.0, 1.0))
 _FLOW = Space(Interval(0.0, 1.0) * Torus(0.0, 2.0), 2)
 _CUBE = Space(Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
 _SQUARE = (Reflection(0), Reflection(1), Transposition(0, 1))
@@ -92,6 +95,15 @@ def _holed(domain: AbstractDomain, size: int) -> MaskedGrid:
     unit = (np.arange(size) + 0.5) / size
     inside = np.stack(np.meshgrid(*[np.abs(unit - 0.5) < 0.25] * domain.dim, indexing="ij"))
     return MaskedGrid(grid, ~inside.all(0))
+
+
+def _mesh(domain: AbstractDomain, size: int) -> Mesh:
+    """Triangles, half as many squares along each axis."""
+    return Mesh.rectangle(domain.lower, domain.upper, size // 2)
+
+
+def _graph(space: Space, **options: Any) -> GNO:
+    return GNO(space, space, width=4, layers=2, rank=2, hidden=4, key=_KEY, **options)
 
 
 def _made(domain: AbstractDomain, size: int, nodes: "str | None | Nodes") -> AbstractDiscretization:
@@ -133,6 +145,11 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     ),
     "DeepONet masked": lambda: OperatorCase(
         DeepONet(_BOX, _BOX, sensors=4, width=8, basis=4, key=_KEY), _holed, 1.0
+    ),
+    "GNO mesh": lambda: OperatorCase(_graph(_BOX, radius=0.5, share=0.2), _mesh),
+    "GNO masked": lambda: OperatorCase(_graph(_LINE, radius=0.4), _holed, 1.0),
+    "GNO circle": lambda: OperatorCase(
+        _graph(_CIRCLE, radius=0.3, coordinates=False), None, 4.0, (Translation(0),)
     ),
     "symmetrised FNO": lambda: OperatorCase(
         Symmetrised(_small(_BOX, _BOX), _SQUARE), "left", 1.0, _SQUARE

@@ -18,9 +18,11 @@ from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function, take
 from riesz.kernels import Matern, SquaredExponential
 from riesz.networks import Dense, Erf, Relu
+from riesz.operators import AbstractOperator
 from riesz.processes import (
     AbstractProcess,
     DeepKernelMachine,
+    FlowProcess,
     GaussianPosterior,
     GaussianProcess,
     Labels,
@@ -371,6 +373,21 @@ def _field() -> AbstractProcess:
     return random_field(Space(_UNIT), SquaredExponential(0.15), boundary="neumann", waves=8)
 
 
+class _Growth(AbstractOperator):
+    """du/dt = u / 2 for (u, t)."""
+
+    input_space: Space = eqx.field(static=True, default=Space(_UNIT, 2))
+    output_space: Space = eqx.field(static=True, default=Space(_UNIT))
+
+    def __call__(self, a: Function, on: Any = None) -> Function:
+        return Function(a.values[..., :1] / 2, a.discretization, self.output_space)
+
+
+def _flow() -> FlowProcess:
+    noise = GaussianProcess(SquaredExponential(0.5))
+    return FlowProcess(noise, _Growth(), Grid(_UNIT, 13), steps=4, draws=8192)
+
+
 PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
     "GaussianProcess": lambda: ProcessCase(_prior(), _LINE, _UNIT),
     "GaussianProcess, two channels": lambda: ProcessCase(
@@ -393,6 +410,10 @@ PROCESS_INSTANCES: dict[str, Callable[[], ProcessCase]] = {
     "Rescaled": lambda: ProcessCase(Rescaled(_prior(), [3.0], [0.5]), _LINE, _UNIT),
     "Rescaled, two channels": lambda: ProcessCase(
         Rescaled(_prior(channels=2), [3.0, -1.0], [0.5, 2.0]), _LINE, _UNIT, noisy=False
+    ),
+    "FlowProcess": lambda: ProcessCase(_flow(), _LINE, _UNIT),
+    "FlowPosterior": lambda: ProcessCase(
+        _flow().condition(Values(np.array([[0.3]]), np.array([[0.5]]), 0.2)), _LINE, _UNIT
     ),
     "RandomField": lambda: ProcessCase(_field(), _LINE, _UNIT),
     "WideNetwork": lambda: ProcessCase(_network(), _LINE, _UNIT, noisy=False),

@@ -9,7 +9,7 @@ import pytest
 
 from riesz import processes
 from riesz.kernels import SquaredExponential
-from riesz.processes import AbstractProcess, GaussianProcess, InducingPoints, Normal, Values
+from riesz.processes import AbstractProcess, Draws, GaussianProcess, InducingPoints, Normal, Values
 from riesz.testing import PROCESS_CHECKS, PROCESS_INSTANCES, ProcessCase, check_process
 
 
@@ -32,8 +32,11 @@ def test_single_precision_agrees_with_double(name, x64):
         narrow = PROCESS_INSTANCES[name]()
         law = narrow.process.marginal(on=wide.points.astype(np.float32))
     assert law.mean.dtype == law.standard_deviation.dtype == jnp.float32
-    np.testing.assert_allclose(law.mean, expected.mean, atol=1e-4)
-    np.testing.assert_allclose(law.variance, expected.variance, atol=1e-4)
+    atol = 1e-4
+    if isinstance(expected, Draws):  # draws in float32 and in float64 are others
+        atol = 8 * float(expected.variance.max()) / len(expected.values) ** 0.5
+    np.testing.assert_allclose(law.mean, expected.mean, atol=atol)
+    np.testing.assert_allclose(law.variance, expected.variance, atol=atol)
 
 
 class Overconfident(AbstractProcess):

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int
 from scipy.spatial import KDTree
 
 from riesz._core.blocks import fitting, mapped
+from riesz._core.tracing import padded
 from riesz.domains._mesh._cells import geometry
 
 _NEAREST = 16  # cells looked at first; doubled where more may be near
@@ -45,8 +46,8 @@ class Bins(eqx.Module):
     def pad(self, bins: int, rows: int, width: int) -> "Bins":
         """The same bins in larger arrays."""
         b, r, q = self.sizes
-        cells = jnp.pad(self.cells, ((0, rows - r), (0, width - q)), mode="edge")
-        row = jnp.pad(self.row, (0, bins - b))
+        cells = padded(self.cells, ((0, rows - r), (0, width - q)), "edge")
+        row = padded(self.row, (0, bins - b))
         return eqx.tree_at(lambda x: (x.row, x.cells), self, (row, cells))
 
 
@@ -105,8 +106,9 @@ def _near(
         for i in np.flatnonzero(done):
             lists[todo[i]] = who[i, near[i]]
         todo, wanted = todo[~done], min(2 * wanted, len(corners))
-    width = max(map(len, lists))
-    return np.stack([np.pad(x, (0, width - len(x)), mode="edge") for x in lists])
+    # all of one length, the last cell of each list repeated
+    place = np.arange(max(map(len, lists)))
+    return np.stack([x[np.minimum(place, len(x) - 1)] for x in lists])
 
 
 def closest(xp: Any, corners: Any, x: Any) -> tuple[Any, Any]:

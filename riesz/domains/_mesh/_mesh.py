@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 from scipy.sparse import csr_matrix
 
-from riesz._core.tracing import traced
+from riesz._core.tracing import padded, traced
 from riesz.domains._discretization import AbstractDiscretization, register
 from riesz.domains._domain import AbstractDomain, AbstractProductDomain, Box, Interval
 from riesz.domains._mesh._cells import (
@@ -137,11 +137,11 @@ class Mesh(AbstractDiscretization):
         nodes, cells, *bins = sizes
         more, extra = nodes - self.shape[0], cells - len(self.cells)
         by_node = [
-            jnp.pad(x, ((0, more),) + ((0, 0),) * (x.ndim - 1))
+            padded(x, ((0, more),) + ((0, 0),) * (x.ndim - 1))
             for x in (self.relative, self.weights, self.boundary, self.mask)
         ]
         # a padded cell has its corners in one place, so that its measure is zero
-        by_cell = jnp.pad(self.cells, ((0, extra), (0, 0))), jnp.pad(self.cell_mask, (0, extra))
+        by_cell = padded(self.cells, ((0, extra), (0, 0))), padded(self.cell_mask, (0, extra))
         where = lambda m: (m.relative, m.weights, m.boundary, m.mask, m.cells, m.cell_mask, m.bins)  # noqa: E731
         return eqx.tree_at(where, self, (*by_node, *by_cell, self.bins.pad(*bins)))
 

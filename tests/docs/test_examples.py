@@ -1,0 +1,41 @@
+"""The examples, with fewer samples and steps: they run, and learn what they show."""
+
+import importlib.util
+import pathlib
+import sys
+
+import jax
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """An example as a module."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    with jax.numpy_dtype_promotion("standard"):
+        yield load
+
+
+def test_an_operator_learns_poisson_on_meshes_that_differ(example):
+    errors = example("poisson_on_meshes").main(n=32, steps=60)
+    assert errors["meshes"] < 0.75 * errors["mean"]
+    assert errors["refined"] < 0.75 * errors["mean"]
+
+
+def test_fields_solve_equations_without_data(example):
+    errors = example("solve_without_data").main(steps=300)
+    assert errors["Poisson", "residual"] < 0.02
+    assert errors["Poisson", "energy"] < 0.1
+    # after 300 of 1000 steps; the error of zero is 1
+    assert errors["Darcy", "residual"] < 0.2
+    assert errors["Darcy", "energy"] < 0.4
