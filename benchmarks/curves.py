@@ -129,7 +129,7 @@ def classes(folder: Path, name: str, size: int | None) -> Iterator[tuple[str, st
         GaussianProcess(SquaredExponential(length, variance=VARIANCE), channels=channels)
         for length in LENGTHS
     ]
-    best = max(priors, key=lambda prior: float(prior.log_evidence(seen)))
+    best = max(priors, key=lambda prior: float(prior.log_density(seen)))
     p = np.asarray(best.condition(seen).probabilities(on=b))
     guess = p.argmax(-1) if p.shape[-1] > 1 else (p[:, 0] > 0.5).astype(int)
     likely = np.clip(

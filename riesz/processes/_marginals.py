@@ -106,7 +106,7 @@ class Normal(AbstractMarginal):
         return fields_on(rows_of(self.mean) + draws, place_of(self.mean))
 
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "Normal":
-        mean, variance = _moved(self.mean, shift, scale), _moved(self.variance, 0, scale**2)
+        mean, variance = moved(self.mean, shift, scale), moved(self.variance, 0, scale**2)
         return Normal(mean, variance, _rescaled_covariance(self.joint, scale))
 
 
@@ -148,7 +148,7 @@ class StudentT(AbstractMarginal):
         return _scaled_draws(self, v, second)
 
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "StudentT":
-        mean, spread = _moved(self.mean, shift, scale), _moved(self.scale, 0, scale**2)
+        mean, spread = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
         return StudentT(self.degrees, mean, spread, _rescaled_covariance(self.joint, scale))
 
     def _factor(self) -> Float[Array, ""]:
@@ -192,7 +192,7 @@ class NormalMixture(AbstractMarginal):
         return _scaled_draws(self, v, second)
 
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "NormalMixture":
-        mean, spread = _moved(self.mean, shift, scale), _moved(self.scale, 0, scale**2)
+        mean, spread = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
         covariance = _rescaled_covariance(self.joint, scale)
         return NormalMixture(self.nodes, self.weights, mean, spread, covariance)
 
@@ -271,8 +271,9 @@ def _scaled_draws(
     return fields_on(rows_of(law.mean) + root * draws, place_of(law.mean))
 
 
-def _moved(field: Field, shift: Any, scale: Array) -> Field:
-    return map_field(lambda v: (shift + scale * v).astype(v.dtype), field)
+def moved(field: Field | Fields, shift: Any, scale: Array) -> Any:
+    """Shift + scale v for each value v, in its type."""
+    return map_field(lambda v: jnp.asarray(shift, v.dtype) + scale.astype(v.dtype) * v, field)
 
 
 def _rescaled_covariance(

@@ -10,10 +10,10 @@ from jaxtyping import Array, Float
 
 from riesz._core.tracing import traced
 from riesz.errors import DataError, ModelError
-from riesz.processes._fields import Fields, map_field
+from riesz.processes._fields import Fields
 from riesz.processes._functionals import Inputs
 from riesz.processes._inputs import as_floats
-from riesz.processes._marginals import AbstractMarginal, PerChannel
+from riesz.processes._marginals import AbstractMarginal, PerChannel, moved
 from riesz.processes._observations import AbstractObservation, as_sequence
 from riesz.processes._process import AbstractProcess, On, RandomKey
 
@@ -62,10 +62,7 @@ class Rescaled(AbstractProcess):
         return self.process.exact
 
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
-        draws = self.process.sample(n, on=on, key=key)
-        return map_field(
-            lambda v: self.shift.astype(v.dtype) + self.scale.astype(v.dtype) * v, draws
-        )
+        return moved(self.process.sample(n, on=on, key=key), self.shift, self.scale)
 
     def marginal(self, *, on: On, joint: bool = False) -> AbstractMarginal:
         return self.process.marginal(on=on, joint=joint).rescaled(self.shift, self.scale)
