@@ -13,7 +13,6 @@ import numpy as np
 
 import riesz
 from riesz.domains import Grid, Space, Torus
-from riesz.functions import take
 from riesz.kernels import Matern
 from riesz.operators import FNO
 from riesz.processes import FlowProcess, Values, random_field
@@ -33,7 +32,7 @@ def covariance_error(process: FlowProcess, exact: np.ndarray) -> float:
 def main(n: int = 2048, steps: int = 2000) -> dict[str, float]:
     """Errors of covariances before and after the fit, and of the conditional distribution."""
     keys = jax.random.split(jax.random.key(0), 5)
-    functions = FIELD.sample(n, on=GRID, key=keys[0])
+    functions = jax.vmap(lambda key: FIELD.draw(GRID, key=key))(jax.random.split(keys[0], n))
     velocity = FNO(
         Space(CIRCLE, 2), SPACE, modes=12, width=16, layers=2, coordinates=False, key=keys[1]
     )
@@ -48,7 +47,7 @@ def main(n: int = 2048, steps: int = 2000) -> dict[str, float]:
         "fitted": covariance_error(fitted, exact),
     }
     # five values of another draw, with noise of deviation 0.1
-    target = take(FIELD.sample(1, on=GRID, key=keys[3]), 0)
+    target = FIELD.draw(GRID, key=keys[3])
     places = np.array([[0.05], [0.2], [0.5], [0.55], [0.8]])
     seen = target.at(places) + 0.1 * jax.random.normal(keys[4], (5, 1))
     values = Values(places, seen, noise=0.1)

@@ -30,7 +30,8 @@ def solve(mesh: Mesh, f: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     inner = np.flatnonzero(np.asarray(mesh.boundary) == 0)
     load = mesh.mass_matrix() @ f
     u = np.zeros(len(f))
-    u[inner] = spsolve(mesh.stiffness_matrix().tocsc()[inner][:, inner], load[inner])
+    stiffness = mesh.stiffness_matrix().tocsc()[inner][:, inner]
+    u[inner] = np.asarray(spsolve(stiffness, load[inner]))
     return u
 
 
@@ -55,19 +56,23 @@ def sample(seed: int) -> tuple[list[Function], list[Function]]:
     fine = mesh.refine()  # whose first nodes are those of the mesh
     f = source(np.asarray(fine.relative, float), random)
     u = solve(fine, f)
-    return tuple(
-        [Function(jnp.asarray(v[: on.shape[0], None], float), on, SPACE) for on in (mesh, fine)]
-        for v in (f, u)
-    )
+
+    def on_both(v: Float[np.ndarray, " n"]) -> list[Function]:
+        return [
+            Function(jnp.asarray(v[: on.shape[0], None], float), on, SPACE) for on in (mesh, fine)
+        ]
+
+    return on_both(f), on_both(u)
 
 
 def samples(seeds: range) -> tuple[Pairs, Pairs]:
     """Pairs on the meshes, and the same pairs on the refined ones."""
     found = [sample(seed) for seed in seeds]
-    return tuple(
-        Pairs(stack([f[level] for f, _ in found]), stack([u[level] for _, u in found]))
-        for level in (0, 1)
-    )
+
+    def at(level: int) -> Pairs:
+        return Pairs(stack([f[level] for f, _ in found]), stack([u[level] for _, u in found]))
+
+    return at(0), at(1)
 
 
 def main(n: int = 200, steps: int = 300) -> dict[str, float]:

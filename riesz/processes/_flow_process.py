@@ -67,8 +67,8 @@ class FlowProcess(AbstractProcess):
         self.start, self.velocity, self.grid = Frozen(noise), velocity, grid
         self.steps, self.draws = steps, draws
         source, target = velocity.input_space, velocity.output_space
-        here = source.domain == target.domain == grid.domain
-        fits = here and source.channels == target.channels + 1
+        fits = source.channels == target.channels + 1
+        fits = fits and source.domain == grid.domain and target.domain == grid.domain
         if not fits or steps < 1 or draws < 2:
             raise ModelError(
                 "a velocity maps c + 1 channels, the last of which is time, to c channels",

@@ -39,3 +39,9 @@ def test_fields_solve_equations_without_data(example):
     # after 300 of 1000 steps; the error of zero is 1
     assert errors["Darcy", "residual"] < 0.2
     assert errors["Darcy", "energy"] < 0.4
+
+
+def test_a_flow_learns_the_covariance_of_a_field(example):
+    errors = example("flow_on_fields").main(n=256, steps=300)
+    assert errors["fitted"] < 0.5 * errors["noise"]
+    assert errors["mean"] < 0.2
