@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Real
-from scipy.stats import kendalltau, mannwhitneyu
 
 ALARM = 0.01  # the probability below which it is said that scores are not exchangeable
 _LEAST = 5
@@ -47,6 +46,8 @@ def exchangeability(
     times: Real[np.ndarray, " n"] | None = None,
 ) -> Exchangeability:
     """Test scores (or errors) against those of a calibration, and for a trend over time."""
+    from scipy.stats import kendalltau, mannwhitneyu  # takes a second to import
+
     between = trend = tau = None
     if calibration is not None and min(len(scores), len(calibration)) >= _LEAST:
         between = float(mannwhitneyu(scores, calibration).pvalue)

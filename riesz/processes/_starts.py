@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import scipy.stats
 from jaxtyping import Float, PRNGKeyArray
 
 from riesz._core.parameters import POSITIVE
@@ -37,6 +36,8 @@ def draw_starts(
     other positive numbers are log-normal about the given ones. In every second start all axes of
     a length scale have the same place in their ranges. Numbers of either sign start as given.
     """
+    import scipy.stats  # takes a second
+
     process, observations = free.tree
     start, slices = free.get(), free.slices()
     ranges = dict(_ranges(process, observations, free))
