@@ -23,6 +23,8 @@ from riesz.evaluation._report import Report as Report
 from riesz.evaluation._report import ResolutionResult as ResolutionResult
 from riesz.evaluation._report import Spectrum as Spectrum
 from riesz.evaluation._report import Speed as Speed
+from riesz.evaluation._rollout import RolloutReport as RolloutReport
+from riesz.evaluation._rollout import rollout as rollout
 from riesz.evaluation._roughness import Roughness as Roughness
 from riesz.evaluation._scale import Scale as Scale
 from riesz.evaluation._statistics import Coverage as Coverage
