@@ -75,6 +75,7 @@ def predict(
     from riesz.operators import apply
 
     reading = Reading(input, None, None, domain, channels, periodic, nodes)
+    require_free(output, force, ".csv")  # whatever the run is
     if is_process(run):
         return predict_process(run, file, output, reading, on, force)
     require_free(output, force)

@@ -87,9 +87,10 @@ def _volume(f: Function) -> None:
     """The weights are not negative and sum to the volume, or to that of the present part."""
     weights = np.asarray(f.discretization.weights)
     assert weights.shape == f.discretization.shape, "one weight a point"
-    mask = getattr(f.discretization, "mask", np.ones(weights.shape, bool))
-    assert (weights[np.asarray(mask)] > 0).all(), "weights are positive"
-    assert (weights[~np.asarray(mask)] == 0).all(), "padding has weight zero"
+    known = f.discretization.mask
+    mask = np.ones(weights.shape, bool) if known is None else np.asarray(known)
+    assert (weights[mask] > 0).all(), "weights are positive"
+    assert (weights[~mask] == 0).all(), "padding has weight zero"
     whole = f.discretization.grid
     part = 1.0 if whole is None else np.asarray(whole.weights)[mask].sum() / _measure(f)
     _close(weights.sum() / _measure(f), part)
