@@ -93,8 +93,9 @@ def known_reading(
     values = reading.given()
     names = fields_of(source)
     for option in _SIDES:
-        there = set(names_in(source, data.get(option))) <= set(source.arrays)
-        if option not in values and there and len(names) > 1:
+        known = names_in(source, data.get(option))
+        there = set(known) <= set(source.arrays)
+        if option not in values and there and max(len(names), len(known)) > 1:
             values[option] = data[option]
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
     name = next((n for n in names_in(source, name) if n in names), name)

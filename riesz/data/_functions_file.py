@@ -109,7 +109,7 @@ def load_functions(
         digest, sets, _ = scanned(source, sets)
         if (source.description or {}).get("format") == FUNCTIONS:
             require_fingerprint(source, digest)
-    (samples,) = joined(sets).values()
+    (samples,) = joined(sets)[0].values()
     return read_functions(source, samples, np.arange(stored * samples.stored.steps))
 
 

@@ -1,9 +1,13 @@
 """Several arrays of a file as one set of functions."""
 
+import jax
+
 from riesz.data._layout import Samples
 from riesz.data._source import AbstractSource
 from riesz.domains import Grid, Point, Space
+from riesz.errors import DataError
 from riesz.functions import Assembly
+from riesz.functions.internal import common_points, same_nodes
 
 SIDES = ("input", "output")
 
@@ -12,7 +16,15 @@ def names_in(source: AbstractSource, text: str | None) -> tuple[str | None, ...]
     """The names in a text such as `"a,nu"`, unless it is that of one array."""
     if text is None or text in source.arrays:
         return (text,)
-    return tuple(part.strip() for part in text.split(","))
+    names = tuple(part.strip() for part in text.split(","))
+    if len(set(names)) < len(names):
+        raise DataError(
+            "an array is named twice",
+            where=str(source.location),
+            expected="different names, separated by commas",
+            found=text,
+        )
+    return names
 
 
 def numbers_of(source: AbstractSource, name: str, channels: str | None) -> Samples | None:
@@ -26,26 +38,52 @@ def numbers_of(source: AbstractSource, name: str, channels: str | None) -> Sampl
     return Samples(name, Space(Point(), count, names, (info.unit,) * count), Grid(Point()))
 
 
-def joined(sets: dict[str, Samples]) -> dict[str, Samples]:
-    """One set of functions a side, of sets whose keys are `input`, `input 1`, ..., `output`, ..."""
+def joined(sets: dict[str, Samples]) -> tuple[dict[str, Samples], tuple[str, ...]]:
+    """One set of functions a side, of sets with keys `input`, `input 1`, ..., `output`, ...
+
+    With a note on each array that is resampled to the points of another one.
+    """
     sides = {s: [x for key, x in sets.items() if key.split()[0] == s] for s in SIDES}
     sides = {side: members for side, members in sides.items() if members}
-    fields = [x for members in sides.values() for x in members if x.space.domain != Point()]
-    if not fields or len(fields) == len(sides) == len(sets):
-        return sets
-    out = {}
-    for side, members in sides.items():
-        own = [x for x in members if x.space.domain != Point()]
-        first = (own or fields)[0]
-        spaces = {x.name: x.space for x in members}
-        assembly = Assembly(spaces, None if own else first.space.domain)
-        out[side] = Samples(
-            ",".join(spaces),
-            assembly.space,
-            first.discretization,
-            first.each,
-            stored=first.stored,
-            members=tuple(members),
-            assembly=assembly,
+    kinds = {x.space.domain == Point() for x in sets.values()}
+    if len(sides) == len(sets) and len(kinds) == 1:
+        return dict(zip(sides, sets.values(), strict=True)), ()
+    out: dict[str, Samples] = {}
+    notes: list[str] = []
+    # numbers alone lie where the functions of the other side do
+    for side in sorted(sides, key=lambda s: not _fields(sides[s])):
+        members, own = sides[side], _fields(sides[side])
+        where = own or list(out.values()) or members
+        out[side] = _join(members, where)
+        places = where[0].discretization
+        others = [x.name for x in own if not same_nodes(x.discretization, places)]
+        notes += [f"{name!r} is resampled to the points of {own[0].name!r}" for name in others]
+    return {side: out[side] for side in sides}, tuple(notes)
+
+
+def _fields(members: list[Samples]) -> list[Samples]:
+    return [x for x in members if x.space.domain != Point()]
+
+
+def _join(members: list[Samples], where: list[Samples]) -> Samples:
+    """The members as one set, at the points of others."""
+    first, steps = where[0], {x.stored.steps for x in (*members, where[0])}
+    if len(steps - {1}) > 1 or any(x.stored.steps == 1 for x in _fields(members)) > (steps == {1}):
+        raise DataError(
+            "some of the functions have an axis of time and others have none",
+            where=", ".join(x.name for x in members),
+            expected="times in all of them, or in none; numbers may belong to whole trajectories",
+            found=", ".join(f"{x.name!r}: {x.stored.steps} times" for x in members),
+            repair="read those of one kind, or write the others at each time",
         )
-    return out
+    at = common_points([x.discretization if x.each is None else x.each for x in where])
+    assembly = Assembly({x.name: x.space for x in members}, first.space.domain)
+    return Samples(
+        ",".join(assembly.names),
+        assembly.space,
+        jax.tree.map(lambda leaf: leaf[0], at) if at.stacked else at,
+        at if at.stacked else None,
+        stored=first.stored,
+        members=tuple(members),
+        assembly=assembly,
+    )

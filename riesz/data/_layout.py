@@ -22,7 +22,7 @@ from riesz.domains.internal import (
     space_from_json,
     space_to_json,
 )
-from riesz.errors import DataError
+from riesz.errors import DataError, DomainError
 from riesz.functions import Assembly, Function
 
 VERSION = 2
@@ -36,7 +36,8 @@ class Samples(eqx.Module):
     `discretization` is that of all samples; where each sample has its own points or holes, `each`
     holds them with a leading axis, and `discretization` is the first of them. In a file with
     `holes`, NaN stands for missing values. `stored` says how samples are taken out of the array.
-    Several sets that are read as one are its `members`, which the `assembly` joins.
+    The `assembly` says which channels are which of several named functions; `members` are those
+    that stand in arrays of their own.
     """
 
     name: str = eqx.field(static=True)
@@ -76,12 +77,16 @@ class Samples(eqx.Module):
 
     def describe(self) -> dict[str, Any]:
         """The space and the points as JSON values; coordinates and masks are data sets."""
-        return {
+        record = {
             "name": self.name,
             **space_to_json(self.space),
             **discretization_to_json(self.discretization),
             "each": self.each is not None,
         }
+        if self.assembly is not None:
+            spaces = self.assembly.spaces
+            record["functions"] = [{"name": n, **space_to_json(space)} for n, space in spaces]
+        return record
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Coordinates, masks and the like, by their names in the file."""
@@ -109,11 +114,16 @@ class Samples(eqx.Module):
 def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
     """The inverse of `Samples.describe` and `Samples.arrays`. May raise any exception."""
     name, space = str(record["name"]), space_from_json(record)
+    spaces = {str(one["name"]): space_from_json(one) for one in record.get("functions", ())}
+    assembly = Assembly(spaces, space.domain) if spaces else None
+    if assembly is not None and not space.accepts(assembly.space):
+        raise DomainError("named functions and channels disagree", expected=space, found=spaces)
     if not record["each"]:
-        return Samples(name, space, discretization_from_json(record, arrays))
+        on = discretization_from_json(record, arrays)
+        return Samples(name, space, on, assembly=assembly)
     rows = [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
     parts = padded_alike([discretization_from_json(record, row) for row in rows])
-    return Samples(name, space, parts[0], stacked(parts))
+    return Samples(name, space, parts[0], stacked(parts), assembly=assembly)
 
 
 def stacked(parts: Sequence[AbstractDiscretization]) -> AbstractDiscretization:

@@ -218,6 +218,7 @@ def open_pairs(
             require_agreement(source, role, both[role], one)
     else:
         a, u, lead, notes = choose_names(source, (input, output), lead)
+        _require_apart(source, a, u, lead)
         given = {
             f"{role} {i}".removesuffix(" 0"): _given(
                 role, source, name, options, problem, name != text
@@ -234,7 +235,9 @@ def open_pairs(
         digest, both, found = scanned(source, both)
         notes += found
         require_fingerprint(source, digest)
-    both = joined(both)
+    if source.description is None:
+        both, found = joined(both)
+        notes += found
     rows = _rows(source, both, stored, lead)
     times, label = _times(settled, rows[1])
     return PairsFile(
@@ -252,6 +255,19 @@ def open_pairs(
         time_label=label,
         groups=_groups(source, both["output"], stored, rows[1]),
     )
+
+
+def _require_apart(source: AbstractSource, a: str, u: str, lead: int | None) -> None:
+    """Refuse an output that is given as an input, too."""
+    both = set(names_in(source, a)) & set(names_in(source, u))
+    if both and lead is None:
+        raise DataError(
+            "an output is among the inputs, so that there is nothing to learn",
+            where=str(source.location),
+            expected="other arrays as inputs than as outputs",
+            found=f"{', '.join(map(str, sorted(both, key=str)))} in both",
+            repair="leave it out of the inputs, or give lead=K (--lead K) for its value K steps on",
+        )
 
 
 def _rows(

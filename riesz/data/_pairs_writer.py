@@ -16,7 +16,7 @@ from riesz.data._spec import Location
 from riesz.data._writer import SetWriter, require_folder, writing
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DataError
-from riesz.functions import Function, Pairs
+from riesz.functions import Assembly, Function, Pairs
 
 
 class PairsWriter(SetWriter):
@@ -88,7 +88,9 @@ def write_pairs(
     **Raises:** `DataError` when other data is there already, unless `overwrite`.
     """
     location = Location(path_spec)
-    inputs, outputs = samples_of(pairs.inputs, "input"), samples_of(pairs.outputs, "output")
+    parts = pairs.parts or (None, None)
+    inputs = samples_of(pairs.inputs, "input", parts[0])
+    outputs = samples_of(pairs.outputs, "output", parts[1])
     if location.format == "npz":
         sets = {"input": (inputs, pairs.inputs), "output": (outputs, pairs.outputs)}
         digest = fingerprint(pairs)
@@ -110,7 +112,7 @@ def write_pairs(
             writer.append({role: np.asarray(v) for role, v in values.items()})
 
 
-def samples_of(functions: Function, name: str) -> Samples:
+def samples_of(functions: Function, name: str, assembly: Assembly | None = None) -> Samples:
     """Where a batch of functions is sampled: all on the same points, or each on its own."""
     where = functions.discretization
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(where)]
@@ -118,7 +120,7 @@ def samples_of(functions: Function, name: str) -> Samples:
     if where.stacked:
         each = None if all((leaf == leaf[:1]).all() for leaf in leaves) else where
         where = jax.tree.map(lambda leaf: leaf[0], where)
-    samples = Samples(name, functions.space, where, each)
+    samples = Samples(name, functions.space, where, each, assembly=assembly)
     samples.describe()  # raises for what the layout cannot hold
     return samples
 

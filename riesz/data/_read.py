@@ -93,8 +93,10 @@ def read_functions(
     source: AbstractSource, samples: Samples, rows: Int[np.ndarray, " n"]
 ) -> Function:
     """A batch of the samples of these numbers, in this order, with missing values as 0."""
-    if samples.assembly is not None:
-        parts = {m.name: read_functions(source, m, rows) for m in samples.members}
+    if samples.members and samples.assembly is not None:
+        # numbers of a trajectory are those of each of its times
+        times = {m.name: samples.stored.steps // m.stored.steps for m in samples.members}
+        parts = {m.name: read_functions(source, m, rows // times[m.name]) for m in samples.members}
         empty = samples.function(np.zeros((len(rows), *samples.shape), np.float32), rows)
         return samples.assembly.join(parts, empty.discretization)
     steps = samples.stored.steps

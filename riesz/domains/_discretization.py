@@ -171,6 +171,8 @@ class AbstractDiscretization(eqx.Module):
         """The points in a few words, such as `16 x 16 vertex vertex points`."""
         grid = self.grid
         shape = self.shape if grid is not None or self.mask is None else jnp.shape(self.mask)[-1:]
+        if not shape:
+            return "1 point"
         words = [" x ".join(map(str, shape))]
         if grid is None:
             words.append("scattered")
@@ -205,7 +207,7 @@ class AbstractDiscretization(eqx.Module):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that a file holds, by name; a leading axis of the leaves stays in front."""
-        raise NotImplementedError(f"{type(self).__name__}.arrays")
+        raise _unwritten(type(self), "arrays()")
 
     @classmethod
     def restored(
@@ -215,7 +217,17 @@ class AbstractDiscretization(eqx.Module):
 
         `record` holds the `shape`, too. May raise any exception for a record that is damaged.
         """
-        raise NotImplementedError(f"{cls.__name__}.restored")
+        raise _unwritten(cls, "restored(domain, record, arrays)")
+
+
+def _unwritten(kind: type, method: str) -> DomainError:
+    return DomainError(
+        "this kind of points is not written to files, nor read",
+        where=f"{kind.__name__}.{method}",
+        expected="a discretization with the methods record, arrays and restored",
+        found=f"{kind.__name__} without {method}",
+        repair="write them in the class, or resample functions onto a Grid or Points",
+    )
 
 
 # compiled: outside jit every operation would be a program of its own

@@ -1,12 +1,15 @@
 """Several named functions as the channels of one, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
+from riesz._core.tracing import traced
 from riesz.domains import AbstractDiscretization, AbstractDomain, Grid, Point, Space
 from riesz.errors import DataError, DomainError
 from riesz.functions._agreement import is_batch, same_points
@@ -19,7 +22,8 @@ class Assembly(eqx.Module):
 
     Functions on `Point`, which are numbers, become constant functions on the domain of the
     others; read back, they are the mean of their channel. The other functions share one domain,
-    and are resampled to the points of the first of them.
+    and are resampled to the points of the first of them; on one grid with different holes, a place
+    that is missing in one of them is missing in all.
 
     **Arguments:**
 
@@ -82,7 +86,7 @@ class Assembly(eqx.Module):
         """
         self._require(functions)
         fields = [functions[name] for name, s in self.spaces if s.domain == self.space.domain]
-        on = fields[0].discretization if fields else on
+        on = common_points([f.discretization for f in fields]) if fields else on
         if on is None:
             raise DomainError(
                 "numbers become constant functions on given points only",
@@ -113,7 +117,7 @@ class Assembly(eqx.Module):
             shape = on.relative.shape[1:-1] if on.stacked and on.grid is None else on.shape
             at_one = f.values.reshape(*lead, *(1,) * len(shape), channels)
             return jnp.broadcast_to(at_one, (*lead, *shape, channels))
-        if same_points(f.discretization, on, unknown=False):
+        if same_nodes(f.discretization, on):
             return jnp.asarray(f.values)
         if not is_batch(f):
             return f.resample(on).values
@@ -162,6 +166,38 @@ class Assembly(eqx.Module):
             or type(functions).__name__,
             repair="give a dict of Functions; numbers are Function(values, Grid(Point()))",
         )
+
+
+def same_nodes(a: AbstractDiscretization, b: AbstractDiscretization) -> bool:
+    """Whether these are the same points, whatever is missing of a grid."""
+    grid = a.tensor
+    return (grid is not None and grid == b.tensor) or same_points(a, b, unknown=False)
+
+
+def common_points(places: Sequence[AbstractDiscretization]) -> AbstractDiscretization:
+    """The first of them, without the places that are missing in others on the same grid.
+
+    Several that are stacked give several.
+
+    **Raises:** `DataError` where nothing is left.
+    """
+    first, grid = places[0], places[0].tensor
+    masks = [p.mask for p in places if p.mask is not None and p.tensor == grid]
+    if grid is None or all(mask is first.mask for mask in masks):
+        return first
+    there = masks[0]
+    for mask in masks[1:]:
+        there = there & mask
+    dims = tuple(range(-len(grid.shape), 0))
+    if not traced(there) and not np.asarray(there).any(dims).all():
+        raise DataError(
+            "there is no place where all of the functions have a value",
+            where="Assembly.join(functions)",
+            expected="holes that leave some places of the grid",
+            found=f"{int((~np.asarray(there).any(dims)).sum())} samples without any",
+            repair="leave out these samples, or one of the functions",
+        )
+    return jax.vmap(grid.masked)(there) if there.ndim > len(grid.shape) else grid.masked(there)
 
 
 def _mean(f: Function, space: Space) -> Function:

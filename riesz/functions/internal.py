@@ -5,6 +5,8 @@ from riesz.functions._agreement import require_inside as require_inside
 from riesz.functions._agreement import require_single as require_single
 from riesz.functions._agreement import same_points as same_points
 from riesz.functions._agreement import shorten as shorten
+from riesz.functions._assembly import common_points as common_points
+from riesz.functions._assembly import same_nodes as same_nodes
 from riesz.functions._batch import by_parts as by_parts
 from riesz.functions._fixed import fixed_pairs as fixed_pairs
 from riesz.functions._fixed import with_slopes as with_slopes

@@ -11,7 +11,14 @@ import numpy as np
 from jaxtyping import Int, PRNGKeyArray
 
 from riesz._core.text import write
-from riesz.domains import AbstractDiscretization, AbstractDomain, AbstractProductDomain, Grid, Space
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractDomain,
+    AbstractProductDomain,
+    Grid,
+    Point,
+    Space,
+)
 from riesz.domains.internal import discretization_from_json, discretization_to_json
 from riesz.errors import ModelError
 from riesz.functions import AbstractSymmetry, PairsLike
@@ -202,6 +209,14 @@ def recipe(
     """
     first = data[:1]
     spaces = first.input_space, first.output_space
+    if all(space.domain == Point() for space in spaces):
+        raise ModelError(
+            "numbers to numbers are no functions to functions",
+            where="riesz.recipe(data)",
+            expected="a function on the side of the inputs or of the outputs",
+            found=f"{spaces[0]} to {spaces[1]}",
+            repair="fit a process to them: riesz fit-process, or riesz.processes.GaussianProcess",
+        )
     dim, same = spaces[0].domain.dim, spaces[0].domain == spaces[1].domain
     a, u = first.inputs.discretization, first.outputs.discretization
     shapes = first.inputs.values.shape[1:-1], first.outputs.values.shape[1:-1]

@@ -136,6 +136,14 @@ class FNO(AbstractOperator):
                 found=f"input {input_space.domain}, output {output_space.domain}",
                 repair="use a DeepONet, whose two domains are independent",
             )
+        if not dim:
+            raise ModelError(
+                "an FNO maps functions, and a point has no axis",
+                where="FNO",
+                expected="a domain of one axis or more",
+                found=str(input_space.domain),
+                repair="from numbers to numbers: a process, riesz fit-process",
+            )
         if len(self.modes) != dim or min(*self.modes, width, layers, 1) < 1 or padding < 0:
             raise ModelError(
                 "an FNO needs positive modes, width and layers, and padding >= 0",

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from riesz import open_pairs
+from riesz import open_pairs, recipe, write_pairs
 from riesz.data import load_functions
-from riesz.domains import Torus
-from riesz.errors import DataError
+from riesz.domains import Interval, Torus
+from riesz.errors import DataError, ModelError
 
 N = 6
 
@@ -58,6 +58,71 @@ def test_inputs_without_outputs(path):
     np.testing.assert_array_equal(inputs.values, same.all().inputs.values)
 
 
+def test_a_place_that_is_missing_in_one_is_missing_in_all(path):
+    stored = dict(np.load(path))
+    stored["f"][:, :2] = np.nan
+    stored["a"][3, 5] = np.nan
+    np.savez(path, **stored)
+    pairs = open_pairs(path, input="a,f", output="drag", nodes="left").all()
+    present = np.ones((N, 8), bool)
+    present[:, :2] = present[3, 5] = False
+    weights = np.asarray(pairs.inputs.discretization.mask)
+    np.testing.assert_array_equal(weights, present)
+    found = np.asarray(pairs.inputs.values)
+    for channel, name in enumerate("af"):
+        np.testing.assert_allclose(
+            found[..., channel][present], stored[name][present].astype(np.float32)
+        )
+    stored["a"][2, 2:] = np.nan
+    np.savez(path, **stored)
+    with pytest.raises(DataError, match=r"no place where all(.|\n)*1 samples"):
+        open_pairs(path, input="a,f", output="drag", nodes="left")
+
+
+def test_what_is_resampled_is_said(path):
+    x = np.arange(16) / 16
+    np.savez(path, **{**np.load(path), "f": np.sin(2 * np.pi * x) * np.ones((N, 1))})
+    options = {"nodes": "uniform", "domain": Torus(0, 1)}
+    file = open_pairs(path, input="a,f", output="drag", **options)
+    assert "'f' is resampled to the points of 'a'" in file.notes
+    np.testing.assert_allclose(
+        file.all().inputs.values[:, :, 1], np.sin(2 * np.pi * x[::2]) * np.ones((N, 1)), atol=1e-5
+    )
+
+
+def test_numbers_alone_lose_none(path):
+    file = open_pairs(path, input="nu,drag", output="u", **OPTIONS)
+    assert file.input_space.names == ("nu.0", "nu.1", "drag")
+    stored = dict(np.load(path))
+    np.savez(path, x1=stored["nu"][:, 0], x2=stored["nu"][:, 1], y=stored["drag"])
+    file = open_pairs(path, input="x1,x2", output="y")
+    np.testing.assert_allclose(file.all().inputs.values, stored["nu"], rtol=1e-6)
+    with pytest.raises(ModelError, match=r"numbers to numbers(.|\n)*fit-process"):
+        recipe(file)
+
+
+def test_numbers_of_trajectories_are_those_of_their_times(path):
+    r = np.random.default_rng(0)
+    v, nu = r.normal(size=(N, 5, 8)), np.arange(N) / 2
+    np.savez(path, v=v, nu=nu)
+    options = {"nodes": "left", "domain": Interval(0, 1), "channels": "none"}
+    file = open_pairs(path, input="v,nu", output="v", lead=1, **options)
+    pairs = file.all()
+    assert len(file) == 4 * N
+    np.testing.assert_allclose(pairs.inputs.values[:, 0, 1], np.repeat(nu, 4))
+    np.testing.assert_allclose(pairs.outputs.values[..., 0], v[:, 1:].reshape(-1, 8), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["d.h5", "d.npz"])
+def test_names_survive_a_file_of_riesz(path, tmp_path, name):
+    pairs = open_pairs(path, input="a,nu", output="u,drag", **OPTIONS).all()
+    (tmp_path / "own").mkdir()
+    write_pairs(tmp_path / "own" / name, pairs)
+    file = open_pairs(tmp_path / "own" / name)
+    assert file.parts == pairs.parts == file[:2].parts
+    np.testing.assert_array_equal(file.all().inputs.values, pairs.inputs.values)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
@@ -73,6 +138,15 @@ def test_refusals(path, change, text):
         open_pairs(path, input="a,nu", output="u,drag", **OPTIONS)
 
 
-def test_names_that_are_not_there(path):
-    with pytest.raises(DataError, match="'b'"):
-        open_pairs(path, input="a,b", output="u", nodes="left")
+@pytest.mark.parametrize(
+    ("input", "output", "text"),
+    [
+        ("a,b", "u", "'b'"),
+        ("a,,f", "u", "no data set ''"),
+        ("a,a", "u", "named twice"),
+        ("a,drag", "drag", r"among the inputs(.|\n)*lead=K"),
+    ],
+)
+def test_names_that_are_wrong(path, input, output, text):
+    with pytest.raises(DataError, match=text):
+        open_pairs(path, input=input, output=output, nodes="left")
