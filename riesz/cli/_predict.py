@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from riesz.domains import AbstractDiscretization, Space
     from riesz.functions import Function
 
+_ARRAYS = ("prediction", "lower", "upper", "coordinates")
+
 
 @command(
     "predict",
@@ -62,17 +64,10 @@ def predict(
     had them in the fit. The output holds mean, lower and upper, of shape (points, values), in the
     units of the file, and the points. Intervals are of single values, with their noise.
     """
-    import warnings
-
-    import jax
-    import numpy as np
-
-    from riesz.cli._arrays import require_free, write_arrays
+    from riesz.cli._arrays import require_free
     from riesz.cli._models import is_process, open_model
     from riesz.cli._predict_process import predict_process
     from riesz.cli._reading import Reading
-    from riesz.evaluation import Banded, check_range
-    from riesz.operators import apply
 
     reading = Reading(input, None, None, domain, channels, periodic, nodes)
     require_free(output, force, ".csv")  # whatever the run is
@@ -81,25 +76,37 @@ def predict(
     require_free(output, force)
     model, card = open_model(run)
     functions = read_inputs(file, reading, card, model.input_space)
+    where = _output_points(run, on, card, model, functions)
+    return _write_answers(output, model, functions, where)
+
+
+def _write_answers(
+    output: Path, model: Any, functions: "Function", where: "AbstractDiscretization | None"
+) -> Answer:
+    """Compute the answers, write them, and say what they are worth."""
+    import warnings
+
+    import numpy as np
+
+    from riesz.cli._arrays import write_arrays
+    from riesz.evaluation import Banded, check_range
+    from riesz.operators import apply
+
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         beyond = check_range(model, functions)
-    where = _output_points(run, on, card, model, functions)
-    half: list[float] = []
-    if isinstance(model, Banded):
-        band = model.apply(functions, where)
-        u = band.prediction
-        answers = {"prediction": u, "lower": band.lower, "upper": band.upper}
-        half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
-    else:
-        u = apply(model, functions, where)
-        answers = {"prediction": u}
+    banded = isinstance(model, Banded)
+    band = model.apply(functions, where) if banded else None
+    u = apply(model, functions, where) if band is None else band.prediction
+    answers = {"prediction": u}
+    if band is not None:
+        answers |= {"lower": band.lower, "upper": band.upper}
     present = np.asarray(u.discretization.weights) > 0
     arrays: dict[str, Any] = {
-        name: np.where(present[..., None], f.values, np.nan) for name, f in answers.items()
+        **_numbers(model, answers),
+        **{name: np.where(present[..., None], f.values, np.nan) for name, f in answers.items()},
+        "coordinates": _coordinates(u),
     }
-    arrays |= _numbers(model, answers)
-    arrays["coordinates"] = _coordinates(u)
     attributes = {"channels": list(u.space.names), "level": getattr(model, "level", None)}
     write_arrays(output, arrays, attributes)
     count, shape = u.values.shape[0], list(u.values.shape[1:-1])
@@ -112,21 +119,30 @@ def predict(
         "warnings": [str(w) for w in beyond],
     }
     text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
-    if isinstance(model, Banded):
-        one = jax.tree.map(lambda x: x[0], u).discretization
-        value["calibrated"] = model.calibrated_on(one)
-        value["half_width"] = half
-        parts = zip(u.space.names, half, u.space.units, strict=True)
-        widths = ", ".join(f"{name} {h:.3g} {unit}".strip() for name, h, unit in parts)
-        text += f"; mean half-width of the bands: {widths}"
-        if beyond:
-            text += "; inputs are unlike those of the calibration, and nothing is promised"
-        elif value["calibrated"]:
-            text += f"; they hold the whole function with probability {model.level:.0%}"
-            text += f" ({model.meaning()})"
-        else:
-            text += "; they were not calibrated on these points, and nothing is promised"
+    if band is not None:
+        more, said = _worth(model, band, bool(beyond))
+        value, text = {**value, **more}, text + said
     return Answer(value, text + f"\narrays: {', '.join(sorted(arrays))}")
+
+
+def _worth(model: Any, band: Any, beyond: bool) -> tuple[dict[str, Any], str]:
+    """What is known of bands: their mean half-width, and whether they keep their level."""
+    import jax
+
+    u = band.prediction
+    half = jax.vmap(lambda b: b.half_width())(band).mean(0).tolist()
+    calibrated = model.calibrated_on(jax.tree.map(lambda x: x[0], u).discretization)
+    parts = zip(u.space.names, half, u.space.units, strict=True)
+    widths = ", ".join(f"{name} {h:.3g} {unit}".strip() for name, h, unit in parts)
+    text = f"; mean half-width of the bands: {widths}"
+    if beyond:
+        text += "; inputs are unlike those of the calibration, and nothing is promised"
+    elif calibrated:
+        text += f"; they hold the whole function with probability {model.level:.0%}"
+        text += f" ({model.meaning()})"
+    else:
+        text += "; they were not calibrated on these points, and nothing is promised"
+    return {"calibrated": calibrated, "half_width": half}, text
 
 
 def _output_points(
@@ -172,18 +188,21 @@ def _one_or_each(target: "Function", count: int, spec: str) -> "AbstractDiscreti
 
 
 def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
-    """The outputs that are numbers, `(samples, channels)`: drag, drag_lower and drag_upper."""
+    """The outputs that are numbers, `(samples, channels)`: drag, drag_lower and drag_upper.
+
+    One that is named as an array of all predictions is called so with _number behind it.
+    """
     from riesz.operators import parts_of
 
-    parts = parts_of(model)
+    parts, arrays = parts_of(model), {}
     if parts is None:
-        return {}
-    return {
-        name if role == "prediction" else f"{name}_{role}": part.values
-        for role, f in answers.items()
-        for name, part in parts[1].split(f).items()
-        if part.domain != f.domain
-    }
+        return arrays
+    for role, f in answers.items():
+        for name, part in parts[1].split(f).items():
+            if part.domain != f.domain:
+                name = f"{name}_number" if name in _ARRAYS else name
+                arrays[name if role == "prediction" else f"{name}_{role}"] = part.values
+    return arrays
 
 
 def _coordinates(u: "Function") -> Any:

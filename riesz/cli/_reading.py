@@ -94,8 +94,8 @@ def known_reading(
     names = fields_of(source)
     for option in _SIDES:
         known = names_in(source, data.get(option))
-        there = set(known) <= set(source.arrays)
-        if option not in values and there and max(len(names), len(known)) > 1:
+        one = len(names) > 1 and set(known) <= set(source.arrays)
+        if option not in values and (one or len(known) > 1):  # of several each is needed
             values[option] = data[option]
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
     name = next((n for n in names_in(source, name) if n in names), name)

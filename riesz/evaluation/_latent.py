@@ -2,15 +2,17 @@
 
 What a band or a range check remembers of a place lives on one `Grid`, whatever the discretization
 of the functions is: their own grid (that below a `MaskedGrid`), or, for scattered points, which
-may differ from sample to sample, a fixed grid of the domain. Between its nodes fields are
+may differ from sample to sample, a fixed grid of the domain; for meshes of a box around the first
+of them. Between its nodes fields are
 multilinear, so that they stay positive and between their values.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains import AbstractDiscretization, AbstractProductDomain, Box, Grid
 from riesz.functions import Function
 
 _FINEST = 16  # nodes along an axis of the grid for scattered points
@@ -27,8 +29,18 @@ def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
     if base is not None:
         return base
     domain = discretization.domain
+    if not isinstance(domain, AbstractProductDomain):
+        domain = _box_around(discretization)
     size = int(np.clip((points / _EACH) ** (1 / domain.dim), 2, _FINEST))
     return Grid(domain, size)
+
+
+def _box_around(on: AbstractDiscretization) -> Box:
+    """The bounding box of the points; beyond it fields are those of its boundary."""
+    present = np.asarray(on.weights if not on.stacked else jax.vmap(lambda o: o.weights)(on)) > 0
+    x = np.asarray(on.relative, float)[present] + np.asarray(on.domain.origin)
+    low, high = x.min(0), x.max(0)
+    return Box(low.tolist(), np.where(high > low, high, low + 1).tolist())  # flat surfaces
 
 
 def batched(f: Function) -> bool:
@@ -71,7 +83,10 @@ def sums(
 
 def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array, Array]:
     """Numbers of the 2^d nodes around each point, and their weights, both (points, 2^d)."""
+    here, there = discretization.domain.origin, grid.domain.origin
     points = jnp.asarray(discretization.relative).reshape(-1, grid.domain.dim)
+    if here != there:  # of a region, in its bounding box
+        points = points + jnp.asarray(np.subtract(here, there), points.dtype)
     number, weight = jnp.zeros((points.shape[0], 1), int), jnp.ones((points.shape[0], 1))
     for axis, size in enumerate(grid.shape):
         left, right, share = _between(grid, axis, points[:, axis])

@@ -110,7 +110,37 @@ class Normal(AbstractMarginal):
         return Normal(mean, variance, _rescaled_covariance(self.joint, scale))
 
 
-class StudentT(AbstractMarginal):
+class AbstractScaled(AbstractMarginal):
+    """Given a random v > 0, values are normal with this mean and covariance v * `scale`."""
+
+    mean: eqx.AbstractVar[Field]
+    scale: eqx.AbstractVar[Field]
+    joint: eqx.AbstractVar[Float[Array, "..."] | None]
+
+    @abstractmethod
+    def _factor(self) -> Float[Array, ""]:
+        """The mean of v."""
+
+    @property
+    def variance(self) -> Field:
+        factor = self._factor()
+        return map_field(lambda scale: factor.astype(scale.dtype) * scale, self.scale)
+
+    @property
+    def covariance(self) -> Float[Array, "..."]:
+        joint = require_joint(self.joint)
+        return self._factor().astype(joint.dtype) * joint
+
+    def rescaled(self, shift: PerChannel, scale: PerChannel) -> "AbstractScaled":
+        parts = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
+        law = eqx.tree_at(lambda law: (law.mean, law.scale), self, parts)
+        if self.joint is None:
+            return law
+        covariance = _rescaled_covariance(self.joint, scale)
+        return eqx.tree_at(lambda law: law.joint, law, covariance)
+
+
+class StudentT(AbstractScaled):
     """A multivariate Student-t law at finitely many points.
 
     Given v ~ InverseGamma(degrees / 2, degrees / 2), values are normal with this mean and
@@ -122,15 +152,6 @@ class StudentT(AbstractMarginal):
     mean: Field
     scale: Field
     joint: Float[Array, "..."] | None = None
-
-    @property
-    def variance(self) -> Field:
-        factor = self._factor()
-        return map_field(lambda scale: factor.astype(scale.dtype) * scale, self.scale)
-
-    @property
-    def covariance(self) -> Float[Array, "..."]:
-        return self._factor() * require_joint(self.joint)
 
     def interval(self, level: float) -> tuple[Field, Field]:
         nu = self.degrees
@@ -147,16 +168,12 @@ class StudentT(AbstractMarginal):
         v = shape / jax.random.gamma(first, shape, (n,), self.degrees.dtype)
         return _scaled_draws(self, v, second)
 
-    def rescaled(self, shift: PerChannel, scale: PerChannel) -> "StudentT":
-        mean, spread = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
-        return StudentT(self.degrees, mean, spread, _rescaled_covariance(self.joint, scale))
-
     def _factor(self) -> Float[Array, ""]:
         finite = self.degrees > 2
         return jnp.where(finite, self.degrees / jnp.where(finite, self.degrees - 2, 1), jnp.inf)
 
 
-class NormalMixture(AbstractMarginal):
+class NormalMixture(AbstractScaled):
     """A scale mixture of normal laws at finitely many points.
 
     Given v, values are normal with this mean and covariance v * `scale`; v is nodes[i] with
@@ -169,16 +186,6 @@ class NormalMixture(AbstractMarginal):
     scale: Field
     joint: Float[Array, "..."] | None = None
 
-    @property
-    def variance(self) -> Field:
-        factor = self._factor()
-        return map_field(lambda scale: factor.astype(scale.dtype) * scale, self.scale)
-
-    @property
-    def covariance(self) -> Float[Array, "..."]:
-        joint = require_joint(self.joint)
-        return self._factor().astype(joint.dtype) * joint
-
     def interval(self, level: float) -> tuple[Field, Field]:
         def inside(t: Array) -> Array:  # P(|sqrt(v) Z| < t) = E erf(t / sqrt(2 v))
             return jnp.sum(self.weights * erf(t / jnp.sqrt(2 * self.nodes)))
@@ -190,11 +197,6 @@ class NormalMixture(AbstractMarginal):
         first, second = jax.random.split(key)
         v = jax.random.choice(first, self.nodes, (n,), p=self.weights)
         return _scaled_draws(self, v, second)
-
-    def rescaled(self, shift: PerChannel, scale: PerChannel) -> "NormalMixture":
-        mean, spread = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
-        covariance = _rescaled_covariance(self.joint, scale)
-        return NormalMixture(self.nodes, self.weights, mean, spread, covariance)
 
     def _factor(self) -> Float[Array, ""]:
         return jnp.sum(self.weights * self.nodes)
@@ -262,9 +264,7 @@ def _centred(
     )
 
 
-def _scaled_draws(
-    law: StudentT | NormalMixture, v: Float[Array, " n"], key: PRNGKeyArray
-) -> Fields:
+def _scaled_draws(law: AbstractScaled, v: Float[Array, " n"], key: PRNGKeyArray) -> Fields:
     """One draw for each v: mean + sqrt(v) z, with z of covariance `scale`."""
     draws = _centred(law.scale, law.joint, len(v), key)
     root = jnp.sqrt(v).astype(draws.dtype)[:, None, None]

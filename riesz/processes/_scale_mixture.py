@@ -74,7 +74,8 @@ class ScaleMixture(AbstractProcess):
     def marginal(self, *, on: On, joint: bool = False) -> NormalMixture:
         """The law at these points; the variance is infinite where the scale has no mean."""
         law = self.process.marginal(on=on, joint=joint)
-        return NormalMixture(self.nodes, self.weights, law.mean, law.variance, law.joint)
+        parts = {"mean": law.mean, "scale": law.variance, "joint": law.joint}
+        return NormalMixture(nodes=self.nodes, weights=self.weights, **parts)
 
     def sample(
         self, n: int, *, on: On, key: RandomKey

@@ -83,7 +83,8 @@ class StudentTProcess(AbstractProcess):
         ratio = scale / shape
         spread = map_field(lambda v: ratio.astype(v.dtype) * v, law.variance)
         covariance = None if law.joint is None else ratio.astype(law.joint.dtype) * law.joint
-        return StudentT(2 * shape, law.mean, spread, covariance)
+        parts = {"mean": law.mean, "scale": spread, "joint": covariance}
+        return StudentT(degrees=2 * shape, **parts)
 
     def sample(
         self, n: int, *, on: On, key: RandomKey
