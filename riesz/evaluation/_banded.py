@@ -1,6 +1,8 @@
 """Operators that answer with a band."""
 
+from collections.abc import Mapping
 from math import ceil, prod
+from typing import overload
 
 import equinox as eqx
 import jax
@@ -17,7 +19,7 @@ from riesz.evaluation._inputs import InputStatistics
 from riesz.evaluation._latent import batched
 from riesz.evaluation._scale import Scale
 from riesz.functions import Function
-from riesz.operators import AbstractOperator
+from riesz.operators import AbstractOperator, parts_of
 from riesz.operators import apply as apply_operator
 
 
@@ -128,9 +130,24 @@ class Banded(eqx.Module):
         """The number of scores, the least of the sets."""
         return min(len(s.value) for s in self.scores)
 
-    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Band:
-        """The band of one function."""
-        return self.around(a, self.operator(a, on))
+    @overload
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Band: ...
+
+    @overload
+    def __call__(
+        self, a: Mapping[str, Function], on: AbstractDiscretization | None = None
+    ) -> dict[str, Band]: ...
+
+    def __call__(
+        self, a: Function | Mapping[str, Function], on: AbstractDiscretization | None = None
+    ) -> Band | dict[str, Band]:
+        """The `Band` of one function; of named functions one for each output, by name."""
+        parts = parts_of(self.operator)
+        if not isinstance(a, Mapping) or parts is None:
+            return self.around(a, self.operator(a, on))  # pyright: ignore[reportArgumentType]
+        band = self(parts[0].join(a, on), on)
+        sides = [parts[1].split(f) for f in (band.prediction, band.lower, band.upper)]
+        return {name: Band(*(side[name] for side in sides)) for name in parts[1].names}
 
     def apply(self, functions: Function, on: AbstractDiscretization | None = None) -> Band:
         """The bands of a batch of functions, by one compiled program for each shape."""

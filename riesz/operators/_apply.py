@@ -1,9 +1,9 @@
 """Applying an operator to a batch, in micro-batches that stay in the cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, overload
 
 import equinox as eqx
 import jax
@@ -14,6 +14,7 @@ from riesz.errors import DomainError
 from riesz.functions import Function
 from riesz.functions.internal import is_batch
 from riesz.operators._anchor import on_points
+from riesz.operators._assembled import Assembled, parts_of
 from riesz.operators._operator import AbstractOperator, require_input
 from riesz.operators._regridded import Regridded
 from riesz.operators._wrappers import Normalised
@@ -37,13 +38,31 @@ def micro_batch(shape: tuple[int, ...], batch: int, *, gradient: bool) -> int:
     return max(m for m in range(1, min(fits, batch) + 1) if batch % m == 0)
 
 
+@overload
 def apply(
     operator: AbstractOperator, functions: Function, on: AbstractDiscretization | None = None
-) -> Function:
+) -> Function: ...
+
+
+@overload
+def apply(
+    operator: AbstractOperator,
+    functions: Mapping[str, Function],
+    on: AbstractDiscretization | None = None,
+) -> dict[str, Function]: ...
+
+
+def apply(
+    operator: AbstractOperator,
+    functions: Function | Mapping[str, Function],
+    on: AbstractDiscretization | None = None,
+) -> Function | dict[str, Function]:
     """The operator applied to every sample of a batch of functions.
 
     `on` is one discretization of the output domain for all samples, or a batch of them, such as
     `outputs.discretization` of pairs that are sampled at points of their own.
+
+    Batches of named functions, for an `Assembled` operator, give batches by name.
 
     One compiled program for each shape; equal to `jax.vmap(operator)(functions)` up to rounding,
     with bounded memory and, on a CPU, faster.
@@ -52,29 +71,34 @@ def apply(
     u = riesz.operators.apply(fitted.model, pairs.inputs)
     ```
     """
-    if not is_batch(functions):
-        require_input(operator, functions, on)
+    parts = parts_of(operator)
+    if isinstance(functions, Mapping) and parts is not None:
+        return parts[1].split(apply(operator, parts[0].join(functions, on), on))
+    given: Any = functions
+    if not isinstance(given, Function) or not is_batch(given):
+        require_input(operator, given, on)
         raise DomainError(
             "apply maps an operator over a batch of functions",
             where="apply(operator, functions)",
             expected="a batch: values of shape (n, *shape, channels)",
-            found=f"one function, values of shape {functions.values.shape}",
+            found=f"one function, values of shape {given.values.shape}",
             repair="write operator(function) for one",
         )
     grid = _reads(operator)
-    if grid is not None and functions.discretization.grid is None:
+    if grid is not None and given.discretization.grid is None:
         # by a program of its own, which all operators and the training data share
-        if on is None and functions.domain == operator.output_space.domain:
-            on = functions.discretization
-        functions = on_points(functions, grid)
-    return _apply(operator, functions, on)
+        if on is None and given.domain == operator.output_space.domain:
+            on = given.discretization
+        given = on_points(given, grid)
+    return _apply(operator, given, on)
 
 
 def _reads(operator: AbstractOperator) -> Grid | None:
     """The grid to which an operator resamples its inputs before anything else."""
     if isinstance(operator, Regridded):
         return operator.grid
-    if isinstance(operator, Normalised):  # whose affine map commutes with interpolation
+    # an affine map commutes with interpolation, and outputs are of no concern
+    if isinstance(operator, Normalised | Assembled):
         return _reads(operator.inner)
     source = getattr(operator, "source", None)
     return source.whole if isinstance(source, AbstractDiscretization) else None

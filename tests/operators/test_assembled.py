@@ -8,7 +8,7 @@ import riesz
 from riesz.domains import Grid, Point, Torus
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function, Pairs, batch, take
-from riesz.operators import FNO, Assembled
+from riesz.operators import FNO, Assembled, apply
 
 GRID, NUMBERS, KEY = Grid(Torus(0.0, 1.0), 24), Grid(Point()), jax.random.key(0)
 
@@ -64,12 +64,34 @@ def test_bands_and_files_keep_the_names(fitted, tmp_path):
     a = take(held.inputs, 0)
     np.testing.assert_array_equal(loaded(a).upper.values, banded(a).upper.values)
     assert loaded.operator.parts == model.parts
+    named = loaded(held.parts[0].split(a))
+    drag = held.parts[1].split(take(held.outputs, 0))["drag"]
+    assert named["drag"].lower.values < named["drag"].upper.values
+    assert named["drag"].contains(drag) == (
+        named["drag"].lower.values <= drag.values <= named["drag"].upper.values
+    )
+    whole = held.parts[1].split(banded(a).upper)["u"]
+    np.testing.assert_allclose(named["u"].upper.values, whole.values, rtol=1e-5)
     assert repr(model) == "Assembled(Normalised(FNO(modes=(4,), width=16, layers=2)))"
 
 
 def test_a_recipe_gives_an_operator_of_named_functions(pairs):
     model = riesz.recipe(pairs, steps=5).fit(pairs, key=KEY, base=False, progress=False).model
     assert isinstance(model, Assembled) and model.parts == pairs.parts
+
+
+def test_batches_by_name(fitted):
+    model, held = fitted
+    named = apply(model, held.parts[0].split(held.inputs))
+    together = held.parts[1].split(apply(model, held.inputs))
+    for name, f in together.items():
+        np.testing.assert_allclose(named[name].values, f.values, rtol=1e-5, atol=1e-6)
+
+
+def test_an_operator_of_one_function_refuses_names(pairs):
+    inner = FNO(pairs.input_space, pairs.output_space, modes=2, width=2, layers=1, key=KEY)
+    with pytest.raises(DomainError, match="found:    dict"):
+        apply(inner, {"a": pairs.inputs})
 
 
 def test_refusals(pairs, fitted):
