@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+import riesz
+from riesz.domains import Mesh, Region
+from riesz.functions import Function, Pairs, stack
+
 SAMPLES, SIDE = 60, 8
 TRAIN = ["--operator", "FNO(modes=2, width=4, layers=1)", "--steps", "10"]
 
@@ -102,3 +106,49 @@ def test_flat_outputs_are_named_and_sizes_are_of_no_concern(tmp_path, value):
     report = (out / "report.md").read_text()
     assert "'u2' is constant" in report or "'u2' is 7 in all" in report
     assert "'u3' is constant in 1 training samples: " in report or trained["training"]["notes"]
+
+
+@pytest.mark.slow
+def test_meshes_that_differ_are_trained_evaluated_and_predicted(tmp_path, value):
+    random = np.random.default_rng(0)
+    inputs, outputs = [], []
+    for i in range(48):
+        mesh = Mesh.disk(refinements=2) if i % 2 else Mesh.l_shape(4)
+        x = np.asarray(mesh.relative, np.float32) * random.uniform(0.8, 1.2, 2).astype(np.float32)
+        mesh = Mesh(Region(2), x, mesh.cells, mesh.boundary)
+        a = random.normal() * x[:, :1] + random.normal() * x[:, 1:]
+        inputs.append(Function(a.astype(np.float32), mesh))
+        outputs.append(Function((a**2).astype(np.float32), mesh))
+    riesz.write_pairs(tmp_path / "meshes.h5", Pairs(stack(inputs), stack(outputs)))
+    out = tmp_path / "run"
+    text = "GNO(radius=0.5, width=8, layers=2)"
+    found = value("train", tmp_path / "meshes.h5", "--operator", text, "--steps", 60, "--out", out)
+    assert found["results"][0]["channels"][0]["calibrated"]
+    value("predict", out, tmp_path / "meshes.h5", "-o", tmp_path / "answers.npz")
+    with np.load(tmp_path / "answers.npz") as answers:
+        assert answers["prediction"].shape[0] == 48
+        present = np.isfinite(answers["prediction"])
+        assert (answers["lower"][present] < answers["upper"][present]).all()
+
+
+def test_two_fields_and_numbers_are_trained_predicted_and_evaluated(tmp_path, call, value):
+    draw = np.random.default_rng(0)
+    shift, nu = draw.uniform(size=(SAMPLES, 2)), draw.uniform(1, 2, (SAMPLES, 2))
+    x = np.arange(16) / 16
+    a, f = np.sin(2 * np.pi * (x + shift[:, :1])), np.cos(4 * np.pi * (x + shift[:, 1:]))
+    arrays = {"a": a, "f": f, "nu": nu, "u": nu[:, :1] * a + nu[:, 1:] * f, "drag": nu[:, 0]}
+    np.savez(tmp_path / "d.npz", **arrays)
+    out = tmp_path / "run"
+    names = ["--input", "a,f,nu", "--output", "u,drag", "--channels", "nu=last"]
+    value("train", tmp_path / "d.npz", *names, "--periodic", "yes", *TRAIN, "--out", out)
+    np.savez(tmp_path / "new.npz", **{name: arrays[name][:5] for name in ("a", "f", "nu")})
+    value("predict", out, tmp_path / "new.npz", "-o", tmp_path / "answers.npz")
+    with np.load(tmp_path / "answers.npz") as answers:
+        assert answers["drag"].shape == (5, 1) and answers["prediction"].shape == (5, 16, 2)
+        assert (answers["drag_lower"] < answers["drag_upper"]).all()
+        np.testing.assert_allclose(answers["prediction"][..., 1].mean(1), answers["drag"][:, 0])
+    report = value("evaluate", out, "--data", tmp_path / "d.npz")
+    assert [c["name"] for c in report["results"][0]["channels"]] == ["u", "drag"]
+    np.savez(tmp_path / "less.npz", a=a, nu=nu)
+    said = call("predict", out, tmp_path / "less.npz", "-o", tmp_path / "no.npz", code=2)
+    assert "there is no data set 'f'" in said.stderr

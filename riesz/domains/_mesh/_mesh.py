@@ -111,7 +111,7 @@ class Mesh(AbstractDiscretization):
         return self.relative.shape[:1]
 
     @property
-    def coordinates(self) -> Float[Array, "n d"]:
+    def coordinates(self) -> Float[Array, "*shape d"]:
         return self.relative + jnp.asarray(self.domain.origin, self.relative.dtype)
 
     @property
