@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from riesz._core.text import nested_name
 from riesz.errors import DataError
 from riesz.evaluation._statistics import Statistic
 from riesz.functions import Function, take
@@ -82,7 +83,7 @@ def rollout(operator: Any, trajectories: Function) -> RolloutReport:
         )
     own, still = (np.where(np.isfinite(x), x, np.inf) / scale for x in (own, still))
     return RolloutReport(
-        type(operator).__name__,
+        nested_name(operator),
         tuple(map(_statistic, own.T)),
         tuple(map(_statistic, still.T)),
     )

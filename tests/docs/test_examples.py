@@ -26,6 +26,7 @@ def example(monkeypatch):
         yield load
 
 
+@pytest.mark.slow
 def test_an_operator_learns_poisson_on_meshes_that_differ(example):
     errors = example("poisson_on_meshes").main(n=32, steps=60)
     assert errors["meshes"] < 0.75 * errors["mean"]
@@ -41,7 +42,16 @@ def test_fields_solve_equations_without_data(example):
     assert errors["Darcy", "energy"] < 0.4
 
 
+@pytest.mark.slow
 def test_a_flow_learns_the_covariance_of_a_field(example):
     errors = example("flow_on_fields").main(n=256, steps=300)
     assert errors["fitted"] < 0.5 * errors["noise"]
     assert errors["mean"] < 0.2
+
+
+def test_an_operator_makes_steps_of_burgers(example):
+    reports = example("burgers_in_steps").main(n=32, steps=100)
+    for report in reports.values():
+        assert report.errors[0].mean < 0.5 * report.persistence[0].mean
+        assert report.errors[-1].mean < 0.5 * report.persistence[-1].mean
+        assert report.lasts == 20
