@@ -32,7 +32,16 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
                 name = f"{one['name']}_{part}"
                 span = [(0, source.info(name).shape[0])]
                 arrays[part] = np.concatenate(list(source.blocks(name, span)))
-            sets[role] = read_samples(one, arrays)
+            try:
+                sets[role] = read_samples(one, arrays)
+            except DomainError as error:
+                raise DataError(
+                    f"the description of the {role} functions is damaged: {error.message}",
+                    where=source.location.to(str(one["name"])),
+                    expected=error.expected,
+                    found=error.found,
+                    repair="write the data again; the file was changed by another program",
+                ) from None
     for samples in sets.values():
         shape = source.info(samples.name).shape
         if shape != (record["length"], *samples.shape):

@@ -1,5 +1,7 @@
 """Several arrays of a file, and numbers, as named functions."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -150,3 +152,16 @@ def test_refusals(path, change, text):
 def test_names_that_are_wrong(path, input, output, text):
     with pytest.raises(DataError, match=text):
         open_pairs(path, input=input, output=output, nodes="left")
+
+
+def test_a_damaged_record_of_names_names_the_file(path, tmp_path):
+    pairs = open_pairs(path, input="a,nu", output="u,drag", **OPTIONS).all()
+    write_pairs(tmp_path / "own.npz", pairs)
+    stored = dict(np.load(tmp_path / "own.npz"))
+    name = next(name for name in stored if stored[name].dtype.kind == "S")
+    record = json.loads(stored[name].item())
+    record["sets"]["input"]["functions"].pop()
+    stored[name] = np.array(json.dumps(record).encode())
+    np.savez(tmp_path / "own.npz", **stored)
+    with pytest.raises(DataError, match=r"named functions and channels disagree(.|\n)*own\.npz"):
+        open_pairs(tmp_path / "own.npz")
