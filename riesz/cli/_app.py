@@ -49,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and n
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", metavar="FILE::GROUP", help="HDF5, NPZ, NetCDF or MATLAB file with pairs."
+        "--data", metavar="FILE::GROUP", help="A file with pairs, as riesz formats lists them."
     ),
 ]
 Input = Annotated[

@@ -21,7 +21,7 @@ _LITTLE = 0.5  # of the spread of the values: an error above it
     'riesz fit-process curve.csv --kernel ntk --network "Dense(512) >> Erf() >> Dense(1)"',
 )
 def fit_process(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, NPZ or HDF5: points, values.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A data file of points and values.")],
     kernel: Annotated[
         str,
         typer.Option(
@@ -130,8 +130,8 @@ def column_names(names: Sequence[str], count: int) -> list[str]:
 def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
     from riesz import save
     from riesz._core.files import write_atomically
-    from riesz.cli._arrays import write_arrays
     from riesz.cli._output import to_json
+    from riesz.data.internal import write_arrays
 
     arrays = {
         "points": run.test.points,

@@ -64,8 +64,8 @@ def info(
 
 
 def _of_data(spec: str, reading: "Reading") -> Answer:
-    from riesz.data import open_pairs
-    from riesz.data.internal import Location, open_source
+    from riesz.data import Location, open_pairs
+    from riesz.data.internal import open_source
 
     source = open_source(Location(spec))
     arrays = {k: {"shape": list(v.shape), "type": str(v.dtype)} for k, v in source.arrays.items()}

@@ -23,11 +23,12 @@ Network = Annotated[
     'riesz kernel --network "Dense(512, w_std=1.4) >> Relu() >> Dense(1)" X.npz -o K.npz',
 )
 def kernel(
-    x: Annotated[str, typer.Argument(metavar="X", help="NPZ, HDF5 or CSV file of inputs.")],
+    x: Annotated[str, typer.Argument(metavar="X", help="A data file of inputs.")],
     network: Network,
     y: Annotated[str | None, typer.Argument(metavar="[Y]", help="Other inputs.")] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="NPZ or HDF5 file to write.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="File to write, K.npz or K.h5."),
     ] = Path("K.npz"),
     name: Annotated[
         str | None, typer.Option("--input", metavar="NAME", help="Array of the inputs.")
@@ -43,8 +44,8 @@ def kernel(
     """
     import jax
 
-    from riesz.cli._arrays import require_free, write_arrays
-    from riesz.data.internal import read_array
+    from riesz.cli._arrays import require_free
+    from riesz.data.internal import read_array, write_arrays
     from riesz.kernels import gram
     from riesz.networks import parse
 

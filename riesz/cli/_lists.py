@@ -1,4 +1,4 @@
-"""`riesz problems` and `riesz operators`."""
+"""`riesz problems`, `riesz operators` and `riesz formats`."""
 
 import inspect
 from dataclasses import MISSING, fields
@@ -45,6 +45,27 @@ def operators(as_json: AsJson = False) -> Answer:
         rows.append({"name": name, "what": _summary(kind), "arguments": arguments})
     cells = [(r["name"], r["what"], _listed(r["arguments"])) for r in rows]
     return Answer(rows, table(("operator", "what", "arguments"), cells))
+
+
+@command("formats", "riesz formats")
+def formats(as_json: AsJson = False) -> Answer:
+    """List the formats of data files."""
+    from riesz.data import FORMATS
+
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "suffixes": list(kind.suffixes),
+            "written": kind.writable(),
+            "what": _summary(kind),
+        }
+        for name, kind in FORMATS.items()
+    ]
+    cells = [
+        (r["name"], " ".join(r["suffixes"]), "read, written" if r["written"] else "read", r["what"])
+        for r in rows
+    ]
+    return Answer(rows, table(("format", "names end in", "files are", "what"), cells))
 
 
 def _summary(kind: type) -> str:

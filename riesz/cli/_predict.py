@@ -29,12 +29,16 @@ def predict(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="HDF5 (FILE::GROUP), NPZ, NetCDF or MATLAB file; CSV, NPZ or HDF5 of points.",
+            help="A data file, FILE or FILE::GROUP; riesz formats lists the formats.",
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="NPZ or HDF5 file to write; CSV too of a process."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write, .npz or .h5; of a process .csv, too.",
+        ),
     ],
     input: Input = None,
     domain: Domain = None,
@@ -70,9 +74,9 @@ def predict(
     from riesz.cli._reading import Reading
 
     reading = Reading(input, None, None, domain, channels, periodic, nodes)
-    require_free(output, force, ".csv")  # whatever the run is
+    require_free(output, force, columns=True)  # whatever the run is
     if is_process(run):
-        return predict_process(run, file, output, reading, on, force)
+        return predict_process(run, file, output, reading, on)
     require_free(output, force)
     model, card = open_model(run)
     functions = read_inputs(file, reading, card, model.input_space)
@@ -88,7 +92,7 @@ def _write_answers(
 
     import numpy as np
 
-    from riesz.cli._arrays import write_arrays
+    from riesz.data.internal import write_arrays
     from riesz.evaluation import Banded, check_range
     from riesz.operators import apply
 
@@ -220,8 +224,8 @@ def read_inputs(spec: str, reading: "Reading", card: dict[str, Any], space: "Spa
     """A batch of functions; an array without an axis of samples is one function."""
     from riesz._core.progress import say
     from riesz.cli._reading import known_reading
-    from riesz.data import load_functions
-    from riesz.data.internal import Location, axes_of, fields_of, open_source
+    from riesz.data import Location, load_functions
+    from riesz.data.internal import axes_of, fields_of, open_source
 
     source = open_source(Location(spec))
     foreign = source.description is None

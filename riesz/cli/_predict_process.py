@@ -1,7 +1,5 @@
 """`riesz predict` for a process: its law at new points."""
 
-import csv
-import io
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +14,17 @@ if TYPE_CHECKING:
 
 
 def predict_process(
-    run: Path, file: str, output: Path, reading: "Reading", on: str | None, force: bool
+    run: Path, file: str, output: Path, reading: "Reading", on: str | None
 ) -> Answer:
     """Mean and interval of the values at the points of a file."""
     import jax
     import numpy as np
 
-    from riesz.cli._arrays import require_free, write_arrays
     from riesz.cli._process_run import LEVEL, predictive
-    from riesz.data.internal import read_points
+    from riesz.data import Location
+    from riesz.data.internal import format_to_write, read_points, write_arrays
     from riesz.io import load, read_card
 
-    require_free(output, force, ".csv")
     given = {**reading.given(), **({} if on is None else {"on": on})}
     given.pop("input", None)
     if given:
@@ -54,11 +51,11 @@ def predict_process(
         ends = law.interval(LEVEL)
         mean, lower, upper = (np.asarray(x) for x in (law.mean, *ends))
     answers = {"mean": mean, "lower": lower, "upper": upper}
-    if output.suffix.lower() == ".csv":
-        _write_csv(output, card, points, answers)
+    if format_to_write(Location(output), columns=True).columns:
+        write_arrays(output, _columns(card, points, answers), {})
     else:
-        attributes = {"values": card["values"], "level": LEVEL}
-        write_arrays(output, {**answers, "points": points}, attributes)
+        about = {"values": card["values"], "level": LEVEL}
+        write_arrays(output, {**answers, "points": points}, about)
     value = {
         "output": str(output),
         "points": len(points),
@@ -72,26 +69,24 @@ def predict_process(
     return Answer(value, text)
 
 
-def _write_csv(
-    path: Path, card: dict[str, Any], points: "np.ndarray", answers: dict[str, "np.ndarray"]
-) -> None:
-    """One row for each point: the point, as a date where the fit had dates, then the answers."""
+def _columns(
+    card: dict[str, Any], points: "np.ndarray", answers: dict[str, "np.ndarray"]
+) -> dict[str, "np.ndarray"]:
+    """The columns of a table: the points, as dates where the fit had dates, then the answers."""
     import numpy as np
 
-    from riesz._core.files import write_atomically
     from riesz.cli._fit_process import column_names
 
-    flat = points.reshape(len(points), -1)
-    names, several = column_names(card["points"], flat.shape[1]), len(card["values"]) > 1
-    heads = [f"{name} {what}" if several else what for name in card["values"] for what in answers]
-    numbers = np.stack(list(answers.values()), -1).reshape(len(flat), -1)
+    flat, several = points.reshape(len(points), -1), len(card["values"]) > 1
+    names = column_names(card["points"], flat.shape[1])
     origins = card["origins"] or [None] * len(names)
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*names, *heads])
-    for point, row in zip(flat.tolist(), numbers.tolist(), strict=True):
-        rows.writerow([*map(_written, point, origins), *row])
-    write_atomically(path, text.getvalue().encode())
+    columns = {
+        name: np.array([_written(x, origin) for x in column.tolist()])
+        for name, column, origin in zip(names, flat.T, origins, strict=True)
+    }
+    for i, name in enumerate(card["values"]):
+        columns |= {f"{name} {k}" if several else k: x[:, i] for k, x in answers.items()}
+    return columns
 
 
 def _written(number: float, origin: str | None) -> float | str:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from riesz.errors import UsageError
 
 if TYPE_CHECKING:
-    from riesz.data import PairsFile
-    from riesz.data.internal import AbstractSource
+    from riesz.data import AbstractSource, PairsFile
     from riesz.domains import AbstractDomain
 
 _SIDES = ("input", "output")
@@ -121,8 +120,8 @@ def known_reading(
 def known_pairs(spec: str, reading: Reading, card: dict[str, Any], model: Any) -> "PairsFile":
     """The pairs of a file, read as the training data of the model where the options are silent."""
     from riesz._core.progress import say
-    from riesz.data import open_pairs
-    from riesz.data.internal import Location, open_source
+    from riesz.data import Location, open_pairs
+    from riesz.data.internal import open_source
 
     data = card.get("data", {})
     reading, lines = known_reading(reading, card, open_source(Location(spec)))

@@ -33,18 +33,18 @@ def sample(
     from riesz.cli._folder import this_command
     from riesz.cli._guard import Interrupted
     from riesz.cli._source import is_problem, make_problem, unknown_problem
-    from riesz.data import PairsFile
+    from riesz.data import FORMATS, Location, PairsFile
 
     if not is_problem(problem):
         raise unknown_problem(problem, "sample")
-    path = Path(output.partition("::")[0])
-    if path.suffix.lower() not in (".h5", ".hdf5"):
+    path = Location(output)
+    if path.suffix not in (known := FORMATS["HDF5"].suffixes):  # the one that is written in parts
         raise UsageError(
             "samples are written to HDF5 files",
             where=f"riesz sample -o {output}",
-            expected="a name that ends in .h5 or .hdf5",
-            found=path.name,
-            repair=f"write to {path.with_suffix('.h5')}",
+            expected=f"a name that ends in {', '.join(known)}",
+            found=Path(path.path).name,
+            repair=f"write to {Path(path.path).with_suffix('.h5')}",
         )
     family = make_problem(problem)
     count = samples or defaults.SAMPLES.get(problem, defaults.SAMPLES_ELSE)

@@ -1,6 +1,7 @@
 """Where the pairs of a training come from: a file, or the solver of a problem."""
 
 import difflib
+import os
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from riesz.domains import Space
     from riesz.functions import PairsLike
     from riesz.problems import AbstractProblem
-
-
-DATA_SUFFIXES = (".h5", ".hdf5", ".npz", ".nc", ".mat")
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,11 @@ def unknown_problem(name: str, command: str, otherwise: str = "") -> UsageError:
 
 
 def _looks_like_file(text: str) -> bool:
-    path = Path(text.partition("::")[0])
-    return "::" in text or path.exists() or path.suffix.lower() in DATA_SUFFIXES
+    from riesz.data import Location
+    from riesz.data.internal import suffixes
+
+    path = Location(text)
+    return "::" in text or os.path.exists(path.path) or path.suffix in suffixes()
 
 
 def _refuse(why: str, when: str, **options: Any) -> None:

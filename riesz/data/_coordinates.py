@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from riesz.data._axes import Axis, role_of
-from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo
+from riesz.data._source import AbstractSource, ArrayInfo
 from riesz.errors import DataError
 
 # Names of arrays of places, (m, d) or (n, m, d); also behind the name of the array they belong to.
@@ -63,7 +63,7 @@ def axes_of(source: AbstractSource, name: str, role: str) -> tuple[Axis, ...]:
             axes[at] = axis
     times = _along_samples(source, info, lambda key: role_of(key) == "time")
     if times is not None and axes[0].role != "sample":
-        axes[0] = Axis("time", times, _read(source, times))
+        axes[0] = Axis("time", times, source.whole(times))
     return tuple(axes) if any(axes[i] != Axis() for i in range(len(axes))) else ()
 
 
@@ -79,7 +79,7 @@ def groups_of(source: AbstractSource, length: int) -> np.ndarray | None:
     for name in _GROUPS:
         info = source.arrays.get(name)
         if info and info.shape == (length,) and info.dtype.kind in "iub":
-            return _read(source, name)
+            return source.whole(name)
     return None
 
 
@@ -115,18 +115,18 @@ def _places(source: AbstractSource, name: str, role: str) -> tuple[int, Axis] | 
         mine = key in owned
         if info.shape in ((shape[1],), (shape[-1],)):
             at = 1 if info.shape[0] == shape[1] else len(shape) - 1
-            x = _read(source, key)
+            x = source.whole(key)
             if len(np.unique(x)) == len(x) and (np.diff(x) > 0).all():
                 return at, Axis("space", key, x)
             return at, Axis("points", key, x[:, None])
         if mine and info.shape == shape[:2]:
-            return 1, Axis("points", key, _read(source, key)[..., None])
+            return 1, Axis("points", key, source.whole(key)[..., None])
         if _matches(info.shape, shape):
             at = 1 if len(info.shape) == 3 else 1 + shape[1:].index(info.shape[0])
-            places = _read(source, key).astype(np.float64)
+            places = source.whole(key).astype(np.float64)
             mask = next((m for m in (f"{name}_mask", f"{role}_mask") if m in source.arrays), None)
             if mask is not None:
-                places[~_read(source, mask).astype(bool)] = np.nan
+                places[~source.whole(mask).astype(bool)] = np.nan
             return at, Axis("points", key, places)
     return None
 
@@ -144,7 +144,7 @@ def _meshes(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
         return []
     (shape,) = shapes
     names = [k for k, s in found.items() if s == shape]
-    grids = [_read(source, k).astype(np.float64) for k in names]
+    grids = [source.whole(k).astype(np.float64) for k in names]
     if shape == info.shape:  # (n, *grid): one mesh for each sample, or the same one each time
         if any((g != g[:1]).any() for g in grids):
             places = np.stack([g.reshape(len(g), -1) for g in grids], -1)
@@ -184,7 +184,7 @@ def _lines(source: AbstractSource, name: str) -> list[tuple[int, Axis]]:
     for size in dict.fromkeys(lines.values()):
         names = [k for k, n in lines.items() if n == size]
         at = [i for i, n in enumerate(shape) if i and n == size]
-        values = [_read(source, k) for k in names]
+        values = [source.whole(k) for k in names]
         if len(names) == len(at) == 1:
             out.append((at[0], _line(names[0], values[0])))
             continue
@@ -223,14 +223,3 @@ def _along_samples(source: AbstractSource, info: ArrayInfo, good) -> str | None:
         if good(key) and other.shape == (n,) and n not in rest and other.dtype.kind in "iuf":
             return key
     return None
-
-
-def _read(source: AbstractSource, name: str) -> np.ndarray:
-    """A whole array of coordinates, in blocks."""
-    info = source.info(name)
-    if not info.shape or not info.shape[0]:
-        return np.zeros(info.shape)
-    each = max(1, info.dtype.itemsize * int(np.prod(info.shape[1:])))
-    rows = max(1, BLOCK_BYTES // each)
-    spans = [(i, min(i + rows, info.shape[0])) for i in range(0, info.shape[0], rows)]
-    return np.concatenate(list(source.blocks(name, spans)))

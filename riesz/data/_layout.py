@@ -3,8 +3,9 @@
 docs/how-to/data.md describes the layout for readers; this file is its definition.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -18,6 +19,7 @@ from riesz.domains import AbstractDiscretization, Space
 from riesz.domains.internal import (
     discretization_from_json,
     discretization_to_json,
+    kind_of,
     padded_alike,
     space_from_json,
     space_to_json,
@@ -25,7 +27,10 @@ from riesz.domains.internal import (
 from riesz.errors import DataError, DomainError
 from riesz.functions import Assembly, Function
 
-VERSION = 2
+VERSION = 3
+DESCRIPTION = "riesz"  # the name under which a file keeps the description
+ARRAYS = "riesz.arrays"  # plain arrays that Riesz wrote, such as predictions
+_BLANK = " " * 64  # in place of a SHA-256 that is not known yet
 PAIRS = "riesz.pairs"
 FUNCTIONS = "riesz.functions"
 
@@ -131,28 +136,51 @@ def stacked(parts: Sequence[AbstractDiscretization]) -> AbstractDiscretization:
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(x) for x in leaves]), *parts)
 
 
-def write_description(kind: str, length: int, sets: dict[str, Samples], **extra: Any) -> str:
-    """The text of the attribute `riesz`."""
+def write_description(
+    kind: str, length: int, sets: dict[str, Samples], fingerprint: str = "", **extra: Any
+) -> str:
+    """The description of sets of samples.
+
+    Without the `fingerprint` of their values it is that of data that is not complete; it has the
+    same number of bytes.
+    """
     record = {"format": kind, "version": VERSION, "length": length, **extra}
     record["sets"] = {role: samples.describe() for role, samples in sets.items()}
+    record |= {"fingerprint": fingerprint or _BLANK, "sha256": _BLANK}
+    if fingerprint:
+        places = [samples.arrays() for samples in sets.values()]
+        record["sha256"] = sha256(record, {k: x for one in places for k, x in one.items()})
     return json.dumps(record, allow_nan=False)
 
 
-def read_description(text: Any, where: str) -> dict[str, Any]:
-    """The content of the attribute `riesz`, of a format and version that this Riesz reads."""
+def sha256(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """That of a description, which holds the fingerprint of the values, and of the places."""
+    text = json.dumps({k: x for k, x in record.items() if k != "sha256"}, allow_nan=False)
+    digest = hashlib.sha256(text.encode())
+    for one in record["sets"].values():
+        for part in kind_of(one).stored:
+            x = arrays[f"{one['name']}_{part}"]
+            digest.update(f"{part} {x.shape}".encode())
+            digest.update(np.ascontiguousarray(x, "<f8").data)
+    return digest.hexdigest()
+
+
+def read_description(text: Any, where: str) -> dict[str, Any] | None:
+    """A description of a format and version that this Riesz reads; None for plain arrays."""
     try:
         record = json.loads(text)
-        kind, version, length = record["format"], record["version"], record["length"]
-        if not isinstance(record["sets"], dict) or not isinstance(length, int):
-            raise ValueError(text)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        kind, version = record["format"], record.get("version")
+        length, fingerprint = record.get("length"), str(record.get("fingerprint"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DataError(
             "the description of this data is damaged",
             where=where,
-            expected="JSON with format, version, length and sets, in the attribute 'riesz'",
+            expected=f"JSON with format, version, length, sets and fingerprint as {DESCRIPTION!r}",
             found=repr(text)[:60],
             repair="write the data again, or read its arrays by name: input=..., output=...",
         ) from None
+    if kind == ARRAYS:
+        return None
     if kind not in (PAIRS, FUNCTIONS) or version != VERSION:
         raise DataError(
             "this data was written by another version of Riesz",
@@ -160,5 +188,13 @@ def read_description(text: Any, where: str) -> dict[str, Any]:
             expected=f"{PAIRS} or {FUNCTIONS}, version {VERSION}",
             found=f"{kind}, version {version}",
             repair="upgrade Riesz: pip install --upgrade riesz",
+        )
+    if not fingerprint.strip():
+        raise DataError(
+            "the generation of this data was interrupted",
+            where=where,
+            expected=f"{length} samples",
+            found="a file that was not finished",
+            repair="repeat the command that started it: it continues where it stopped",
         )
     return record

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from riesz.data._given import Given
-from riesz.data._layout import Samples, read_samples
+from riesz.data._layout import Samples, read_samples, sha256
 from riesz.data._source import AbstractSource, reading
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains.internal import kind_of
@@ -26,12 +24,11 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
         )
     sets = {}
     with reading(source.location):
+        stored = {role: kind_of(one).stored for role, one in record["sets"].items()}
+        names = {r: [f"{record['sets'][r]['name']}_{p}" for p in stored[r]] for r in stored}
+        places = {name: source.whole(name) for each in names.values() for name in each}
         for role, one in record["sets"].items():
-            arrays = {}
-            for part in kind_of(one).stored:
-                name = f"{one['name']}_{part}"
-                span = [(0, source.info(name).shape[0])]
-                arrays[part] = np.concatenate(list(source.blocks(name, span)))
+            arrays = dict(zip(stored[role], (places[n] for n in names[role]), strict=True))
             try:
                 sets[role] = read_samples(one, arrays)
             except DomainError as error:
@@ -42,6 +39,8 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
                     found=error.found,
                     repair="write the data again; the file was changed by another program",
                 ) from None
+        digest = sha256(record, places)
+        _require_same(source, record["sha256"], digest, "description and the places")
     for samples in sets.values():
         shape = source.info(samples.name).shape
         if shape != (record["length"], *samples.shape):
@@ -55,13 +54,30 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
     return sets
 
 
+def require_fingerprint(source: AbstractSource, digest: str) -> None:
+    """Check that values are those that were written, where the file says which."""
+    if source.description is not None:
+        _require_same(source, source.description["fingerprint"], digest, "values")
+
+
+def _require_same(source: AbstractSource, expected: str, digest: str, what: str) -> None:
+    if digest != expected:
+        raise DataError(
+            f"the {what} are not those that were written: the data file is damaged",
+            where=str(source.location),
+            expected=f"SHA-256 {expected}",
+            found=digest,
+            repair="copy or download the file again, or repeat the command that made it",
+        )
+
+
 def require_agreement(
     source: AbstractSource,
     role: str,
     samples: Samples,
     call: Given,
 ) -> None:
-    """Refuse arguments of a call that contradict what the file says of itself."""
+    """Check that a call does not contradict what the file says of itself."""
     here, space = samples.discretization, call.space
     nodes = call.discretization if call.discretization is not None else call.side.nodes
     given: list[tuple[str, Any, Any]] = [

@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Float
 
 from riesz.data._coordinates import groups_of
-from riesz.data._dialects import open_source
 from riesz.data._foreign import foreign_samples, require_rows
+from riesz.data._format import open_source
 from riesz.data._given import Channels, Given, HasSpaces, Nodes, given_of, of_role
 from riesz.data._joined import joined, names_in
 from riesz.data._layout import PAIRS, Samples
 from riesz.data._names import choose_names
-from riesz.data._native import native_samples, require_agreement
-from riesz.data._read import read_functions, require_fingerprint, scanned
+from riesz.data._native import native_samples, require_agreement, require_fingerprint
+from riesz.data._read import read_functions, scanned
 from riesz.data._scan import ranges
 from riesz.data._settle import Settled
 from riesz.data._source import AbstractSource
@@ -167,14 +167,14 @@ def open_pairs(
     nodes: Nodes | Mapping[str, Nodes] = None,
     problem: HasSpaces | None = None,
 ) -> PairsFile:
-    """Open pairs of functions in an HDF5, NPZ, NetCDF or MATLAB file.
+    """Open pairs of functions in a file of one of `riesz.data.FORMATS`.
 
     Data that Riesz wrote says everything itself. NetCDF, PDEBench, The Well, and coordinates
     beside the arrays of other files say most of it; what a file does not say is asked for.
 
     **Arguments:**
 
-    - `path_spec`: `"FILE"`, or `"FILE::GROUP"` for a group of an HDF5 file.
+    - `path_spec`: `"FILE"`, or `"FILE::GROUP"` where files have groups (HDF5, NetCDF).
     - `input`, `output`: names of the arrays; names such as a/u, x/y, input/output are
       understood, and `notes` says what was guessed. Several, such as `"a,viscosity"`, are read
       as the channels of one function. An array `(n,)` holds a number per sample, and one `(n, k)`
@@ -194,7 +194,7 @@ def open_pairs(
     NaN, or the file's fill value, is a missing value: the functions lie on a
     `riesz.domains.MaskedGrid`, or on `Points` with a mask.
 
-    The whole file is read once, in parts: Riesz' own files to verify their checksum, other
+    The whole file is read once, in parts: Riesz' own files to verify their SHA-256, other
     files to find values that are missing or infinite.
 
     **Raises:** `DataError`, which names the file, the data set and the repair.
@@ -229,12 +229,9 @@ def open_pairs(
         both, settled, found = foreign_samples(source, given, lead)
         notes += found
     stored = require_rows(source, [samples.name for samples in both.values()])
-    if source.verified:
-        digest = record["fingerprint"]
-    else:
-        digest, both, found = scanned(source, both)
-        notes += found
-        require_fingerprint(source, digest)
+    digest, both, found = scanned(source, both)
+    notes += found
+    require_fingerprint(source, digest)
     if source.description is None:
         both, found = joined(both)
         notes += found
@@ -258,7 +255,7 @@ def open_pairs(
 
 
 def _require_apart(source: AbstractSource, a: str, u: str, lead: int | None) -> None:
-    """Refuse an output that is given as an input, too."""
+    """Check that no output is given as an input, too."""
     both = set(names_in(source, a)) & set(names_in(source, u))
     if both and lead is None:
         raise DataError(

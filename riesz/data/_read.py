@@ -25,8 +25,6 @@ def scanned(
     for role, samples in sets.items():
         if samples.name not in done:
             digests[samples.name], missing = scan(source, samples)
-            if missing is not None and source.description is not None:
-                raise _damaged_values(source, samples.name)
             done[samples.name], found = with_holes(samples, missing)
             notes += found
         out[role] = done[samples.name]
@@ -64,29 +62,6 @@ def with_holes(
     if samples.space.channels > 1:
         note += "; a place where one channel is missing counts as missing for all"
     return replace(samples, discretization=parts[0], each=each, holes=True), (note,)
-
-
-def _damaged_values(source: AbstractSource, name: str) -> DataError:
-    return DataError(
-        "the values of the data file are not those that were written",
-        where=source.location.to(name),
-        expected="finite values",
-        found="NaN",
-        repair="copy the file again, or repeat the command that made it",
-    )
-
-
-def require_fingerprint(source: AbstractSource, digest: str) -> None:
-    """Refuse values that are not those that were written, when the file says which."""
-    expected = (source.description or {}).get("fingerprint", digest)
-    if digest != expected:
-        raise DataError(
-            "the values of the data file are not those that were written",
-            where=str(source.location),
-            expected=f"SHA-256 {expected}",
-            found=digest,
-            repair="copy the file again, or repeat the command that made it",
-        )
 
 
 def read_functions(

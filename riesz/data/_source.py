@@ -2,9 +2,9 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,25 +40,46 @@ def stamp(path: str) -> Stamp:
 
 @dataclass(frozen=True)
 class AbstractSource(ABC):
-    """The arrays of one group of one file. Holds no open file: each call opens it anew."""
+    """The arrays of one group of one file. Holds no open file: each call opens it anew.
+
+    `groups` are those of the file that hold arrays. `description` is the text of Riesz' own
+    layout, where the file has one. `stamp`, `columns` (the arrays are the columns of one table)
+    and the parsed description are filled in by `open_source`.
+    """
 
     location: Location
     arrays: dict[str, ArrayInfo]
-    groups: tuple[str, ...]  # groups of the file that hold arrays
-    description: dict[str, Any] | None  # of the native layout
-    verified: bool  # every byte of the file was checked against its seal
-    stamp: Stamp
+    groups: tuple[str, ...] = ()
+    description: Any = None
+    stamp: Stamp | None = None
+    columns: bool = False
 
     @abstractmethod
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
         """The rows `start:stop` of one array for each range, in ascending order."""
+
+    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        """What `rows` reads, of a file that was not changed since it was opened.
+
+        **Raises:** `DataError` for whatever cannot be read.
+        """
+        self._require_unchanged()
+        with reading(self.location, name):
+            yield from self.rows(name, ranges)
+
+    def whole(self, name: str) -> np.ndarray:
+        """One array."""
+        shape = self.info(name).shape
+        if not shape or not shape[0]:
+            return np.zeros(shape)
+        return np.concatenate(list(self.blocks(name, [(0, shape[0])])))
 
     def info(self, name: str) -> ArrayInfo:
         """Shape and type of an array that holds real numbers."""
         if name not in self.arrays:
             near = closest(name, self.arrays)
             raise DataError(
-                f"there is no data set {name!r}",
+                f"there is no {'column' if self.columns else 'data set'} {name!r}",
                 where=str(self.location),
                 expected=f"one of {listed(near)}" if near else "a group that holds arrays",
                 found=f"{listed(self.arrays)} in this group",
@@ -89,8 +110,10 @@ class AbstractSource(ABC):
             f", or one of {listed(self.groups[1:])}" if self.groups[1:] else ""
         )
 
-    def require_unchanged(self) -> None:
-        """Refuse to read on from a file that was written to since it was checked."""
+    def _require_unchanged(self) -> None:
+        """Check that the file was not written to since it was opened."""
+        if self.stamp is None:  # still being opened
+            return
         try:
             same = stamp(self.location.path) == self.stamp
         except OSError:
@@ -101,6 +124,44 @@ class AbstractSource(ABC):
                 where=str(self.location),
                 repair="open it again with open_pairs",
             )
+
+
+@dataclass(frozen=True)
+class ArraySource(AbstractSource):
+    """Arrays in memory, as the reader of a small format makes them by `of`.
+
+    **Arguments of `of`:**
+
+    - `values`: arrays by name, `(n, ...)` with the samples along the first axis.
+    - `axes`: for names of arrays, what each axis is: `Axis("sample")`, `Axis("space", "x", x)`.
+    - `units`: for names of arrays, the unit of the values.
+    - `description`: the text that was given to the format's `write`.
+    """
+
+    values: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        location: Location,
+        values: Mapping[str, np.ndarray],
+        *,
+        axes: Mapping[str, Sequence[Axis]] | None = None,
+        units: Mapping[str, str] | None = None,
+        description: str | None = None,
+    ) -> "ArraySource":
+        """The source of these arrays."""
+        axes, units = axes or {}, units or {}
+        arrays = {
+            name: ArrayInfo(
+                x.shape, x.dtype, axes=tuple(axes.get(name, ())), unit=units.get(name, "")
+            )
+            for name, x in values.items()
+        }
+        return cls(location, arrays, description=description, values=values)
+
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        return (self.values[name][start:stop] for start, stop in ranges)
 
 
 @contextmanager

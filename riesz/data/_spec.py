@@ -1,19 +1,13 @@
-"""Names of data: `FILE` or `FILE::GROUP`, and which format a file really has."""
+"""Names of data: `FILE` or `FILE::GROUP`, and how errors speak of them."""
 
 import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import equinox as eqx
 
 from riesz.errors import DataError
-
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-ZIP_SIGNATURE = b"PK\x03\x04"
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
-USER_BLOCK = 512  # bytes in front of the HDF5 signature of the files that Riesz writes
 
 
 class Location(eqx.Module):
@@ -35,76 +29,9 @@ class Location(eqx.Module):
         return f"{self.path}::{self.group}/{name}" if self.group else f"{self.path}::{name}"
 
     @property
-    def format(self) -> Literal["hdf5", "npz"]:
-        """The format to write, by the file's suffix."""
-        suffix = Path(self.path).suffix.lower()
-        if suffix not in (*HDF5_SUFFIXES, ".npz"):
-            raise DataError(
-                "the name of a new data file says its format",
-                where=str(self),
-                expected="a name that ends in .h5 or .npz",
-                found=f"{Path(self.path).name!r}",
-                repair=f"write to {Path(self.path).name}.h5",
-            )
-        return "npz" if suffix == ".npz" else "hdf5"
-
-
-_CONVERT = {
-    b"\x93NUM": "put the arrays into one file: numpy.savez(path, input=numpy.load(FILE), output=u)",
-    b"GRIB": "convert it: xarray.open_dataset(path, engine='cfgrib').to_netcdf('data.nc')",
-    b"": "check that the download or copy is complete; other formats are converted with "
-    "numpy.savez(path, input=..., output=...)",
-}
-
-
-def file_format(location: Location) -> Literal["hdf5", "npz", "netcdf", "matlab"]:
-    """The format of an existing file, by its first bytes rather than its name.
-
-    `netcdf` is that of version 3, `matlab` that up to version 7: later ones are HDF5 files.
-    """
-    path = Path(location.path)
-    if path.is_dir():
-        raise DataError(
-            "this is a folder, not a data file",
-            where=str(location),
-            expected="an HDF5 (.h5) or NPZ (.npz) file",
-            found="a folder",
-            repair=_suggest(sorted(p.name for p in path.iterdir()), "it holds"),
-        )
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(10)
-            if head.startswith(ZIP_SIGNATURE):
-                return "npz"
-            if head.startswith(b"CDF") and head[3:4] in (b"\1", b"\2", b"\5"):
-                return "netcdf"
-            if head == b"MATLAB 5.0":
-                return "matlab"
-            start = 0
-            while start < size:  # the signature lies at 0 or at a power of two from 512 on
-                file.seek(start)
-                if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
-                    return "hdf5"
-                start = max(USER_BLOCK, 2 * start)
-            file.seek(0)
-            head = file.read(8)
-    except FileNotFoundError:
-        raise missing(location) from None
-    except (OSError, ValueError) as error:
-        raise DataError(
-            "the file cannot be opened",
-            where=str(location),
-            found=str(error),
-            repair="check the name and the permissions of the file",
-        ) from None
-    raise DataError(
-        "this is neither an HDF5, NPZ, NetCDF nor MATLAB file",
-        where=str(location),
-        expected="a file that starts with the signature of one of them",
-        found=f"{size} bytes, starting with {head!r}" if size else "an empty file",
-        repair=_CONVERT.get(head[:4], _CONVERT[b""]),
-    )
+    def suffix(self) -> str:
+        """The ending of the file's name in small letters, such as `.h5`."""
+        return Path(self.path).suffix.lower()
 
 
 def missing(location: Location) -> DataError:
@@ -115,7 +42,8 @@ def missing(location: Location) -> DataError:
         repair = f"the folder {str(folder)!r} does not exist either; check the path"
     else:
         names = sorted(p.name for p in folder.iterdir() if p.is_file())
-        repair = _suggest(closest(path.name, names), "the folder has", "check the name")
+        near = closest(path.name, names)
+        repair = f"the folder has {', '.join(near)}" if near else "check the name"
     return DataError(
         "there is no such data file", where=str(location), found=f"no file {path}", repair=repair
     )
@@ -126,10 +54,6 @@ def closest(name: str, names: Iterable[str]) -> list[str]:
     names = list(names)
     near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
     return near or names[:5]
-
-
-def _suggest(names: list[str], lead: str, otherwise: str = "choose a file") -> str:
-    return f"{lead} {', '.join(names[:5])}" if names else otherwise
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:

@@ -1,28 +1,24 @@
-"""Tables of points and values: CSV, NPZ and HDF5 files."""
+"""Tables of points and values, in files of any format."""
 
-import csv
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
-from riesz.data._dialects import open_source
+from riesz.data._format import open_source
+from riesz.data._joined import names_in
 from riesz.data._names import describe_arrays
 from riesz.data._source import AbstractSource
-from riesz.data._spec import Location, closest, listed, missing
+from riesz.data._spec import Location, listed
 from riesz.errors import DataError
 
-_TEXT = (".csv", ".tsv", ".txt", ".dat")
 _POINTS = ("x", "X", "points", "inputs", "input")
 _VALUES = ("y", "Y", "values", "outputs", "output")
-_DATE = re.compile(r"\s*\d{1,4}[-/. ]\w{1,9}[-/. ]\d{1,4}")
-_MISSING = ("", "nan", "na")  # entries of a text file without a value, in small letters
+_SINCE = "days since "  # how the unit of a column of dates begins
 _SHOWN = 5  # rows named in an error
 
 
@@ -30,10 +26,10 @@ class Table(eqx.Module):
     """Points and the values observed at them.
 
     `points` has shape (n, d) or `(n, *space, channels)`, `values` shape (n, c); `names` are those
-    of the columns of a text file, else those of the arrays. `origins` has one entry for each
-    column of points of a text file: the ISO date from which its days count, None where it holds
-    numbers. `notes` say what was understood that could have been meant otherwise, `dropped` how
-    many rows without values were left out.
+    of the columns or arrays. `origins` has one entry for each column of points of a table of
+    columns: the ISO date from which its days count, None where it holds numbers. `notes` say what
+    was understood that could have been meant otherwise, `dropped` how many rows without values
+    were left out.
     """
 
     points: Float[np.ndarray, "n *features"]
@@ -58,29 +54,38 @@ def read_table(
 
     **Arguments:**
 
-    - `spec`: a file. Text (`.csv`, `.tsv`, `.txt`, `.dat`): one point a row, separated by commas,
-      semicolons, tabs or blanks, with or without names in the first row; between semicolons 1,5
-      is 1.5. A column of ISO dates, such as 1958-03-29 or 2020-01-01T12:00, is read as days
-      since its first one. Otherwise NPZ or HDF5, `FILE::GROUP` for a group.
+    - `spec`: a file of any format, `FILE::GROUP` for a group. Of a table in text, a column of ISO
+      dates is read as days since its first one.
     - `points`: names of columns with commas between, or of an array. By default all columns but
-      that of the values, or an array x, points or inputs.
+      those of the values, or an array x, points or inputs.
     - `values`: likewise; by default the last column, or an array y, values or outputs.
     - `drop_missing`: leave out rows in which a value is missing (NaN, or in text an empty entry
       or NA), which are an error otherwise.
 
     **Raises:** `DataError` that names what cannot be read, with its row.
     """
-    location = Location(spec)
-    if Path(location.path).suffix.lower() in _TEXT:
-        table = _from_text(location, points, values)
-    else:
-        table = _from_arrays(open_source(location), points, values)
-    _require_finite(location, "points", table.points)
+    source = open_source(Location(spec))
+    names = _names(source, points, values)
+    x, y = (_joined(source, some) for some in names)
+    if len(x) != len(y) or y.ndim != 2:
+        raise DataError(
+            "points and values do not fit together",
+            where=str(source.location),
+            expected="points of shape (n, d) and values of shape (n,) or (n, c)",
+            found=f"{','.join(names[0])} {x.shape}, {','.join(names[1])} {y.shape}",
+            repair="name the arrays that belong together with --points and --values",
+        )
+    table = Table(x, y, names)
+    if source.columns:
+        origins = tuple(_origin(source, name) for name in names[0])
+        table = replace(table, origins=origins, notes=_notes(source, table))
+    _require_finite(source.location, "points", table.points)
     missing = np.isnan(table.values).any(1)
     if drop_missing and missing.any() and not missing.all():
         kept = table.rows(np.flatnonzero(~missing))
         table = replace(kept, dropped=int(missing.sum()))
-    _require_finite(location, "values", table.values, "--drop-missing leaves out rows without one")
+    repair = "--drop-missing leaves out rows without one"
+    _require_finite(source.location, "values", table.values, repair)
     return table
 
 
@@ -89,58 +94,55 @@ def read_points(
 ) -> Float[np.ndarray, "n *features"]:
     """Read points like those of a `Table`, whose `names` and `origins` these are.
 
-    Of a text file the columns of these names, or all of them where it has no names and as many
-    columns; other columns are not read. Of another file the array of that name.
+    Of a table of columns those of these names, or all where it has no names and as many columns;
+    other columns are not read.
 
     **Raises:** `DataError` that names what cannot be read, with its row.
     """
-    location = Location(spec)
-    if Path(location.path).suffix.lower() in _TEXT:
-        found, rows, headed = _cells(location)
-        as_many = not headed and len(found) == len(names)
-        columns = list(range(len(found))) if as_many else _columns(location, found, list(names))
-        starts = [None if o is None else datetime.fromisoformat(o) for o in origins]
-        out = _parsed(location, rows, len(found), columns, dict(zip(columns, starts, strict=True)))
-    else:
-        out = _read(open_source(location), names[0])
-        out = out[:, None] if out.ndim == 1 else out
-    _require_finite(location, "points", out)
+    source = open_source(Location(spec))
+    unnamed = source.columns and list(source.arrays)[0] == "column 1"
+    if unnamed and len(source.arrays) == len(names):
+        names = list(source.arrays)
+    out = _joined(source, names)
+    for i, origin in enumerate(origins):
+        out[:, i] += _days_between(source, names[i], origin)
+    _require_finite(source.location, "points", out)
     return out
 
 
 def read_array(spec: str | os.PathLike[str], name: str | None = None) -> Float[np.ndarray, "n ..."]:
     """One array: of a file that holds one, of that name, or the points by their usual names.
 
-    Text files are read as one array, a point a row.
+    A table of columns is read as one array, a point a row.
     """
-    location = Location(spec)
-    if Path(location.path).suffix.lower() in _TEXT:
-        names, rows, _ = _cells(location)
-        every = range(len(names))
-        out = _parsed(location, rows, len(names), every, _origins(rows, every))
+    source = open_source(Location(spec))
+    if source.columns and name is None:
+        out = _joined(source, tuple(source.arrays))
     else:
-        source = open_source(location)
         only = next(iter(source.arrays)) if len(source.arrays) == 1 else None
         out = _read(source, name or only or _usual(source, _POINTS, "points", "--input NAME"))
-    _require_finite(location, "points", out)
+    _require_finite(source.location, "points", out)
     return out
 
 
-def _from_arrays(source: AbstractSource, points: str | None, values: str | None) -> Table:
-    points = points or _usual(source, _POINTS, "points", "--points NAME")
-    values = values or _usual(source, _VALUES, "values", "--values NAME")
-    x, y = _read(source, points), _read(source, values)
-    x = x[:, None] if x.ndim == 1 else x
-    y = y[:, None] if y.ndim == 1 else y
-    if len(x) != len(y) or y.ndim != 2:
+def _names(
+    source: AbstractSource, points: str | None, values: str | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the points and of the values."""
+    if not source.columns:
+        points = points or _usual(source, _POINTS, "points", "--points NAME")
+        values = values or _usual(source, _VALUES, "values", "--values NAME")
+    chosen = names_in(source, values) if values else tuple(source.arrays)[-1:]
+    rest = tuple(name for name in source.arrays if name not in chosen)
+    inputs = names_in(source, points) if points else rest
+    if not inputs:
         raise DataError(
-            "points and values do not fit together",
+            "a table of points and values has two columns or more",
             where=str(source.location),
-            expected="points of shape (n, d) and values of shape (n,) or (n, c)",
-            found=f"{points} {x.shape}, {values} {y.shape}",
-            repair="name the arrays that belong together with --points and --values",
+            expected="columns of points, then one of values",
+            found=f"{len(source.arrays)} columns",
         )
-    return Table(x, y, ((points,), (values,)))
+    return inputs, chosen  # pyright: ignore[reportReturnType]
 
 
 def _usual(source: AbstractSource, names: Sequence[str], what: str, option: str) -> str:
@@ -156,6 +158,13 @@ def _usual(source: AbstractSource, names: Sequence[str], what: str, option: str)
     )
 
 
+def _joined(source: AbstractSource, names: Sequence[str]) -> Float[np.ndarray, "n ..."]:
+    """Arrays beside each other, (n,) as (n, 1)."""
+    parts = [_read(source, name) for name in names]
+    parts = [x[:, None] if x.ndim == 1 else x for x in parts]
+    return np.concatenate(parts, -1)
+
+
 def _read(source: AbstractSource, name: str) -> Float[np.ndarray, "n ..."]:
     info = source.info(name)
     if not info.shape or not info.shape[0]:
@@ -165,147 +174,48 @@ def _read(source: AbstractSource, name: str) -> Float[np.ndarray, "n ..."]:
             expected="one row a point",
             found=f"shape {info.shape}",
         )
-    (rows,) = source.blocks(name, [(0, info.shape[0])])
-    return np.asarray(rows, float)
+    return np.asarray(source.whole(name), float)
 
 
-def _from_text(location: Location, points: str | None, values: str | None) -> Table:
-    names, rows, _ = _cells(location)
-    chosen = _columns(location, names, values.split(",")) if values else [len(names) - 1]
-    others = [i for i in range(len(names)) if i not in chosen]
-    inputs = _columns(location, names, points.split(",")) if points else others
-    if not inputs:
+def _origin(source: AbstractSource, name: str) -> str | None:
+    """The date from which the days of a column count."""
+    unit = source.info(name).unit
+    if not unit.startswith(_SINCE):
+        return None
+    return datetime.fromisoformat(unit.removeprefix(_SINCE)).isoformat()
+
+
+def _days_between(source: AbstractSource, name: str, origin: str | None) -> float:
+    """How many days later the days of a column begin to count than those of the fit."""
+    own = _origin(source, name)
+    dates = [None if o is None else datetime.fromisoformat(o) for o in (origin, own)]
+    zones = {None if d is None else d.tzinfo is None for d in dates}
+    if len(zones) > 1:
         raise DataError(
-            "a table of points and values has two columns or more",
-            where=str(location),
-            expected="columns of points, then one of values",
-            found=f"{len(names)} columns",
+            f"the column {name!r} does not count as in the fit",
+            where=str(source.location),
+            expected="numbers" if origin is None else f"dates, as {origin} in the fit",
+            found="numbers" if own is None else f"dates, the first one {own}",
+            repair="write dates as 1958-03-29 or 2020-01-01T12:00, in one time zone or none",
         )
-    origins = _origins(rows, [*inputs, *chosen])
-    numbers = _parsed(location, rows, len(names), [*inputs, *chosen], origins, chosen)
-    x, y = numbers[:, : len(inputs)], numbers[:, len(inputs) :]
-    labels = (tuple(names[i] for i in inputs), tuple(names[i] for i in chosen))
-    starts = tuple(origins[i].isoformat() if i in origins else None for i in inputs)
-    return Table(x, y, labels, starts, _notes(names, numbers, [*inputs, *chosen], origins))
+    start, first = dates
+    return 0.0 if start is None or first is None else (first - start).total_seconds() / 86400
 
 
-def _columns(location: Location, names: list[str], wanted: Sequence[str]) -> list[int]:
-    out = []
-    for name in (part.strip() for part in wanted):
-        if name not in names:
-            near = closest(name, names)
-            raise DataError(
-                f"there is no column {name!r}",
-                where=str(location),
-                expected=f"one of {listed(near)}" if near else "a name of the first row",
-                found=f"columns {listed(names)}",
-            )
-        out.append(names.index(name))
-    return out
-
-
-def _cells(location: Location) -> tuple[list[str], list[list[str]], bool]:
-    """The names of the columns, the entries of all rows, and whether the names are of the file."""
-    try:
-        text = Path(location.path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise missing(location) from None
-    except UnicodeDecodeError:
-        raise DataError(
-            "the file is not text",
-            where=str(location),
-            expected="numbers with commas between",
-            repair="give HDF5 and NPZ files their own suffix, .h5 or .npz",
-        ) from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    first = lines[0] if lines else ""
-    separator = next((s for s in (";", ",", "\t") if s in first), None)
-    if separator == ";":  # then commas between digits are decimal marks
-        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]
-    rows = list(csv.reader(lines, delimiter=separator)) if separator else [r.split() for r in lines]
-    headed = bool(rows) and not _is_number(rows[0][0]) and _date(rows[0][0]) is None
-    names = [n.strip() for n in rows.pop(0)] if headed else None
-    if not rows:
-        raise DataError(
-            "the table is empty", where=str(location), expected="one row of numbers a point"
-        )
-    return names or [f"column {i + 1}" for i in range(len(rows[0]))], rows, headed
-
-
-def _origins(rows: list[list[str]], columns: Sequence[int]) -> dict[int, datetime]:
-    """The first entries of the columns that hold dates."""
-    found = {i: _date(rows[0][i]) for i in columns if i < len(rows[0])}
-    return {i: date for i, date in found.items() if date is not None}
-
-
-def _notes(
-    names: list[str], numbers: np.ndarray, columns: Sequence[int], origins: dict[int, datetime]
-) -> tuple[str, ...]:
+def _notes(source: AbstractSource, table: Table) -> tuple[str, ...]:
     """What was understood of the columns that could have been meant otherwise."""
     out = []
-    for column, i in zip(numbers.T, columns, strict=True):
-        if i in origins:
-            out.append(f"{names[i]!r} holds dates, read as days since {origins[i]}")
+    names = (*table.names[0], *table.names[1])
+    for name, column in zip(names, np.concatenate([table.points, table.values], 1).T, strict=True):
+        unit = source.info(name).unit
+        if unit:
+            out.append(f"{name!r} holds dates, read as {unit}")
         elif _looks_like_dates(column):
             out.append(
-                f"{names[i]!r} was read as numbers such as {column[0]:.0f}; if these are "
+                f"{name!r} was read as numbers such as {column[0]:.0f}; if these are "
                 "dates, write them as 1958-03-29"
             )
     return tuple(out)
-
-
-def _parsed(
-    location: Location,
-    rows: list[list[str]],
-    width: int,
-    columns: Sequence[int],
-    origins: Mapping[int, datetime | None],
-    missing: Sequence[int] = (),
-) -> Float[np.ndarray, "n columns"]:
-    """The numbers of some columns; NaN for missing entries of those in `missing`."""
-    out = np.empty((len(rows), len(columns)))
-    for i, row in enumerate(rows):
-        cells = [row[j] if j < len(row) else "" for j in columns]
-        numbers = [
-            np.nan if j in missing and cell.strip().lower() in _MISSING
-            else _number(cell, origins.get(j))
-            for j, cell in zip(columns, cells, strict=True)
-        ]  # fmt: skip
-        if len(row) != width or None in numbers:
-            short = len(row) != width
-            bad = "" if short else cells[numbers.index(None)]
-            dates = any(origins.values()) or _DATE.match(bad)
-            form = "dates as 1958-03-29 or 2020-01-01T12:00, in one time zone or none"
-            raise DataError(
-                f"row {i + 1} of the table cannot be read",
-                where=str(location),
-                expected=f"{width if short else len(columns)} numbers"
-                + (f", {form}" if dates else ""),
-                found=f"{len(row)} entries" if short else f"the entry {bad[:40]!r}",
-                repair="write dates in the order year-month-day (ISO 8601)"
-                if _DATE.match(bad)
-                else "remove the row or fill it in; missing values are not guessed",
-            )
-        out[i] = numbers
-    return out
-
-
-def _number(cell: str, origin: datetime | None) -> float | None:
-    """A number, or the days since the origin; None where it is neither."""
-    if origin is None:
-        return float(cell) if _is_number(cell) else None
-    date = _date(cell)
-    if date is None or (date.tzinfo is None) != (origin.tzinfo is None):
-        return None
-    return (date - origin).total_seconds() / 86400
-
-
-def _date(cell: str) -> datetime | None:
-    """An ISO date that is no number."""
-    try:
-        return None if _is_number(cell) else datetime.fromisoformat(cell.strip())
-    except ValueError:
-        return None
 
 
 def _looks_like_dates(column: np.ndarray) -> bool:
@@ -313,14 +223,6 @@ def _looks_like_dates(column: np.ndarray) -> bool:
     month, day = column // 100 % 100, column % 100
     whole = (column == np.round(column)) & (column >= 1e7) & (column < 1e8)
     return bool((whole & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _require_finite(

@@ -15,8 +15,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from riesz._core.progress import Progress
 from riesz._core.waiting import Watch
-from riesz.data import PairsFile, PairsWriter, open_pairs
-from riesz.data.internal import Location
+from riesz.data import Location, PairsFile, PairsWriter, open_pairs
 from riesz.domains import Grid
 from riesz.errors import DataError, SolverError
 from riesz.functions import Function, Pairs
@@ -71,7 +70,7 @@ def sample(
                 done = writer.complete
                 start = done // batch * batch  # the same batches as without interruption
                 for pairs in _batches(problem, n, grid, refine, key, batch, start, shown.update):
-                    writer.append_pairs(pairs[max(0, done - start) :])
+                    writer.append(pairs[max(0, done - start) :])
                     start += len(pairs)
     return open_pairs(path)
 

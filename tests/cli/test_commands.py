@@ -159,7 +159,7 @@ ERRORS = [
     (["sample", "darcy", "-o", "x.npz"], "x.h5"),
     (["info", "nowhere"], "check the path"),
     (["evaluate", "nowhere"], "check the path"),
-    (["predict", "nowhere", "x.npz", "-o", "x.txt"], "x.npz"),
+    (["predict", "nowhere", "x.npz", "-o", "x.doc"], "x.npz"),
     (["reproduce", "nothing"], "riesz papers"),
     (["reproduce"], "riesz papers"),
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from riesz.cli import _guard as guard
-from riesz.cli._arrays import write_arrays
+from riesz.data.internal import write_arrays
 from riesz.errors import DataError
 
 
@@ -96,9 +96,9 @@ def test_an_error_of_the_system_without_a_file_is_no_fault_of_riesz():
 
 def test_writing_arrays_names_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(DataError, match="No space left") as caught:
         write_arrays(tmp_path / "x.npz", {"a": np.zeros(3)}, {})
-    assert caught.value.filename == str(tmp_path / "x.npz")
+    assert caught.value.where == str(tmp_path / "x.npz")
     assert not list(tmp_path.iterdir())
 
 

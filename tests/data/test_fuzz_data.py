@@ -132,7 +132,6 @@ def test_600_mutations_of_native_data(tmp_path, suffix):
     identical, refused, others = outcomes(tmp_path, path, 200)
     assert not others
     assert refused + identical == 600
-    assert suffix == ".npz" or not identical  # the seal covers every byte
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".npz"])

@@ -1,4 +1,4 @@
-"""Functions without partners: inputs to predict on, and predictions."""
+"""Reading functions without partners: inputs to predict on, and predictions."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -6,59 +6,19 @@ from os import PathLike
 import numpy as np
 
 from riesz.data._coordinates import fields_of
-from riesz.data._dialects import open_source
 from riesz.data._foreign import foreign_samples, require_rows
+from riesz.data._format import open_source
 from riesz.data._given import Channels, Nodes, given_of, of_role
 from riesz.data._joined import joined, names_in
-from riesz.data._layout import FUNCTIONS, PAIRS, Samples, write_description
+from riesz.data._layout import FUNCTIONS, PAIRS, Samples
 from riesz.data._names import describe_arrays
-from riesz.data._native import native_samples, require_agreement
-from riesz.data._pairs_writer import samples_of, write_npz
-from riesz.data._read import read_functions, require_fingerprint, scanned
-from riesz.data._scan import fingerprint
+from riesz.data._native import native_samples, require_agreement, require_fingerprint
+from riesz.data._read import read_functions, scanned
 from riesz.data._source import AbstractSource
 from riesz.data._spec import Location
-from riesz.data._writer import SetWriter
 from riesz.domains import AbstractDomain, Space
 from riesz.errors import DataError
 from riesz.functions import Function
-
-
-def save_functions(
-    path_spec: str | PathLike[str], functions: Function, *, overwrite: bool = False
-) -> None:
-    """Write a batch of functions to `FILE.npz`, `FILE.h5` or `FILE.h5::GROUP`, or nothing.
-
-    In an NPZ file the values are the array `values`, of shape `(n, *grid, channels)`, which
-    `numpy.load` reads; the coordinates of its axes lie beside it.
-    """
-    location = Location(path_spec)
-    samples = samples_of(functions, "values")
-    values = np.asarray(functions.values)
-    if values.shape[1:] != samples.shape:
-        raise DataError(
-            "these are not a batch of functions",
-            where=f"save_functions({str(location)!r})",
-            expected=f"values of shape (n, {', '.join(map(str, samples.shape))})",
-            found=f"shape {values.shape}",
-            repair="for one function write riesz.functions.batch(f.values[None], "
-            "f.discretization, f.space)",
-        )
-    sets = {"values": samples}
-    if location.format == "npz":
-        digest = fingerprint(functions)
-        text = write_description(FUNCTIONS, len(values), sets, fingerprint=digest)
-        write_npz(location, text, [(samples, functions)], overwrite)
-        return
-    with SetWriter(location, FUNCTIONS, sets, len(values), overwrite, resume=False) as writer:
-        if writer.done:
-            raise DataError(
-                "functions of the same description are in the file already",
-                where=str(location),
-                found=f"{len(values)} functions",
-                repair="choose another name, remove the file, or say overwrite=True",
-            )
-        writer.append({"values": values})
 
 
 def load_functions(
@@ -76,7 +36,7 @@ def load_functions(
 
     **Arguments:**
 
-    - `path_spec`: `"FILE"`, or `"FILE::GROUP"` for a group of an HDF5 file. Files that Riesz
+    - `path_spec`: `"FILE"`, or `"FILE::GROUP"` where files have groups. Files that Riesz
       wrote say everything else themselves; of pairs, the inputs are read.
 
     For files of other programs:
@@ -91,10 +51,9 @@ def load_functions(
     """
     source = open_source(Location(path_spec))
     options = {"nodes": nodes, "domain": domain, "channels": channels, "periodic": periodic}
-    if source.description is not None:
-        sets = {"input": _native(source, name)}
-        given = given_of(source, name, space, **of_role(options, "input", name))
-        require_agreement(source, "functions", sets["input"], given)
+    record = source.description
+    if record is not None:
+        sets = native_samples(source, PAIRS if record["format"] == PAIRS else FUNCTIONS)
     else:
         names = names_in(source, name or _only_array(source))
         if len(names) > 1 and space is not None:
@@ -105,17 +64,19 @@ def load_functions(
         }
         sets, _, _ = foreign_samples(source, given, lead)
     stored = require_rows(source, [samples.name for samples in sets.values()])
-    if not source.verified:
-        digest, sets, _ = scanned(source, sets)
-        if (source.description or {}).get("format") == FUNCTIONS:
-            require_fingerprint(source, digest)
-    (samples,) = joined(sets)[0].values()
+    digest, sets, _ = scanned(source, sets)
+    require_fingerprint(source, digest)
+    if record is None:
+        (samples,) = joined(sets)[0].values()
+    else:
+        samples = _of_name(source, name, sets)
+        own = given_of(source, name, space, **of_role(options, "input", name))
+        require_agreement(source, "functions", samples, own)
     return read_functions(source, samples, np.arange(stored * samples.stored.steps))
 
 
-def _native(source: AbstractSource, name: str | None) -> Samples:
-    kind = (source.description or {}).get("format")
-    sets = native_samples(source, PAIRS if kind == PAIRS else FUNCTIONS)
+def _of_name(source: AbstractSource, name: str | None, sets: dict[str, Samples]) -> Samples:
+    """The set of this name; by default the inputs."""
     by_name = {samples.name: samples for samples in sets.values()}
     if name is not None and name not in by_name:
         source.info(name)

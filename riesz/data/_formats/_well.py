@@ -7,36 +7,36 @@ import h5py
 import numpy as np
 
 from riesz.data._axes import Axis
-from riesz.data._hdf5 import HDF5Source, array_info, follow
-from riesz.data._source import AbstractSource, ArrayInfo, reading
+from riesz.data._formats._hdf5 import HDF5Source, array_info, dialect, follow
+from riesz.data._source import AbstractSource, ArrayInfo
 from riesz.errors import DataError
 
 _ORDERS = ("t0_fields", "t1_fields", "t2_fields")
 
 
-def well(source: HDF5Source) -> AbstractSource | None:
+@dialect
+def well(source: HDF5Source, file: h5py.File) -> AbstractSource | None:
     """The fields of a file of The Well, named like `t0_fields/density`."""
     location = source.location
-    with reading(location), h5py.File(location.path, "r") as opened:
-        file: Any = opened
-        if "n_spatial_dims" not in file.attrs or "dimensions" not in file:
-            return None
-        if location.group:
-            raise DataError(
-                "the fields of a file of The Well are read together with its dimensions",
-                where=str(location),
-                expected="the file, and the name of a field",
-                found=f"group {location.group!r}",
-                repair=f"write {location.path} and input='{location.group}/NAME', lead=1",
-            )
-        space = _space(source, file)
-        arrays = {}
-        for order in _ORDERS:
-            for name in sorted(file.get(order, {})):
-                dataset = follow(file, location, f"{order}/{name}")
-                if isinstance(dataset, h5py.Dataset):
-                    info = _field(source, dataset, f"{order}/{name}", space, file)
-                    arrays |= {f"{order}/{name}": info} if info else {}
+    if "n_spatial_dims" not in file.attrs or "dimensions" not in file:
+        return None
+    if location.group:
+        raise DataError(
+            "the fields of a file of The Well are read together with its dimensions",
+            where=str(location),
+            expected="the file, and the name of a field",
+            found=f"group {location.group!r}",
+            repair=f"write {location.path} and input='{location.group}/NAME', lead=1",
+        )
+    space = _space(source, file)
+    arrays = {}
+    for order in _ORDERS:
+        members: Any = file.get(order, {})
+        for name in sorted(members):
+            dataset = follow(file, f"{order}/{name}")
+            if isinstance(dataset, h5py.Dataset):
+                info = _field(source, dataset, f"{order}/{name}", space, file)
+                arrays |= {f"{order}/{name}": info} if info else {}
     return replace(source, arrays=arrays, groups=())
 
 
@@ -44,7 +44,7 @@ def _space(source: HDF5Source, file: Any) -> tuple[Axis, ...]:
     names = [_text(x) for x in np.atleast_1d(file["dimensions"].attrs["spatial_dims"])]
     axes = []
     for i, name in enumerate(names):
-        line = follow(file, source.location, f"dimensions/{name}")
+        line = follow(file, f"dimensions/{name}")
         x = np.asarray(line[...])
         if x.ndim > 1 and x.shape[0] == 1:
             x = x[0]
@@ -80,7 +80,7 @@ def _field(
         return None
     time = ()
     if dataset.attrs.get("time_varying", True):
-        t = np.asarray(follow(file, source.location, "dimensions/time")[...])
+        t = np.asarray(follow(file, "dimensions/time")[...])
         time = (Axis("time", "time", t if t.ndim == 1 else None),)
     components = (Axis("channel"),) * int(name[1])
     axes = (Axis("sample"), *time, *space, *components)

@@ -1,15 +1,15 @@
 """MATLAB files: version 7.3 (HDF5 with reversed axes), and versions 5 to 7 through SciPy."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import h5py
 import numpy as np
 
-from riesz.data._hdf5 import HDF5Source, follow
-from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo, reading, stamp
+from riesz.data._format import AbstractFormat, register
+from riesz.data._formats._hdf5 import HDF5Source, dialect, follow
+from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo
 from riesz.data._spec import Location
 from riesz.errors import DataError
 
@@ -20,10 +20,9 @@ _MOST_BYTES = 2**32  # of a variable of a version 5 file, which is read as a who
 class MatlabHDF5Source(HDF5Source):
     """Variables of a MATLAB 7.3 file, whose axes HDF5 shows in reverse."""
 
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
-        self.require_unchanged()
-        with reading(self.location, name), h5py.File(self.location.path, "r") as file:
-            dataset = follow(file, self.location, f"{self.location.group}/{name}")
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        with h5py.File(self.location.path, "r") as file:
+            dataset = follow(file, f"{self.location.group}/{name}")
             for start, stop in ranges:
                 if len(self.arrays[name].shape) == 1:
                     yield np.asarray(dataset[...]).reshape(-1)[start:stop]
@@ -31,53 +30,48 @@ class MatlabHDF5Source(HDF5Source):
                     yield np.asarray(dataset[..., start:stop]).T
 
 
-def matlab_hdf5(source: HDF5Source) -> AbstractSource | None:
+@dialect
+def matlab_hdf5(source: HDF5Source, file: h5py.File) -> AbstractSource | None:
     """The variables of a MATLAB 7.3 file in MATLAB's order of axes."""
-    path, arrays = source.location.path, {}
-    with open(path, "rb") as start:
+    arrays = {}
+    with open(source.location.path, "rb") as start:
         signed = start.read(len(_SIGNATURE)) == _SIGNATURE
-    with reading(source.location), h5py.File(path, "r") as file:
-        group = follow(file, source.location, source.location.group)
-        kinds = {k: _text(group[k].attrs.get("MATLAB_class")) for k in source.arrays}
-        if not signed and not any(kinds.values()):
-            return None
-        for name, info in source.arrays.items():
-            if kinds[name] in ("cell", "struct", "function_handle", "char"):
-                info = info._replace(dtype=np.dtype(object))
-            chunks = group[name].chunks
-            last = chunks[-1] if chunks else max(1, BLOCK_BYTES // _row(info))
-            arrays[name] = info._replace(shape=_shape(info.shape[::-1]), chunk=last)
-    return MatlabHDF5Source(**{**_fields(source), "arrays": arrays})
+    group = follow(file, source.location.group)
+    kinds = {k: _text(group[k].attrs.get("MATLAB_class")) for k in source.arrays}
+    if not signed and not any(kinds.values()):
+        return None
+    for name, info in source.arrays.items():
+        if kinds[name] in ("cell", "struct", "function_handle", "char"):
+            info = info._replace(dtype=np.dtype(object))
+        chunks = group[name].chunks
+        last = chunks[-1] if chunks else max(1, BLOCK_BYTES // _row(info))
+        arrays[name] = info._replace(shape=_shape(info.shape[::-1]), chunk=last)
+    return MatlabHDF5Source(source.location, arrays, source.groups)
 
 
-@dataclass(frozen=True)
 class MatlabSource(AbstractSource):
     """Variables of a MATLAB file of version 5 to 7, read whole."""
 
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
         from scipy.io import loadmat
 
-        self.require_unchanged()
-        with reading(self.location, name):
-            values = loadmat(self.location.path, variable_names=[name])[name]
+        values = loadmat(self.location.path, variable_names=[name])[name]
         for start, stop in ranges:
             yield np.ascontiguousarray(values.reshape(self.arrays[name].shape)[start:stop])
 
 
-def open_matlab(location: Location) -> MatlabSource:
-    """List the variables of a MATLAB file of version 5 to 7."""
-    from scipy.io import whosmat
+@register
+class MATLAB(AbstractFormat):
+    """Variables of a file of version 5 to 7; version 7.3 is HDF5."""
 
-    if location.group:
-        raise DataError(
-            "a MATLAB file has no groups",
-            where=str(location),
-            found=f"group {location.group!r}",
-            repair=f"write {location.path}; variables are chosen by input=... and output=...",
-        )
-    arrays = {}
-    with reading(location):
-        seen = stamp(location.path)
+    suffixes = (".mat",)
+    signatures = (b"MATLAB 5.0",)
+
+    @classmethod
+    def read(cls, location: Location) -> AbstractSource:
+        from scipy.io import whosmat
+
+        arrays = {}
         for name, shape, kind in whosmat(location.path):
             number = {"logical": "?", "single": "f4", "double": "f8"}.get(kind, kind)
             plain = kind.rstrip("0123456789") in ("int", "uint", "single", "double", "logical")
@@ -85,7 +79,7 @@ def open_matlab(location: Location) -> MatlabSource:
             if prod(shape) * dtype.itemsize > _MOST_BYTES:
                 raise _too_large(location, name, shape, dtype)
             arrays[name] = ArrayInfo(_shape(tuple(shape)), dtype, max(1, shape[0]))
-    return MatlabSource(location, arrays, (), None, False, seen)
+        return MatlabSource(location, arrays)
 
 
 def _shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -99,10 +93,6 @@ def _row(info: ArrayInfo) -> int:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value or "")
-
-
-def _fields(source: AbstractSource) -> dict[str, Any]:
-    return {k: getattr(source, k) for k in source.__dataclass_fields__}
 
 
 def _too_large(location: Location, name: str, shape: Sequence[int], dtype: Any) -> DataError:

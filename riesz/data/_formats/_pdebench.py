@@ -9,27 +9,28 @@ import h5py
 import numpy as np
 
 from riesz.data._axes import Axis
-from riesz.data._hdf5 import HDF5Source, array_info, follow
-from riesz.data._source import AbstractSource, ArrayInfo, reading
+from riesz.data._formats._hdf5 import HDF5Source, array_info, dialect, follow
+from riesz.data._source import AbstractSource, ArrayInfo
 from riesz.data._spec import Location
 from riesz.errors import DataError
 
 _AXES = ("x", "y", "z")
 
 
-def pdebench(source: HDF5Source) -> AbstractSource | None:
+@dialect
+def pdebench(source: HDF5Source, file: h5py.File) -> AbstractSource | None:
     """The arrays of a PDEBench file, with what its coordinates say of their axes."""
     if "x-coordinate" in source.arrays:
         return replace(source, arrays=_one_array_each(source))
     if source.arrays or source.location.group or not source.groups:
         return None
-    return _one_group_each(source)
+    return _one_group_each(source.location, file)
 
 
 def _one_array_each(source: HDF5Source) -> dict[str, ArrayInfo]:
     """`tensor`, `density`, ... of shape (n, [t,] x, [y, z]) beside `x-coordinate`, ..."""
     lines = {
-        k: _read(source, f"{k}-coordinate")
+        k: source.whole(f"{k}-coordinate")
         for k in (*_AXES, "t")
         if f"{k}-coordinate" in source.arrays
     }
@@ -62,30 +63,21 @@ def _one_array_each(source: HDF5Source) -> dict[str, ArrayInfo]:
 class _Groups(HDF5Source):
     """The array `data` of the groups 0000, 0001, ..., one sample each."""
 
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
-        self.require_unchanged()
-        with reading(self.location, name), h5py.File(self.location.path, "r") as file:
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        with h5py.File(self.location.path, "r") as file:
             for start, stop in ranges:
                 rows = (f"{self.groups[i]}/{name}" for i in range(start, stop))
-                yield np.stack([np.asarray(follow(file, self.location, row)[...]) for row in rows])
+                yield np.stack([np.asarray(follow(file, row)[...]) for row in rows])
 
 
-def _one_group_each(source: HDF5Source) -> AbstractSource | None:
+def _one_group_each(location: Location, file: Any) -> AbstractSource | None:
     """Groups of `data` (t, x, [y,] channels) with `grid/x`, `grid/y`, `grid/t`."""
-    location = source.location
-    with reading(location), h5py.File(location.path, "r") as opened:
-        file: Any = opened
-        groups = tuple(sorted(k for k in file if re.fullmatch(r"\d+", k)))
-        if not groups or "data" not in file[groups[0]] or "grid" not in file[groups[0]]:
-            return None
-        infos = {
-            array_info(
-                Location(f"{location.path}::{k}"), "data", follow(file, location, f"{k}/data")
-            )
-            for k in groups
-        }
-        grid = follow(file, location, f"{groups[0]}/grid")
-        lines = {k: np.asarray(follow(grid, location, k)) for k in (*_AXES, "t") if k in grid}
+    groups = tuple(sorted(k for k in file if re.fullmatch(r"\d+", k)))
+    if not groups or "data" not in file[groups[0]] or "grid" not in file[groups[0]]:
+        return None
+    infos = {array_info(location, f"{k}/data", follow(file, f"{k}/data")) for k in groups}
+    grid = follow(file, f"{groups[0]}/grid")
+    lines = {k: np.asarray(follow(grid, k)) for k in (*_AXES, "t") if k in grid}
     if len({(i.shape, i.dtype) for i in infos}) > 1:
         raise DataError(
             "the samples of this PDEBench file have different shapes",
@@ -101,14 +93,10 @@ def _one_group_each(source: HDF5Source) -> AbstractSource | None:
     if len(full) != len(axes):
         return None
     arrays = {"data": ArrayInfo(full, info.dtype, 1, axes)}
-    return _Groups(location, arrays, groups, None, False, source.stamp)
+    return _Groups(location, arrays, groups)
 
 
 def _centres(name: str, x: np.ndarray) -> Axis:
     """An axis of cell centres, with the ends of the cells."""
     half = float(x[-1] - x[0]) / max(len(x) - 1, 1) / 2
     return Axis("space", name, x, cells=(float(x[0]) - half, float(x[-1]) + half))
-
-
-def _read(source: HDF5Source, name: str) -> np.ndarray:
-    return next(source.blocks(name, [(0, source.info(name).shape[0])]))

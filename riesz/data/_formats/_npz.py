@@ -1,38 +1,28 @@
 """NPZ files (zip archives of NumPy arrays) as sources of arrays. Nothing is unpickled."""
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from riesz.data._layout import read_description
-from riesz.data._source import (
-    BLOCK_BYTES,
-    AbstractSource,
-    ArrayInfo,
-    reading,
-    require_plausible,
-    stamp,
-)
+from riesz.data._format import AbstractFormat, register
+from riesz.data._layout import DESCRIPTION
+from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo, require_plausible
 from riesz.data._spec import Location
 from riesz.errors import DataError
 
-MOST_BYTES = 2**32  # declared size of one member
-DESCRIPTION = "riesz"
+_MOST_BYTES = 2**32  # declared size of one member
 
 
 class NPZSource(AbstractSource):
     """The arrays of an NPZ file. Compressed members are decompressed up to the rows wanted."""
 
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
-        self.require_unchanged()
-        with (
-            reading(self.location, name),
-            zipfile.ZipFile(self.location.path) as archive,
-            archive.open(f"{name}.npy") as member,
-        ):
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        path = self.location.path
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
             info = _header(member, self.location, name)
             row = prod(info.shape[1:]) * info.dtype.itemsize
             start_of_data = member.tell()
@@ -46,20 +36,19 @@ class NPZSource(AbstractSource):
                 member.read()  # to the end of the member, where its CRC-32 is verified
 
 
-def open_npz(location: Location) -> NPZSource:
-    """List the arrays of an NPZ file by their headers."""
-    if location.group:
-        raise DataError(
-            "an NPZ file has no groups",
-            where=str(location),
-            found=f"group {location.group!r}",
-            repair=f"write {location.path}; arrays are chosen by input=... and output=...",
-        )
-    with reading(location):
-        seen = stamp(location.path)
+@register
+class NPZ(AbstractFormat):
+    """A zip archive of NumPy arrays, of at most 4 GiB each. Nothing is unpickled."""
+
+    suffixes = (".npz",)
+    signatures = (b"PK\x03\x04",)
+
+    @classmethod
+    def read(cls, location: Location) -> AbstractSource:
         arrays: dict[str, ArrayInfo] = {}
-        description = None
+        text = None
         with zipfile.ZipFile(location.path) as archive:
+            _refuse_torch(location, archive.namelist())
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
                 if name == entry.filename:
@@ -68,13 +57,32 @@ def open_npz(location: Location) -> NPZSource:
                     raise ValueError(f"two arrays are named {name!r}")
                 require_plausible(location, name, entry.file_size, entry.compress_size)
                 with archive.open(entry) as member:
-                    info = _header(member, location, name, entry.file_size)
-                    arrays[name] = info
+                    arrays[name] = _header(member, location, name, entry.file_size)
                     if name == DESCRIPTION:
-                        text = member.read() if info.dtype.kind == "S" else None
-                        description = read_description(text, str(location))
-    arrays.pop(DESCRIPTION, None)
-    return NPZSource(location, arrays, (), description, False, seen)
+                        text = member.read() if arrays[name].dtype.kind == "S" else b""
+        arrays.pop(DESCRIPTION, None)
+        return NPZSource(location, arrays, description=text)
+
+    @classmethod
+    def write(
+        cls, path: Path, arrays: Mapping[str, np.ndarray], text: str, location: Location
+    ) -> None:
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{DESCRIPTION: np.array(text.encode()), **arrays})
+
+
+def _refuse_torch(location: Location, names: Sequence[str]) -> None:
+    """Raise for an archive that `torch.save` wrote, with the line that converts it."""
+    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
+        raise DataError(
+            "this is a PyTorch file, which can run code when it is opened",
+            where=str(location),
+            expected="an NPZ or HDF5 file; Riesz never unpickles objects",
+            found="a zip archive with data.pkl, as torch.save writes",
+            repair="where the file is trusted, convert it (keys such as x, y):\n"
+            f'python -c "import numpy, torch; d = torch.load({location.path!r}); '
+            "numpy.savez('data.npz', **{k: v.numpy() for k, v in d.items()})\"",
+        )
 
 
 def _header(member: Any, location: Location, name: str, size: int = 0) -> ArrayInfo:
@@ -89,11 +97,11 @@ def _header(member: Any, location: Location, name: str, size: int = 0) -> ArrayI
     if any(n < 0 for n in shape):
         raise ValueError(f"negative shape {shape}")
     declared = prod(shape) * dtype.itemsize
-    if max(declared, size) > MOST_BYTES:
+    if max(declared, size) > _MOST_BYTES:
         raise DataError(
             "an array is too large for an NPZ file",
             where=location.to(name),
-            expected=f"at most {MOST_BYTES:,} bytes",
+            expected=f"at most {_MOST_BYTES:,} bytes",
             found=f"shape {shape} of {dtype}, {max(declared, size):,} bytes",
             repair="store large data in HDF5, which is read in parts",
         )

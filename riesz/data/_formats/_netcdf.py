@@ -4,6 +4,7 @@ Conventions: CF 1.11, sections 3.1 (units), 4 (coordinate types), 7.1 (cell boun
 (packed data).
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -13,15 +14,9 @@ import h5py
 import numpy as np
 
 from riesz.data._axes import Axis, Role, role_of
-from riesz.data._hdf5 import HDF5Source, follow
-from riesz.data._source import (
-    AbstractSource,
-    ArrayInfo,
-    Stamp,
-    reading,
-    require_plausible,
-    stamp,
-)
+from riesz.data._format import AbstractFormat, register
+from riesz.data._formats._hdf5 import HDF5Source, dialect, follow
+from riesz.data._source import AbstractSource, ArrayInfo, require_plausible
 from riesz.data._spec import Location
 from riesz.errors import DataError
 
@@ -41,9 +36,8 @@ class NetCDFSource(AbstractSource):
     engine: str = "h5netcdf"
     dims: Mapping[str, tuple[str, ...]] = ()  # pyright: ignore[reportAssignmentType]
 
-    def blocks(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
-        self.require_unchanged()
-        with reading(self.location, name), _opened(self.location, self.engine) as data:
+    def rows(self, name: str, ranges: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+        with _opened(self.location, self.engine) as data:
             variable = data[name].squeeze([d for d in data[name].dims if d not in self.dims[name]])
             variable = variable.transpose(*self.dims[name])
             low, high = _valid(variable)
@@ -53,42 +47,49 @@ class NetCDFSource(AbstractSource):
                 yield np.where(wrong, np.nan, values) if wrong.any() else values
 
 
-def netcdf_hdf5(source: HDF5Source) -> AbstractSource | None:
+@register
+class NetCDF(AbstractFormat):
+    """Fields with named axes, coordinates and units; version 3 here, version 4 is HDF5."""
+
+    suffixes = (".nc", ".nc4", ".cdf")
+    signatures = (b"CDF\1", b"CDF\2", b"CDF\5")
+    grouped = True
+
+    @classmethod
+    def read(cls, location: Location) -> AbstractSource:
+        with open(location.path, "rb") as file:
+            version = file.read(4)[3]
+        if version == 5:
+            raise DataError(
+                "this kind of NetCDF file, CDF-5 with 64-bit data, is not read",
+                where=str(location),
+                expected="NetCDF-4, or NetCDF-3 in its classic or 64-bit offset format",
+                found="the signature CDF 5",
+                repair="convert it: nccopy -k nc4 FILE NEW.nc",
+            )
+        return _source(location, "scipy")
+
+
+@dialect
+def netcdf_hdf5(source: HDF5Source, file: h5py.File) -> AbstractSource | None:
     """The variables of a NetCDF-4 file, or of an HDF5 file with the attributes of one."""
-    location = source.location
-    with reading(location), h5py.File(location.path, "r") as file:
-        group = follow(file, location, location.group)
-        attributes = [group[name].attrs for name in source.arrays]
-        named = any(a.get("CLASS") == b"DIMENSION_SCALE" for a in attributes)
-        packed = any(key in a for a in attributes for key in _PACKED)
-        if not (named or packed or "_NCProperties" in file.attrs) or not source.arrays:
-            return None
-    return _source(location, source.stamp, "h5netcdf")
+    group = follow(file, source.location.group)
+    attributes = [group[name].attrs for name in source.arrays]
+    named = any(a.get("CLASS") == b"DIMENSION_SCALE" for a in attributes)
+    packed = any(key in a for a in attributes for key in _PACKED)
+    if not (named or packed or "_NCProperties" in file.attrs) or not source.arrays:
+        return None
+    return _source(source.location, "h5netcdf")
 
 
-def open_netcdf(location: Location) -> AbstractSource:
-    """The variables of a NetCDF file of version 3."""
-    with reading(location), open(location.path, "rb") as file:
-        seen, version = stamp(location.path), file.read(4)[3]
-    if version == 5:
-        raise DataError(
-            "this kind of NetCDF file, CDF-5 with 64-bit data, is not read",
-            where=str(location),
-            expected="NetCDF-4, or NetCDF-3 in its classic or 64-bit offset format",
-            found="the signature CDF 5",
-            repair="convert it: nccopy -k nc4 FILE NEW.nc",
-        )
-    return _source(location, seen, "scipy")
-
-
-def _source(location: Location, seen: Stamp, engine: str) -> NetCDFSource:
+def _source(location: Location, engine: str) -> NetCDFSource:
     arrays, dims = {}, {}
-    with reading(location), _opened(location, engine) as data:
+    with _opened(location, engine) as data:
         for name, variable in data.data_vars.items():
-            info = _variable(location, data, str(name), variable, seen, engine)
+            info = _variable(location, data, str(name), variable, engine)
             if info is not None:
                 arrays[str(name)], dims[str(name)] = info
-    return NetCDFSource(location, arrays, (), None, False, seen, engine, dims)
+    return NetCDFSource(location, arrays, engine=engine, dims=dims)
 
 
 def _opened(location: Location, engine: str) -> Any:
@@ -118,14 +119,15 @@ def _opened(location: Location, engine: str) -> Any:
 
 
 def _variable(
-    location: Location, data: Any, name: str, variable: Any, seen: Stamp, engine: str
+    location: Location, data: Any, name: str, variable: Any, engine: str
 ) -> tuple[ArrayInfo, tuple[str, ...]] | None:
     """What the file says of one variable, its axes put in order; None for no field."""
     encoded = variable.encoding.get("dtype", variable.dtype)
     if variable.dtype.kind not in "biuf" or variable.ndim < 2:
         return None
     if engine == "scipy":
-        require_plausible(location, name, prod(variable.shape) * encoded.itemsize, seen[1])
+        stored = os.path.getsize(location.path)
+        require_plausible(location, name, prod(variable.shape) * encoded.itemsize, stored)
     axes = {d: _axis(data, d, variable) for d in variable.dims} | _places(data, variable)
     single = [d for d in axes if variable.sizes[d] == 1 and axes[d].role not in ("sample", "time")]
     axes = {d: a for d, a in axes.items() if d not in single}
