@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from riesz.domains import AbstractDomain, Grid
 from riesz.domains.internal import domain_from_json
-from riesz.errors import DataError, DomainError
+from riesz.errors import DataError
 
 Role = Literal["", "sample", "time", "space", "points", "channel"]
 
@@ -98,12 +98,8 @@ def grid_of(
             placed.append(_unknown(named, size, ends, closed, kind, where))
         else:
             placed.append(_known(named, ends, closed, kind, where))
-    try:
-        domain = side.domain or domain_of(axes, placed)
-        grid = Grid(domain, sizes, [p.nodes for p in placed])
-    except DomainError as error:
-        parts = {"expected": error.expected, "found": error.found, "repair": error.repair}
-        raise DataError(error.message, where=where, **parts) from None
+    domain = side.domain or domain_of(axes, placed)
+    grid = Grid(domain, sizes, [p.nodes for p in placed])
     return grid, tuple(p.note for p in placed if p.note)
 
 

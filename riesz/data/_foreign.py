@@ -15,10 +15,10 @@ from riesz.data._given import Given
 from riesz.data._joined import numbers_of
 from riesz.data._layout import Samples, stacked
 from riesz.data._settle import Settled, settle
-from riesz.data._source import AbstractSource
+from riesz.data._source import AbstractSource, located
 from riesz.data._spec import listed
 from riesz.domains import AbstractDiscretization, AbstractDomain, Box, Points, Space
-from riesz.errors import DataError, DomainError
+from riesz.errors import DataError
 
 
 def foreign_samples(
@@ -59,7 +59,8 @@ def foreign_samples(
             discretization, each = _points(one.domain, layout.points, others, peers, where)
         else:
             side = one.side._replace(domain=one.domain)
-            discretization, found = grid_of(layout.axes, layout.sizes, side, where)
+            with located(where):
+                discretization, found = grid_of(layout.axes, layout.sizes, side, where)
             notes += found
         space = _space(source, one, layout, discretization.domain, where)
         out[role] = Samples(str(one.name), space, discretization, each, stored=layout.stored)
@@ -127,26 +128,17 @@ def _points(
         ]
         names = axis.name.split(", ")
         names = names if len(names) == x.shape[-1] else None
-        try:
+        repair = "give the domain of the points: domain=Box(...), --domain 0:1,0:1"
+        with located(where, repair=repair):
             domain = around[0] if around else Box(*map(tuple, _bounds(alike)), names=names)
-        except DomainError as error:
-            raise DataError(
-                error.message, where=where, expected=error.expected, found=error.found,
-                repair="give the domain of the points: domain=Box(...), --domain 0:1,0:1",
-            ) from None  # fmt: skip
-    if x.ndim == 2:
-        return _one_set(domain, x, where), None
-    parts = [_one_set(domain, row, where) for row in x]
-    return parts[0], stacked(parts)
+    with located(where):
+        parts = [_one_set(domain, row) for row in (x[None] if x.ndim == 2 else x)]
+    return parts[0], None if x.ndim == 2 else stacked(parts)
 
 
-def _one_set(domain: AbstractDomain, x: np.ndarray, where: str) -> Points:
+def _one_set(domain: AbstractDomain, x: np.ndarray) -> Points:
     there = np.asarray(np.isfinite(x).all(-1))
-    try:
-        return Points(domain, np.where(there[:, None], x, domain.lower), mask=there)
-    except DomainError as error:
-        parts = {"expected": error.expected, "found": error.found, "repair": error.repair}
-        raise DataError(error.message, where=where, **parts) from None
+    return Points(domain, np.where(there[:, None], x, domain.lower), mask=there)
 
 
 def _bounds(sets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

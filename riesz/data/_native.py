@@ -5,10 +5,12 @@ from typing import Any
 
 from riesz.data._given import Given
 from riesz.data._layout import Samples, read_samples, sha256
-from riesz.data._source import AbstractSource, reading
+from riesz.data._source import AbstractSource, located, reading
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.domains.internal import kind_of
 from riesz.errors import DataError, DomainError
+
+_AGAIN = "write the data again; the file was changed by another program"
 
 
 def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
@@ -29,16 +31,9 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
         places = {name: source.whole(name) for each in names.values() for name in each}
         for role, one in record["sets"].items():
             arrays = dict(zip(stored[role], (places[n] for n in names[role]), strict=True))
-            try:
+            message = f"the description of the {role} functions is damaged: "
+            with located(source.location.to(str(one["name"])), message, _AGAIN):
                 sets[role] = read_samples(one, arrays)
-            except DomainError as error:
-                raise DataError(
-                    f"the description of the {role} functions is damaged: {error.message}",
-                    where=source.location.to(str(one["name"])),
-                    expected=error.expected,
-                    found=error.found,
-                    repair="write the data again; the file was changed by another program",
-                ) from None
         digest = sha256(record, places)
         _require_same(source, record["sha256"], digest, "description and the places")
     for samples in sets.values():
@@ -49,7 +44,7 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
                 where=source.location.to(samples.name),
                 expected=(record["length"], *samples.shape),
                 found=shape,
-                repair="write the data again; the file was changed by another program",
+                repair=_AGAIN,
             )
     return sets
 

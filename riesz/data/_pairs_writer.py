@@ -47,7 +47,6 @@ class PairsWriter:
     - `input_space`, `output_space`, `input_grid`, `output_grid`: what the pairs are.
     - `length`: how many pairs there will be.
     - `problem`, `seed`, `details`: kept in the file; JSON values.
-    - `overwrite`: replace what is there.
 
     A writer that was interrupted, at any moment and by any signal, is continued by making it
     anew with the same arguments: `complete` pairs are in the file, append from there. When the
@@ -75,7 +74,6 @@ class PairsWriter:
         problem: str | None = None,
         seed: Any = None,
         details: Mapping[str, Any] | None = None,
-        overwrite: bool = False,
     ):
         if length < 1:
             raise DataError("data needs at least one pair", where="PairsWriter", found=length)
@@ -95,7 +93,7 @@ class PairsWriter:
         self._file: h5py.File | None = None
         text = write_description(PAIRS, length, self.sets, **self._extra)
         with writing(location):
-            self.done = is_written(location, text, overwrite, _UNKNOWN)  # nothing is to be written
+            self.done = is_written(location, text, ignoring=_UNKNOWN)  # nothing is to be written
             self.complete = length
             if self.done:
                 with suppress(FileNotFoundError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from riesz.data._axes import Axis
 from riesz.data._spec import Location, closest, listed
-from riesz.errors import DataError, RieszError
+from riesz.errors import DataError, DomainError, RieszError
 
 MOST_EXPANSION = 2000  # declared over stored bytes; coefficients of two values reach 300
 SMALL = 2**16  # bytes below which no expansion is refused
@@ -185,6 +185,21 @@ def reading(location: Location, name: str | None = None) -> Iterator[None]:
             expected="an intact file",
             found=f"{type(error).__name__}: {text}",
             repair="copy or download the file again, or repeat the command that made it",
+        ) from None
+
+
+@contextmanager
+def located(where: str, message: str = "", repair: str | None = None) -> Iterator[None]:
+    """Turn a `DomainError` about what a file or a call says into a `DataError` that names it."""
+    try:
+        yield
+    except DomainError as error:
+        raise DataError(
+            message + error.message,
+            where=where,
+            expected=error.expected,
+            found=error.found,
+            repair=repair or error.repair,
         ) from None
 
 

@@ -1,6 +1,7 @@
 """A class of another package joins by one file and one decorator."""
 
 import importlib
+import json
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from riesz.cli import run
-from riesz.data import open_pairs, write_pairs
+from riesz.data import FORMATS, load_functions, open_pairs, save_functions, write_pairs
 from riesz.domains import DISCRETIZATIONS, Grid, Interval, Mesh, Points, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, batch, stack, take
@@ -99,10 +100,44 @@ class Scaling(AbstractProblem):
 '''
 
 
+LISTS = '''
+"""Arrays as nested lists, beside the axes and units that they have."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from riesz.data import AbstractFormat, ArraySource, Axis, register
+
+
+@register
+class JSON(AbstractFormat):
+    """Arrays as lists, for other languages."""
+
+    suffixes = (".json",)
+
+    @classmethod
+    def read(cls, location):
+        record = json.loads(Path(location.path).read_text())
+        values = {name: np.asarray(x) for name, x in record["arrays"].items()}
+        lines = (Axis("space", n, np.asarray(x), u) for n, (x, u) in record["axes"].items())
+        axes = dict.fromkeys(values, (Axis("sample"), *lines)) if record["axes"] else {}
+        text = record["description"]
+        return ArraySource.of(location, values, axes=axes, units=record["units"], description=text)
+
+    @classmethod
+    def write(cls, path, arrays, text, location):
+        lists = {name: x.tolist() for name, x in arrays.items()}
+        record = {"arrays": lists, "axes": {}, "units": {}, "description": text}
+        path.write_text(json.dumps(record))
+'''
+
+
 @pytest.fixture
 def outside(tmp_path, monkeypatch):
     """Import a module of another package; what it registers is forgotten afterwards."""
-    registries = DISCRETIZATIONS, PROBLEMS
+    registries = DISCRETIZATIONS, FORMATS, PROBLEMS
     kept = [dict(registry._classes) for registry in registries]
     monkeypatch.syspath_prepend(tmp_path)
     names = []
@@ -198,3 +233,62 @@ def test_two_classes_of_one_name_are_refused(outside):
     outside("clouds", LATTICE)
     with pytest.raises(ModelError, match="another discretization has this name"):
         outside("others", LATTICE)
+
+
+def curves(n, seed=0):
+    """Curves a and their integrals u at 16 places from 1 to 3 m, in the words of a JSON file."""
+    x, c = np.linspace(1, 3, 16), np.random.default_rng(seed).normal(size=(n, 2, 1))
+    arrays = {"a": c[:, 0] + c[:, 1] * x, "u": c[:, 0] * (x - 1) + c[:, 1] * (x**2 - 1) / 2}
+    lists = {name: values.tolist() for name, values in arrays.items()}
+    units = {"a": "m/s", "u": "m2/s"}
+    return {"arrays": lists, "axes": {"x": [x.tolist(), "m"]}, "units": units, "description": None}
+
+
+def test_a_file_format_of_another_package_is_read_and_written(outside, tmp_path, capsys):
+    outside("lists", LISTS)
+    data, new, answers = (str(tmp_path / f"{name}.json") for name in ("data", "new", "answers"))
+    (tmp_path / "data.json").write_text(json.dumps(curves(40)))
+    (tmp_path / "new.json").write_text(json.dumps(curves(3, seed=1)))
+    file = open_pairs(data)
+    domain = file.input_space.domain
+    assert (domain.names, domain.units, domain.lower, domain.upper) == (("x",), ("m",), (1,), (3,))
+    assert (file.input_space.units, file.output_space.names) == (("m/s",), ("u",))
+    np.testing.assert_allclose(file[7].outputs.values[0, :, 0], curves(40)["arrays"]["u"][7], 1e-6)
+
+    pairs = file.all()
+    again = written(tmp_path / "again.json", pairs.inputs, pairs.outputs)
+    same(again, pairs)
+    save_functions(tmp_path / "functions.json", pairs.inputs)
+    same(load_functions(tmp_path / "functions.json"), pairs.inputs)
+
+    assert run(["info", data]) == 0 and "field" not in (said := capsys.readouterr().out)
+    assert "input: a [m/s] on x [m] 1..3 (16 vertex)" in said
+    out = str(tmp_path / "run")
+    text = "FNO(modes=2, width=4, layers=1)"
+    assert run(["train", data, "--operator", text, "--steps", "2", "--no-base", "--out", out]) == 0
+    assert run(["predict", out, new, "-o", answers]) == 0
+    found = json.loads((tmp_path / "answers.json").read_text())["arrays"]
+    assert np.asarray(found["prediction"]).shape == (3, 16, 1)
+    np.testing.assert_allclose(np.ravel(found["coordinates"]), np.linspace(1, 3, 16), rtol=1e-6)
+    capsys.readouterr()
+    assert run(["formats"]) == 0 and ".json" in capsys.readouterr().out
+    assert run(["predict", out, new, "-o", str(tmp_path / "a.xml")]) == 2
+    assert ".json" in capsys.readouterr().err
+
+
+def test_a_process_writes_to_a_format_of_another_package(outside, tmp_path):
+    outside("lists", LISTS)
+    x = np.linspace(0, 3, 20)
+    record = {"arrays": {"x": x.tolist(), "y": np.sin(x).tolist()}, "axes": {}, "units": {}}
+    (tmp_path / "table.json").write_text(json.dumps({**record, "description": None}))
+    table, out, answers = (str(tmp_path / n) for n in ("table.json", "run", "answers.json"))
+    assert run(["fit-process", table, "--restarts", "0", "--out", out]) == 0
+    assert run(["predict", out, table, "-o", answers]) == 0
+    found = json.loads((tmp_path / "answers.json").read_text())["arrays"]
+    np.testing.assert_allclose(np.ravel(found["mean"]), np.sin(x), atol=0.02)
+
+
+def test_two_formats_of_one_suffix_are_not_registered(outside):
+    outside("lists", LISTS)
+    with pytest.raises(ModelError, match=r"another file format has this suffix(.|\n)*.json: JSON"):
+        outside("other_lists", LISTS.replace("class JSON", "class Other"))

@@ -218,12 +218,12 @@ def test_files_that_unfold_are_refused(tmp_path):
 def test_a_header_that_claims_too_much_is_refused(tmp_path):
     path = tmp_path / "claims.npz"
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 8), }"
-    for claim, words in [(10**12, "too large for an NPZ file"), (7, "does not fit the bytes")]:
+    for claim in (10**12, 7):
         text = (header % claim).ljust(117) + b"\n"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a.npy", b"\x93NUMPY\x01\x00v\x00" + text + A.tobytes())
             archive.writestr("u.npy", b"\x93NUMPY\x01\x00v\x00" + text + A.tobytes())
-        assert words in message(path, nodes="left")
+        assert "does not fit the bytes" in message(path, nodes="left")
     np.savez(path, a=np.asfortranarray(A), u=U)
     assert "Fortran order" in message(path, nodes="left")
     assert "have no groups" in message(f"{path}::a")

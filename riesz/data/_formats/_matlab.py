@@ -11,10 +11,8 @@ from riesz.data._format import AbstractFormat, register
 from riesz.data._formats._hdf5 import HDF5Source, dialect, follow
 from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo
 from riesz.data._spec import Location
-from riesz.errors import DataError
 
 _SIGNATURE = b"MATLAB 7.3"
-_MOST_BYTES = 2**32  # of a variable of a version 5 file, which is read as a whole
 
 
 class MatlabHDF5Source(HDF5Source):
@@ -76,8 +74,6 @@ class MATLAB(AbstractFormat):
             number = {"logical": "?", "single": "f4", "double": "f8"}.get(kind, kind)
             plain = kind.rstrip("0123456789") in ("int", "uint", "single", "double", "logical")
             dtype = np.dtype(number) if plain else np.dtype(object)
-            if prod(shape) * dtype.itemsize > _MOST_BYTES:
-                raise _too_large(location, name, shape, dtype)
             arrays[name] = ArrayInfo(_shape(tuple(shape)), dtype, max(1, shape[0]))
         return MatlabSource(location, arrays)
 
@@ -93,13 +89,3 @@ def _row(info: ArrayInfo) -> int:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value or "")
-
-
-def _too_large(location: Location, name: str, shape: Sequence[int], dtype: Any) -> DataError:
-    return DataError(
-        "a variable is too large for a MATLAB file of version 5",
-        where=location.to(name),
-        expected=f"at most {_MOST_BYTES:,} bytes",
-        found=f"shape {tuple(shape)} of {dtype}",
-        repair="save it again in MATLAB: save(file, name, '-v7.3')",
-    )

@@ -14,8 +14,6 @@ from riesz.data._source import BLOCK_BYTES, AbstractSource, ArrayInfo, require_p
 from riesz.data._spec import Location
 from riesz.errors import DataError
 
-_MOST_BYTES = 2**32  # declared size of one member
-
 
 class NPZSource(AbstractSource):
     """The arrays of an NPZ file. Compressed members are decompressed up to the rows wanted."""
@@ -38,7 +36,7 @@ class NPZSource(AbstractSource):
 
 @register
 class NPZ(AbstractFormat):
-    """A zip archive of NumPy arrays, of at most 4 GiB each. Nothing is unpickled."""
+    """A zip archive of NumPy arrays. Nothing is unpickled."""
 
     suffixes = (".npz",)
     signatures = (b"PK\x03\x04",)
@@ -97,14 +95,6 @@ def _header(member: Any, location: Location, name: str, size: int = 0) -> ArrayI
     if any(n < 0 for n in shape):
         raise ValueError(f"negative shape {shape}")
     declared = prod(shape) * dtype.itemsize
-    if max(declared, size) > _MOST_BYTES:
-        raise DataError(
-            "an array is too large for an NPZ file",
-            where=location.to(name),
-            expected=f"at most {_MOST_BYTES:,} bytes",
-            found=f"shape {shape} of {dtype}, {max(declared, size):,} bytes",
-            repair="store large data in HDF5, which is read in parts",
-        )
     if size and not dtype.hasobject and member.tell() + declared != size:
         raise DataError(
             "an array's header does not fit the bytes that follow it",
