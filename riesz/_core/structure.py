@@ -149,8 +149,7 @@ def from_json(
     **Raises:** `ModelError` for a structure that `to_json` did not write, arrays that are not
     its own, and classes of modules that are not trusted.
     """
-    trusted = (trust,) if isinstance(trust, str) else tuple(trust)
-    reading = _Reading(arrays, where, trusted)
+    reading = _Reading(arrays, where, (trust,) if isinstance(trust, str) else tuple(trust))
     try:
         model = reading.value(structure, "")
     except RecursionError:
@@ -159,6 +158,16 @@ def from_json(
     if extra:
         raise _others(where, f"{len(reading.used)} tensors", f"also {', '.join(extra[:5])}")
     return model
+
+
+def class_of(structure: Any, where: str, trust: Sequence[str]) -> type | None:
+    """The class of the model of a structure, which is not made; None for no module.
+
+    **Raises:** `ModelError` for a class of a module that is not trusted.
+    """
+    if not isinstance(structure, dict) or "class" not in structure:
+        return None
+    return _Reading({}, where, tuple(trust)).found(structure, "")
 
 
 @dataclass
@@ -234,7 +243,8 @@ class _Reading:
                 expected="classes of riesz, or of modules that you trust",
                 found=f"{module[:80]}.{name[:80]}",
                 repair=f"if you trust that code: import {module[:80]}, then "
-                f"riesz.load(folder, trust={module.split('.')[0][:80]!r})",
+                f"riesz.load(folder, trust={module.split('.')[0][:80]!r}); in the command line "
+                f"riesz --trust {module[:80]} COMMAND",
             )
         elif module not in sys.modules:
             raise ModelError(

@@ -1,6 +1,9 @@
 """The application, to which each command adds itself."""
 
+import os
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +22,7 @@ ORDER = [
     "sample",
     "problems",
     "operators",
+    "formats",
     "papers",
     "reproduce",
 ]
@@ -43,6 +47,30 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+@app.callback()
+def main(
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE",
+            help="Import a module of your own: what it registers can be named, models with its "
+            "classes are loaded. May be given several times.",
+        ),
+    ] = None,
+) -> None:
+    """Import what the caller trusts."""
+    from riesz.cli._models import TRUSTED
+
+    TRUSTED[:] = trust or []
+    sys.path[:0] = [os.getcwd()] if TRUSTED and os.getcwd() not in sys.path else []
+    for name in TRUSTED:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise typer.BadParameter(f"--trust {name}: {error}") from None
+
 
 # Options that several commands have.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]

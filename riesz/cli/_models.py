@@ -13,21 +13,31 @@ if TYPE_CHECKING:
 BASELINES = "baselines"
 
 
+TRUSTED: list[str] = []  # modules outside riesz, of this call of the program
+
+
+def load_model(folder: Path) -> Any:
+    """The model of a folder, whose classes are of riesz or of a module given with --trust."""
+    from riesz.io import load
+
+    return load(folder, trust=TRUSTED)
+
+
 def open_model(run: Path) -> "tuple[AbstractOperator | Banded, dict[str, Any]]":
     """The operator of a run, and its card; an empty card where it was saved without."""
-    from riesz.io import load, read_card
+    from riesz.io import read_card
 
     require_model(run)
-    return load(run), read_card(run)
+    return load_model(run), read_card(run)
 
 
 def is_process(run: Path) -> bool:
-    """Whether the model of a folder is a process of riesz."""
-    from riesz.io import read_model
+    """Whether the model of a folder is a registered process."""
+    from riesz.io.internal import model_class
+    from riesz.processes import PROCESSES
 
     require_model(run)
-    structure = read_model(run)["structure"]
-    return isinstance(structure, dict) and str(structure.get("class")).startswith("processes.")
+    return model_class(run, trust=TRUSTED) in PROCESSES.values()
 
 
 def require_model(run: Path) -> None:
@@ -54,7 +64,7 @@ def save_baselines(run: Path, baselines: "dict[str, AbstractOperator]") -> None:
 
 def load_baselines(run: Path) -> "dict[str, AbstractOperator]":
     """The baselines of a run by name, which were fitted to the same training pairs."""
-    from riesz import load, read_card
+    from riesz import read_card
 
     folders = sorted(p.parent for p in (run / BASELINES).glob("*/model.json"))
-    return {read_card(folder)["name"]: load(folder) for folder in folders}  # pyright: ignore[reportReturnType]
+    return {read_card(folder)["name"]: load_model(folder) for folder in folders}

@@ -64,9 +64,9 @@ def predict(
     coordinates, of shape (points..., axes), or one set per sample. Outputs that are numbers are
     arrays of their names, too, such as drag, drag_lower and drag_upper.
 
-    Of a process, from riesz fit-process or riesz.save, INPUT holds points, in the columns that
-    had them in the fit. The output holds mean, lower and upper, of shape (points, values), in the
-    units of the file, and the points. Intervals are of single values, with their noise.
+    Of a process, INPUT holds points; after riesz fit-process in the columns that had them in the
+    fit. The output holds mean, lower and upper, of shape (points, values), in the units of the
+    file, and the points. Intervals are of single values, after riesz fit-process with their noise.
     """
     from riesz.cli._arrays import require_free
     from riesz.cli._models import is_process, open_model

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riesz.cli._fit_process import column_names
 from riesz.cli._output import Answer
 from riesz.errors import UsageError
 
@@ -20,10 +21,11 @@ def predict_process(
     import jax
     import numpy as np
 
+    from riesz.cli._models import load_model
     from riesz.cli._process_run import LEVEL, predictive
     from riesz.data import Location
-    from riesz.data.internal import format_to_write, read_points, write_arrays
-    from riesz.io import load, read_card
+    from riesz.data.internal import format_to_write, read_array, read_points, write_arrays
+    from riesz.io import read_card
 
     given = {**reading.given(), **({} if on is None else {"on": on})}
     given.pop("input", None)
@@ -35,21 +37,22 @@ def predict_process(
             found=", ".join(f"--{name}" for name in given),
             repair="leave them out",
         )
-    card = read_card(run).get("process")
-    if card is None:
-        raise UsageError(
-            "the folder does not say which columns this process was fitted to",
-            where=str(run),
-            expected="a folder of riesz fit-process",
-            found="a process that was saved without its card",
-            repair="in Python: riesz.load(folder).marginal(on=points)",
-        )
-    names = reading.input.split(",") if reading.input else card["points"]
-    points = read_points(file, names, card["origins"])
+    fitted = read_card(run).get("process")  # which columns the process was fitted to
+    if fitted is not None:
+        names = reading.input.split(",") if reading.input else fitted["points"]
+        points = read_points(file, names, fitted["origins"])
+    else:
+        points = read_array(file, reading.input)
+        points = points[:, None] if points.ndim == 1 else points
     with jax.enable_x64(True):
-        law = predictive(load(run), points, np.asarray(card["noise"]))
-        ends = law.interval(LEVEL)
-        mean, lower, upper = (np.asarray(x) for x in (law.mean, *ends))
+        process = load_model(run)
+        if fitted is not None:
+            law = predictive(process, points, np.asarray(fitted["noise"]))
+        else:
+            law = process.marginal(on=points)
+        mean, lower, upper = (np.asarray(x) for x in (law.mean, *law.interval(LEVEL)))
+    names = column_names(["value"], mean.shape[-1])
+    card = fitted or {"points": ["x"], "values": names, "origins": []}
     answers = {"mean": mean, "lower": lower, "upper": upper}
     if format_to_write(Location(output), columns=True).columns:
         write_arrays(output, _columns(card, points, answers), {})
@@ -74,8 +77,6 @@ def _columns(
 ) -> dict[str, "np.ndarray"]:
     """The columns of a table: the points, as dates where the fit had dates, then the answers."""
     import numpy as np
-
-    from riesz.cli._fit_process import column_names
 
     flat, several = points.reshape(len(points), -1), len(card["values"]) > 1
     names = column_names(card["points"], flat.shape[1])

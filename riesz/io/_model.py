@@ -14,7 +14,7 @@ import numpy as np
 
 from riesz import __version__
 from riesz._core.parameters import trainable
-from riesz._core.structure import from_json, to_json
+from riesz._core.structure import class_of, from_json, to_json
 from riesz.errors import ModelError, RieszError
 from riesz.io._folder import FORMAT, VERSION, WEIGHTS, read_folder, write_folder
 from riesz.io._tensors import from_bytes, to_bytes
@@ -101,6 +101,11 @@ def load(folder: Folder, *, trust: str | Sequence[str] = ()) -> Any:
 def read_model(folder: Folder) -> dict[str, Any]:
     """All of `model.json`, verified together with the weights."""
     return read_folder(Path(folder))[0]
+
+
+def model_class(folder: Folder, *, trust: Sequence[str] = ()) -> type | None:
+    """The class of the model in a folder, which is not made; `trust` as for `load`."""
+    return class_of(read_model(folder)["structure"], str(folder), trust)
 
 
 def read_card(folder: Folder) -> dict[str, Any]:

@@ -24,8 +24,10 @@ from riesz.processes._observations import Integrals as Integrals
 from riesz.processes._observations import Values as Values
 from riesz.processes._operator_process import OperatorPosterior as OperatorPosterior
 from riesz.processes._operator_process import OperatorProcess as OperatorProcess
+from riesz.processes._process import PROCESSES as PROCESSES
 from riesz.processes._process import AbstractProcess as AbstractProcess
 from riesz.processes._process import On as On
+from riesz.processes._process import register as register
 from riesz.processes._random_field import RandomField as RandomField
 from riesz.processes._random_field import random_field as random_field
 from riesz.processes._rescaled import Rescaled as Rescaled

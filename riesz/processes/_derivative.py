@@ -14,7 +14,7 @@ from riesz.processes._functionals import Inputs
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import Derivatives, Values, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._smoothness import require_derivative
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ else:
     Gaussian = Any
 
 
+@register
 class DerivativeProcess(AbstractProcess):
     """df/dx_axis for a Gaussian process f, made by `derivative(axis)` of f.
 

@@ -17,11 +17,12 @@ from riesz.processes._compiled import compiled
 from riesz.processes._fields import Fields, fields_on
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._observations import AbstractObservation
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 _LAW = 0  # the key of the draws by which laws are estimated
 
 
+@register
 class FlowProcess(AbstractProcess):
     """The functions u_1 of du/dt = v(u, t), where u_0 is drawn from a process of noise.
 
@@ -126,6 +127,7 @@ class FlowProcess(AbstractProcess):
         return FlowPosterior(self, _listed(observations))
 
 
+@register
 class FlowPosterior(AbstractProcess):
     """A flow process given observations y = H u + noise, by the ensemble Kalman update.
 

@@ -16,7 +16,7 @@ from riesz.processes._functionals import Inputs, cross_all, functionals_at, gram
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._solvers import AbstractSolution, AbstractSolver
 from riesz.processes._system import BLOCK_FLOATS
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from riesz.processes._gaussian_process import GaussianProcess
 
 
+@register
 class GaussianPosterior(AbstractProcess):
     """A Gaussian process given observations, made by `GaussianProcess.condition`.
 

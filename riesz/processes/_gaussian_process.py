@@ -26,7 +26,7 @@ from riesz.processes._laplace_posterior import (
 )
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Derivatives, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._smoothness import require_derivative
 from riesz.processes._solvers import AbstractSolver, Cholesky
 from riesz.processes._system import System
@@ -39,6 +39,7 @@ else:
 Mean = float | Float[Array, ""] | Callable[[Inputs], Float[Array, "n c"]]
 
 
+@register
 class GaussianProcess(AbstractProcess):
     """A Gaussian process: every finite set of values is jointly normal.
 

@@ -20,7 +20,7 @@ from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._labels import Labels
 from riesz.processes._laplace import Curvature, approximate_posterior
 from riesz.processes._marginals import Normal
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._system import BLOCK_FLOATS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _NODES = 256  # of the quadrature over latent values, each with its mirror image
 
 
+@register
 class LaplacePosterior(AbstractProcess):
     """The latent process of classes given labels, made by `GaussianProcess.condition`.
 

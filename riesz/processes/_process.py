@@ -8,10 +8,14 @@ import equinox as eqx
 from jaxtyping import PRNGKeyArray, Shaped
 
 from riesz._core.parameters import FROZEN
+from riesz._core.registry import Registry
 from riesz._core.text import written
 from riesz.domains import AbstractDiscretization
 from riesz.processes._fields import Fields
 from riesz.processes._marginals import AbstractMarginal
+
+PROCESSES = Registry("process")
+register = PROCESSES.register
 
 # Where a process is evaluated: a discretization of a domain, or an array of inputs, one per row.
 # What else may be given is checked by `inputs_of` and `require_key`, which say what to do.
@@ -34,7 +38,8 @@ class AbstractProcess(eqx.Module):
     kernel takes them, they are arrays `(points, channels)`. A process is a pytree; its methods
     run under jit and vmap, and it passes `riesz.testing.check_process`.
 
-    Its hyperparameters are those of its kernels and of fields that say so.
+    Its hyperparameters are those of its kernels and of fields that say so. A final class has the
+    decorator `riesz.processes.register`, by which the command line knows a saved process.
     """
 
     parameter_kind: ClassVar[str] = FROZEN

@@ -21,9 +21,10 @@ from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._modal_sums import at_points, normals, require_numbered, synthesise
 from riesz.processes._modes import WAVES, AxisModes, Boundary, axis_modes
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 
+@register
 class RandomField(AbstractProcess):
     """A Gaussian random field with mean zero and a stationary covariance.
 

@@ -15,9 +15,10 @@ from riesz.processes._functionals import Inputs
 from riesz.processes._inputs import as_floats
 from riesz.processes._marginals import AbstractMarginal, PerChannel, moved
 from riesz.processes._observations import AbstractObservation, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 
+@register
 class Rescaled(AbstractProcess):
     """shift + scale f for a process f: a process of standardised values, in their own units.
 

@@ -15,13 +15,14 @@ from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import NormalMixture
 from riesz.processes._observations import AbstractObservation, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 _NODES = 4001  # of the quadrature over the logarithm of the scale
 _STEP = 0.02
 _REACH = 40.0
 
 
+@register
 class ScaleMixture(AbstractProcess):
     """sqrt(v) f for a Gaussian process f and a random scale v > 0, independent of it.
 

@@ -16,12 +16,13 @@ from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import require_key
 from riesz.processes._marginals import StudentT
 from riesz.processes._observations import AbstractObservation, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._scale_mixture import rescaled, seen
 
 Scalar = float | Float[Array, ""]
 
 
+@register
 class StudentTProcess(AbstractProcess):
     """sqrt(v) f for a Gaussian process f with kernel k and v ~ InverseGamma(shape, scale).
 

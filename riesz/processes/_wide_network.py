@@ -20,9 +20,10 @@ from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import Values, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 
+@register
 class WideNetwork(AbstractProcess):
     """The law of an infinitely wide network.
 
@@ -111,6 +112,7 @@ class WideNetwork(AbstractProcess):
         return GaussianProcess(self.network.kernel().nngp, channels=self.channels)
 
 
+@register
 class TrainedNetwork(AbstractProcess):
     """A `WideNetwork` after training, made by `WideNetwork.train`."""
 

@@ -90,8 +90,8 @@ def test_a_process_that_is_not_exact_cannot_say_so(x64):
         PROCESS_CHECKS["conditioning"](case)
 
 
-def test_every_public_process_is_in_the_battery():
+def test_every_process_is_registered_public_and_in_the_battery():
     public = {x for x in vars(processes).values() if isinstance(x, type)}
     final = {x for x in public if issubclass(x, AbstractProcess) and x is not AbstractProcess}
     tried = {type(make().process) for make in PROCESS_INSTANCES.values()}
-    assert final == tried
+    assert final == tried == set(processes.PROCESSES.values())

@@ -9,12 +9,16 @@ import jax
 import numpy as np
 import pytest
 
+import riesz
 from riesz.cli import run
 from riesz.data import FORMATS, load_functions, open_pairs, save_functions, write_pairs
 from riesz.domains import DISCRETIZATIONS, Grid, Interval, Mesh, Points, Space
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs, batch, stack, take
+from riesz.kernels import SquaredExponential
 from riesz.problems import PROBLEMS
+from riesz.processes import PROCESSES, GaussianProcess, Values
+from riesz.testing import ProcessCase, check_process
 
 LATTICE = '''
 """Points of the unit square, each with the same weight; functions are constant around them."""
@@ -134,10 +138,36 @@ class JSON(AbstractFormat):
 '''
 
 
+MIRRORED = '''
+"""The process f(-x) of another process f."""
+
+import riesz
+from riesz.processes import AbstractProcess, Values, register
+
+
+@register(version=2)
+class Mirrored(AbstractProcess):
+    inner: AbstractProcess
+
+    exact = property(lambda self: self.inner.exact)
+
+    def sample(self, n, *, on, key):
+        return self.inner.sample(n, on=-on, key=key)
+
+    def condition(self, observations):
+        several = observations if isinstance(observations, list) else [observations]
+        mirrored = [Values(-o.points, o.values, o.noise) for o in several]
+        return Mirrored(self.inner.condition(mirrored))
+
+    def marginal(self, *, on, joint=False):
+        return self.inner.marginal(on=-on, joint=joint)
+'''
+
+
 @pytest.fixture
 def outside(tmp_path, monkeypatch):
     """Import a module of another package; what it registers is forgotten afterwards."""
-    registries = DISCRETIZATIONS, FORMATS, PROBLEMS
+    registries = DISCRETIZATIONS, FORMATS, PROBLEMS, PROCESSES
     kept = [dict(registry._classes) for registry in registries]
     monkeypatch.syspath_prepend(tmp_path)
     names = []
@@ -292,3 +322,31 @@ def test_two_formats_of_one_suffix_are_not_registered(outside):
     outside("lists", LISTS)
     with pytest.raises(ModelError, match=r"another file format has this suffix(.|\n)*.json: JSON"):
         outside("other_lists", LISTS.replace("class JSON", "class Other"))
+
+
+def test_a_process_of_another_package_is_checked_saved_and_asked(outside, tmp_path, capsys, x64):
+    mirrored = outside("mirrored", MIRRORED).Mirrored
+    assert PROCESSES["mirrored"] is mirrored
+    x = np.linspace(0, 1, 9)[:, None]
+    prior = mirrored(GaussianProcess(SquaredExponential(0.3)))
+    check_process(ProcessCase(prior, x))
+    seen = np.array([[0.2], [0.6]])
+    process = prior.condition(Values(seen, np.array([[1.0], [-1.0]]), 1e-3))
+    folder, points, answers = (str(tmp_path / n) for n in ("model", "x.csv", "answers.csv"))
+    riesz.save(folder, process)
+    assert json.loads((tmp_path / "model/model.json").read_text())["structure"]["version"] == 2
+    law, again = process.marginal(on=x), riesz.load(folder, trust="mirrored").marginal(on=x)
+    np.testing.assert_array_equal(law.mean, again.mean)
+
+    (tmp_path / "x.csv").write_text("x\n" + "\n".join(map(str, x[:, 0])))
+    assert run(["info", folder]) == 0 and "Mirrored(" in capsys.readouterr().out
+    assert run(["predict", folder, points, "-o", answers]) == 2
+    assert "riesz --trust mirrored COMMAND" in capsys.readouterr().err
+    assert run(["--trust", "mirrored", "predict", folder, points, "-o", answers]) == 0
+    head, *rows = (tmp_path / "answers.csv").read_text().splitlines()
+    assert head == "x,mean,lower,upper" and len(rows) == 9
+    found = np.array([list(map(float, row.split(","))) for row in rows])
+    np.testing.assert_allclose(found[:, 1], law.mean[:, 0], rtol=1e-9)
+    np.testing.assert_allclose(found[:, 3], law.interval(0.9)[1][:, 0], rtol=1e-9)
+    assert run(["--trust", "nowhere", "info", folder]) == 2
+    assert "nowhere" in capsys.readouterr().err

@@ -19,12 +19,13 @@ from riesz.processes._gaussian_posterior import GaussianPosterior
 from riesz.processes._gaussian_process import GaussianProcess
 from riesz.processes._marginals import Normal
 from riesz.processes._observations import AbstractObservation, Values, as_sequence
-from riesz.processes._process import AbstractProcess, On, RandomKey
+from riesz.processes._process import AbstractProcess, On, RandomKey, register
 from riesz.processes._solvers import InducingPoints
 
 Observations = AbstractObservation | Sequence[Any]
 
 
+@register
 class DeepKernelMachine(AbstractProcess):
     """A network of infinite width whose hidden layers learn from data.
 
@@ -150,6 +151,7 @@ class DeepKernelMachine(AbstractProcess):
         )
 
 
+@register
 class DeepKernelPosterior(AbstractProcess):
     """A deep kernel machine given observations, made by `DeepKernelMachine.condition`.
 
