@@ -66,7 +66,7 @@ def conditioned(description, problem, pairs, points, tangent):
     start = time.perf_counter()
     posteriors = {
         scale: OperatorProcess(description(scale), problem.output_space, tangent).condition(
-            pairs, noise=1e-3, on=problem.grid(points)
+            pairs, noise=1e-3, on=problem.discretization(points)
         )
         for scale in SCALES
     }

@@ -9,50 +9,17 @@ compared with the solver of the problem.
 """
 
 import time
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
 
 import riesz
 from riesz.functions import Field, Function
 from riesz.objectives import Residual
 from riesz.problems import Darcy
 
-CELLS = 20  # per axis, with one random point in each in every step
-PROBLEM = Darcy(law="lognormal")
-GRID = PROBLEM.grid(128)
-
-
-def random_points(key: PRNGKeyArray) -> Float[Array, "p 2"]:
-    """One point in each cell of the square, which integrates with less noise than p free ones."""
-    corners = jnp.stack(jnp.meshgrid(*[jnp.arange(CELLS)] * 2), -1).reshape(-1, 2)
-    return (corners + jax.random.uniform(key, corners.shape)) / CELLS
-
-
-def energy(a: Function) -> Callable[[Field, None, PRNGKeyArray], Float[Array, ""]]:
-    """E(u) = int a |grad u|^2 / 2 - u, which the solution makes least (the Ritz method)."""
-
-    def objective(u: Field, batch: None, key: PRNGKeyArray) -> Float[Array, ""]:
-        x = random_points(key)
-        slopes = u.gradient().at(x)
-        return jnp.mean(a.at(x) * jnp.sum(slopes**2, 1, keepdims=True) / 2 - u.at(x))
-
-    return objective
-
-
-def residual(a: Function) -> Residual:
-    """The mean square of Laplace u + grad(log a) . grad u + 1 / a, the equation divided by a."""
-    logarithm = Function(jnp.log(a.values), a.discretization)
-    slope = logarithm.gradient()
-
-    def at_points(u: Field, key: PRNGKeyArray) -> Float[Array, "p 1"]:
-        x = random_points(key)
-        flux = jnp.sum(slope.at(x) * u.gradient().at(x), 1, keepdims=True)
-        return u.laplacian().at(x) + flux + jnp.exp(-logarithm.at(x))
-
-    return Residual(at_points)
+PROBLEM = Darcy().smooth()
+GRID = PROBLEM.discretization(128)
 
 
 def solve(a: Function, kind: str, steps: int) -> tuple[Field, float]:
@@ -60,9 +27,14 @@ def solve(a: Function, kind: str, steps: int) -> tuple[Field, float]:
     start = Field.mlp(
         PROBLEM.output_space, width=32, depth=3, zero_boundary=True, key=jax.random.key(0)
     )
-    objective = energy(a) if kind == "energy" else residual(a)
+    equation = PROBLEM.equation(a)
+    energy = lambda u, batch, key: equation.energy(u, key)  # noqa: E731
     fitted = riesz.fit(
-        start, objective=objective, steps=steps, key=jax.random.key(1), progress=False
+        start,
+        objective=energy if kind == "energy" else Residual(equation),
+        steps=steps,
+        key=jax.random.key(1),
+        progress=False,
     )
     reference = PROBLEM.solve(a)
     error = fitted.model.on(GRID) - reference

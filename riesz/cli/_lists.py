@@ -1,7 +1,6 @@
 """`riesz problems`, `riesz operators` and `riesz formats`."""
 
 import inspect
-from dataclasses import MISSING, fields
 from typing import Any
 
 from riesz.cli._app import AsJson, command
@@ -17,7 +16,8 @@ def problems(as_json: AsJson = False) -> Answer:
     rows: list[dict[str, Any]] = []
     for name, kind in PROBLEMS.items():
         problem = make_problem(name)
-        arguments = {f.name: f.default for f in fields(kind) if f.init and f.default is not MISSING}
+        signature = inspect.signature(kind).parameters.values()
+        arguments = {p.name: p.default for p in signature if p.default is not p.empty}
         rows.append(
             {
                 "name": name,

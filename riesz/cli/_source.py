@@ -175,17 +175,16 @@ def _problem_of(file: "PairsFile") -> "tuple[str | None, AbstractProblem | None]
 
 
 def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
-    from riesz.problems.internal import recorded_fields
+    from riesz.problems.internal import digest
 
     details = (file.source.description or {}).get("details") or {}
-    return file.problem == type(problem).__name__ and details.get("fields") == recorded_fields(
-        problem
-    )
+    return file.problem == type(problem).__name__ and details.get("problem") == digest(problem)
 
 
 def _resolution(file: "PairsFile", problem: "AbstractProblem | None") -> int | None:
     """The resolution of the file's grid, when the problem can give fresh samples of its law."""
-    if problem is None or not _same_law(file, problem):
+    grid = file.input_grid.whole
+    if grid is None or problem is None or not _same_law(file, problem):
         return None
-    size = file.input_grid.shape[0]
-    return next((r for r in (size, size - 1) if problem.grid(r) == file.input_grid), None)
+    sizes = grid.shape[0], grid.shape[0] - 1
+    return next((r for r in sizes if problem.discretization(r) == grid), None)

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import SolverError
 from riesz.evaluation._report import Speed
 from riesz.functions import Function, Pairs, relative_error, take
 from riesz.problems import AbstractProblem, Solution
+from riesz.problems.internal import output_place
 
 REPEATS = 5
 _COARSEST = 4
@@ -29,7 +30,8 @@ class Reference:
 
     def inputs(self, resolution: int, keys: Array) -> Function:
         """The inputs of these keys at a resolution."""
-        return _inputs(self.problem, self.problem.grid(resolution), keys)
+        on, finest = (self.problem.discretization(r) for r in (resolution, self.finest))
+        return _inputs(self.problem, on, finest, keys)
 
     def target(self, keys: Array, first: int) -> Function:
         """The solutions of these keys at the finest resolution; `first` is the first's number."""
@@ -45,16 +47,9 @@ class Reference:
             )
         return solution.function
 
-    def output_grid(self, resolution: int) -> Grid:
-        """The grid of the solver's output at a resolution, found without solving."""
-        grid = self.problem.grid(resolution)
-
-        def solve(key):
-            return self.problem.solution(self.problem.sample_input(grid, key=key)).function
-
-        grid = eqx.filter_eval_shape(solve, self.keys[0]).discretization.whole
-        assert grid is not None
-        return grid
+    def output_place(self, resolution: int) -> AbstractDiscretization:
+        """Where the solver's outputs lie at a resolution."""
+        return output_place(self.problem, self.problem.discretization(resolution), self.keys[0])
 
     def chunks(self, resolutions: Sequence[int], size: int) -> Iterator[tuple[list[Pairs], int]]:
         """The samples, `size` at a time, at each resolution; and how many of them count."""
@@ -65,7 +60,7 @@ class Reference:
             keys = self.keys[index]
             target = self.target(keys, start)
             found = [
-                Pairs(self.inputs(r, keys), _resample(target, self.output_grid(r)))
+                Pairs(self.inputs(r, keys), _resample(target, self.output_place(r)))
                 for r in resolutions
             ]
             yield found, min(size, count - start)
@@ -133,8 +128,13 @@ def interleaved(calls: Sequence[Callable[[], Any]]) -> list[float]:
 
 
 @eqx.filter_jit
-def _inputs(problem: AbstractProblem, grid: Grid, keys: Array) -> Function:
-    return jax.vmap(lambda key: problem.sample_input(grid, key=key))(keys)
+def _inputs(
+    problem: AbstractProblem,
+    on: AbstractDiscretization,
+    finest: AbstractDiscretization,
+    keys: Array,
+) -> Function:
+    return jax.vmap(lambda key: problem.sample_input(on, key=key, finest=finest))(keys)
 
 
 @eqx.filter_jit
@@ -148,8 +148,8 @@ def _solve_one(problem: AbstractProblem, a: Function) -> Solution:
 
 
 @eqx.filter_jit
-def _resample(functions: Function, grid: Grid) -> Function:
-    return jax.vmap(lambda f: f.resample(grid))(functions)
+def _resample(functions: Function, on: AbstractDiscretization) -> Function:
+    return jax.vmap(lambda f: f.resample(on))(functions)
 
 
 @eqx.filter_jit

@@ -27,9 +27,10 @@ def run(scale: float = 1.0) -> dict[str, float]:
         "burgers", problem, data, test, (128, 256, 512, 1024), 64, 16, keys[2], scale
     )
 
-    problem = riesz.problems.Darcy(law="piecewise")
+    problem = riesz.problems.Darcy()
     fine = pairs(problem, scaled(300, scale, 16), 128, keys[3])
-    coarse = problem.grid(32)  # solved on the fine grid and given on the coarse one, as published
+    # solved on the fine grid and given on the coarse one, as published
+    coarse = problem.discretization(32)
     resample = jax.vmap(lambda f: f.resample(coarse))
     data = Pairs(resample(fine.inputs), resample(fine.outputs))
     test = pairs(problem, scaled(100, scale, 4), 128, keys[4])

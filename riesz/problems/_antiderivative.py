@@ -1,38 +1,26 @@
 """The antiderivative, the simplest operator between functions."""
 
 from functools import lru_cache
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float
 
 from riesz.domains import AbstractAxis, Grid, Interval, Space
 from riesz.domains.internal import lagrange
-from riesz.functions import AbstractSymmetry, Function
+from riesz.functions import Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
-from riesz.processes import random_field
+from riesz.problems._equation import AbstractEquation, Points, at
+from riesz.problems._problem import AbstractProblem, register
+from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.processes import AbstractProcess, random_field
 
 
-@register(name="antiderivative")
-class Antiderivative(AbstractProblem):
-    """u' = a on [0, 1] with u(0) = 0 (Lu et al. 2021, section 4.1).
-
-    Inputs are Gaussian with covariance exp(-r^2 / (2 length_scale^2)). The solver integrates
-    the local polynomials of degree 5 through equispaced nodes, order 6, or the polynomial
-    through Chebyshev nodes, spectral. Exact up to rounding for such polynomials.
-
-    **Arguments:**
-
-    - `length_scale`: of the inputs.
-    - `nodes`: `"vertex"`, `"left"`, `"right"`, `"centre"` or `"chebyshev"`.
-    """
-
-    order = 6.0
-    length_scale: float = eqx.field(static=True, default=0.2)
-    nodes: str = eqx.field(static=True, default="vertex")
+class Integration(AbstractEquation):
+    """u' = a on [0, 1] with u(0) = 0."""
 
     @property
     def input_space(self) -> Space:
@@ -42,35 +30,63 @@ class Antiderivative(AbstractProblem):
     def output_space(self) -> Space:
         return Space(Interval(0, 1), names=("u",))
 
-    @property
-    def symmetries(self) -> tuple[AbstractSymmetry, ...]:
-        return ()
+    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+        """U' - a. The value at 0 is not checked."""
+        return at(u.derivative(0), x) - at(a, x)
 
-    def grid(self, resolution: int) -> Grid:
+
+class CellIntegrals(AbstractSolver):
+    """Integrals of the local polynomials of degree 5 through equispaced nodes, order 6.
+
+    Through Chebyshev nodes those of the interpolating polynomial, with spectral accuracy. Exact up
+    to rounding for such polynomials.
+
+    **Arguments:**
+
+    - `nodes`: `"vertex"`, `"left"`, `"right"`, `"centre"` or `"chebyshev"`.
+    """
+
+    order = 6.0
+    nodes: str = eqx.field(static=True, default="vertex")
+
+    def discretization(self, equation: Integration, resolution: int) -> Grid:
         """`resolution` cells; one node more where both ends are nodes."""
         ends = self.nodes in ("vertex", "chebyshev")
-        return Grid(Interval(0, 1), resolution + ends, self.nodes)
+        return Grid(equation.input_space.domain, resolution + ends, self.nodes)
 
-    def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """A draw of the stationary Gaussian field."""
-        field = random_field(self.input_space, SquaredExponential(self.length_scale))
-        return field.draw(grid, key=key)
-
-    def solution(self, a: Function) -> Solution:
+    def solution(self, equation: Integration, a: Function) -> Solution:
         """Integrate from 0 to every node."""
-        grid = require_grid(self, a)
+        grid = require_grid(self, equation, a)
         first, weights = _cell_integrals(grid.axes[0])
         index = first[:, None] + np.arange(weights.shape[1])
         weights = jnp.asarray(weights, a.values.dtype)
         increments = jnp.einsum("ns,nsc->nc", weights, a.values[index])
         values = jnp.cumsum(increments, axis=0)
-        u = unchecked(values, grid, self.output_space)
+        u = unchecked(values, grid, equation.output_space)
         return Solution(u, jnp.isfinite(values).all(), jnp.asarray(grid.shape[0]))
 
-    def residual(self, a: Function, u: Function) -> Function:
-        """U' - a, with the derivative of the discretization. The value at 0 is not checked."""
-        slope = u.derivative(0)
-        return Function(slope.values - a.values, u.discretization)
+
+@register(name="antiderivative")
+class Antiderivative(AbstractProblem):
+    """u' = a on [0, 1] with u(0) = 0 (Lu et al. 2021, section 4.1).
+
+    **Arguments:**
+
+    - `inputs`: a process; when absent Gaussian with covariance exp(-r^2 / (2 0.2^2)).
+    - `solver`: `CellIntegrals()` when absent.
+    """
+
+    equation: Integration
+    inputs: AbstractProcess
+    solver: AbstractSolver
+
+    def __init__(
+        self, *, inputs: AbstractProcess | None = None, solver: AbstractSolver | None = None
+    ):
+        self.equation = Integration()
+        space = self.equation.input_space
+        self.inputs = inputs or random_field(space, SquaredExponential(0.2))
+        self.solver = solver or CellIntegrals()
 
 
 @lru_cache(maxsize=64)

@@ -1,70 +1,46 @@
 """Darcy flow through a random medium."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from riesz.domains import AbstractDomain, Box, Grid, Space
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
 from riesz.functions.internal import unchecked
-from riesz.kernels import AbstractSpectrum, PowerSpectrum, SquaredExponential
+from riesz.kernels import PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
+from riesz.problems._equation import AbstractEquation, Points, at
 from riesz.problems._finite_volumes import FiniteVolumes
-from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
-from riesz.processes import random_field
+from riesz.problems._problem import AbstractProblem, register
+from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.processes import AbstractProcess, random_field
 
 # Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
 _WAVES = 128
+_SQUARE = Box((0, 0), (1, 1))
 
 
-@register(name="darcy")
-class Darcy(AbstractProblem):
-    """-div(a grad u) = source on a rectangle, u = 0 on its boundary (Li et al. 2021, section 5.2).
+class DarcyEquation(AbstractEquation):
+    """-div(a grad u) = source on a rectangle, u = 0 on its boundary.
 
-    The solver takes finite volumes with harmonic averages of the coefficient on the faces and
-    conjugate gradients preconditioned by the Laplacian, whose iterations grow with the
-    contrast max a / min a but not with the resolution. Order 2 where the coefficient is
-    smooth or jumps half-way between nodes, order 1 at other jumps.
-
-    **Arguments:**
-
-    - `law`: `"piecewise"`: two values by the sign of a field N(0, (-Laplacian + 9)^-2) with
-      zero Neumann conditions and without its mean, as in the published data;
-      `"lognormal"`: exp of a field with covariance exp(-r^2 / (2 0.2^2)).
-    - `values`: of the pieces, where the field is positive and where it is negative.
-    - `covariance`: of the field, instead of the law's.
-    - `source`: a number or a function f(x, y) of the nodes' coordinates.
-    - `domain`: a two-dimensional box.
-    - `nodes`: `"vertex"`, `"left"` (as the published data is stored), `"right"` or `"centre"`.
-    - `tolerance`: of the relative residual (see `conjugate_gradient`): 1e-6 in float32 and
-      1e-10 in float64 when absent.
-    - `max_iterations`: after which a solution counts as not converged.
+    `source` is a number or a function f(x, y) of coordinates.
     """
 
-    order = 2.0
     zero_boundary = True
-    law: str = eqx.field(static=True, default="piecewise")
-    values: tuple[float, float] = eqx.field(static=True, default=(12.0, 3.0))
-    covariance: AbstractSpectrum | None = None
-    source: float | Callable[[Array, Array], Array] = eqx.field(static=True, default=1.0)
-    domain: AbstractDomain = eqx.field(static=True, default=Box((0, 0), (1, 1)))
-    nodes: str = eqx.field(static=True, default="vertex")
-    tolerance: float | None = eqx.field(static=True, default=None)
-    max_iterations: int = eqx.field(static=True, default=500)
+    source: float | Callable[[Array, Array], Array] = eqx.field(static=True)
+    domain: AbstractDomain = eqx.field(static=True)
 
     def __check_init__(self):
-        known = self.law in ("piecewise", "lognormal")
-        flat = self.domain.dim == 2 and not any(self.domain.periodic)
-        if not known or not flat or min(self.values) <= 0 or self.nodes == "chebyshev":
+        if self.domain.dim != 2 or any(self.domain.periodic):
             raise DataError(
-                "this Darcy problem is not defined",
-                where="Darcy(...)",
-                expected="law piecewise or lognormal, values > 0, a 2-d box, equispaced nodes",
-                found=f"law={self.law!r}, values={self.values}, {self.domain}, "
-                f"nodes={self.nodes!r}",
+                "Darcy flow is defined on a rectangle",
+                where="Darcy(domain=...)",
+                expected="a 2-d box",
+                found=str(self.domain),
             )
 
     @property
@@ -83,56 +59,153 @@ class Darcy(AbstractProblem):
         square = (Transposition(0, 1),) if (a, b) == (c, d) else ()
         return (Reflection(0), Reflection(1), *square)
 
-    def grid(self, resolution: int) -> Grid:
-        """`resolution` cells an axis; one node more where both ends are nodes."""
-        return Grid(self.domain, resolution + (self.nodes == "vertex"), self.nodes)
+    def source_at(self, x: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
+        """The source at points."""
+        f = self.source(*jnp.moveaxis(x, -1, 0)) if callable(self.source) else self.source
+        return jnp.broadcast_to(jnp.asarray(f, x.dtype), x.shape[:-1])
 
-    def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """One coefficient."""
-        if self.law == "lognormal":
-            return self.smooth_input(grid, key=key)
-        covariance = self.covariance or PowerSpectrum(1.0, 3.0, 2.0, zero_mean=True)
-        field = random_field(self.input_space, covariance, "neumann", waves=_WAVES)
-        values = field.draw(grid, key=key).values
-        high, low = (jnp.asarray(v, values.dtype) for v in self.values)
-        return Function(jnp.where(values >= 0, high, low), grid, self.input_space)
+    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+        """Laplace u + grad(log a) . grad u + source / a, the equation divided by -a."""
+        logarithm = Function(jnp.log(a.values), a.discretization)
+        flux = at(logarithm.gradient(), x) * at(u.gradient(), x)
+        pull = self._source(u, x) * jnp.exp(-at(logarithm, x))
+        return at(u.laplacian(), x) + jnp.sum(flux, -1, keepdims=True) + pull
 
-    def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """A lognormal coefficient."""
-        lognormal = self.law == "lognormal" and self.covariance is not None
-        covariance = self.covariance if lognormal else SquaredExponential(0.2)
-        field = random_field(self.input_space, covariance or SquaredExponential(0.2))
-        return Function(jnp.exp(field.draw(grid, key=key).values), grid, self.input_space)
+    def energy(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+        """A |grad u|^2 / 2 - source u (the Ritz method)."""
+        squared = jnp.sum(at(u.gradient(), x) ** 2, -1, keepdims=True)
+        return at(a, x) * squared / 2 - self._source(u, x) * at(u, x)
 
-    def solution(self, a: Function) -> Solution:
+    def _source(self, u: Any, x: Points) -> Float[Array, "... 1"]:
+        return self.source_at(u.discretization.coordinates if x is None else x)[..., None]
+
+
+class DarcyFiniteVolumes(AbstractSolver):
+    """Finite volumes with harmonic averages of the coefficient on the faces.
+
+    Solved by conjugate gradients preconditioned by the Laplacian, whose iterations grow with the
+    contrast max a / min a but not with the resolution. Order 2 where the coefficient is
+    smooth or jumps half-way between nodes, order 1 at other jumps.
+
+    **Arguments:**
+
+    - `nodes`: `"vertex"`, `"left"` (as the published data is stored), `"right"` or `"centre"`.
+    - `tolerance`: of the relative residual (see `conjugate_gradient`): 1e-6 in float32 and
+      1e-10 in float64 when absent.
+    - `max_iterations`: after which a solution counts as not converged.
+    """
+
+    order = 2.0
+    nodes: str = eqx.field(static=True, default="vertex")
+    tolerance: float | None = eqx.field(static=True, default=None)
+    max_iterations: int = eqx.field(static=True, default=500)
+
+    def discretization(self, equation: DarcyEquation, resolution: int) -> Grid:
+        """`resolution` cells per axis; one node more where both ends are nodes."""
+        return Grid(equation.domain, resolution + (self.nodes == "vertex"), self.nodes)
+
+    def solution(self, equation: DarcyEquation, a: Function) -> Solution:
         """The pressure on the nodes of the coefficient. A coefficient must be positive."""
-        grid = require_grid(self, a, "vertex", "left", "right", "centre")
+        grid = self._grid(equation, a)
         valid = (jnp.isfinite(a.values) & (a.values > 0)).all()
         volumes = FiniteVolumes(grid, jnp.where(valid, a.values[..., 0], 1))
         default = 1e-10 if a.values.dtype == jnp.float64 else 1e-6
         inner, converged, iterations = conjugate_gradient(
             volumes.apply,
-            volumes.interior(self._source(grid, a.values.dtype)),
+            volumes.interior(equation.source_at(grid.coordinates.astype(a.values.dtype))),
             volumes.inverse_laplacian,
             default if self.tolerance is None else self.tolerance,
             self.max_iterations,
         )
-        u = unchecked(volumes.extend(inner)[..., None], grid, self.output_space)
+        u = unchecked(volumes.extend(inner)[..., None], grid, equation.output_space)
         return Solution(u, converged & valid, iterations)
 
-    def residual(self, a: Function, u: Function) -> Function:
+    def residual(self, equation: DarcyEquation, a: Function, u: Function) -> Function:
         """Flux out of every cell less its source, per volume; u itself at boundary nodes.
 
         It vanishes up to the solver's tolerance, and up to rounding, which the operator
         amplifies by the square of the resolution: 1e-3 at 256 cells in float32.
         """
-        grid = require_grid(self, a, "vertex", "left", "right", "centre")
+        grid = self._grid(equation, a)
         volumes = FiniteVolumes(grid, a.values[..., 0])
         flux = volumes.apply(volumes.interior(u.values[..., 0]))
-        inner = flux - volumes.interior(self._source(grid, flux.dtype))
+        source = equation.source_at(grid.coordinates.astype(flux.dtype))
+        inner = flux - volumes.interior(source)
         return Function(volumes.replace_interior(u.values[..., 0], inner)[..., None], grid)
 
-    def _source(self, grid: Grid, dtype: jnp.dtype) -> Float[Array, "n m"]:
-        x, y = jnp.moveaxis(grid.coordinates.astype(dtype), -1, 0)
-        f = self.source(x, y) if callable(self.source) else self.source
-        return jnp.broadcast_to(jnp.asarray(f, dtype), grid.shape)
+    def _grid(self, equation: DarcyEquation, a: Function) -> Grid:
+        return require_grid(self, equation, a, "vertex", "left", "right", "centre")
+
+
+class Pieces(eqx.Module):
+    """Two values, by the sign of a function: the pieces of a medium."""
+
+    positive: float = eqx.field(static=True, default=12.0)
+    negative: float = eqx.field(static=True, default=3.0)
+
+    def __check_init__(self):
+        if not min(self.positive, self.negative) > 0:
+            raise DataError(
+                "coefficients are positive",
+                where="Pieces(positive, negative)",
+                expected="two values > 0",
+                found=f"{self.positive} and {self.negative}",
+            )
+
+    def __call__(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
+        high, low = (jnp.asarray(v, values.dtype) for v in (self.positive, self.negative))
+        return jnp.where(values >= 0, high, low)
+
+
+@register(name="darcy")
+class Darcy(AbstractProblem):
+    """-div(a grad u) = source on a rectangle, u = 0 on its boundary (Li et al. 2021, section 5.2).
+
+    Coefficients are a function of draws of `inputs`, by default as in the published data: 12 where
+    a field N(0, (-Laplacian + 9)^-2) with zero Neumann conditions and without its mean is
+    positive, 3 where it is negative.
+
+    **Arguments:**
+
+    - `source`: a number or a function f(x, y) of coordinates.
+    - `domain`: a two-dimensional box.
+    - `inputs`: a process, instead of the field above.
+    - `coefficient`: maps values of `inputs` to positive values of a: `Pieces(12.0, 3.0)` when
+      absent, `jnp.exp` for lognormal coefficients.
+    - `solver`: `DarcyFiniteVolumes()` when absent.
+
+    ```python
+    darcy = Darcy(inputs=GaussianProcess(Matern(1.5, 0.2)), coefficient=jnp.exp)
+    ```
+    """
+
+    equation: DarcyEquation
+    inputs: AbstractProcess
+    coefficient: Callable[[Array], Array]
+    solver: AbstractSolver
+
+    def __init__(
+        self,
+        source: float | Callable[[Array, Array], Array] = 1.0,
+        domain: AbstractDomain = _SQUARE,
+        *,
+        inputs: AbstractProcess | None = None,
+        coefficient: Callable[[Array], Array] | None = None,
+        solver: AbstractSolver | None = None,
+    ):
+        self.equation = DarcyEquation(source, domain)
+        rough = PowerSpectrum(1.0, 3.0, 2.0, zero_mean=True)
+        space = self.equation.input_space
+        self.inputs = inputs or random_field(space, rough, "neumann", waves=_WAVES)
+        self.coefficient = coefficient or Pieces()
+        self.solver = solver or DarcyFiniteVolumes()
+
+    def smooth(self) -> "Darcy":
+        """With lognormal coefficients: exp of a field of covariance exp(-r^2 / (2 0.2^2))."""
+        field = random_field(self.input_space, SquaredExponential(0.2))
+        e, solver = self.equation, self.solver
+        return Darcy(e.source, e.domain, inputs=field, coefficient=jnp.exp, solver=solver)
+
+    def input_of(self, drawn: Function) -> Function:
+        """The coefficient at the values of a draw."""
+        return Function(self.coefficient(drawn.values), drawn.discretization, self.input_space)

@@ -1,38 +1,31 @@
 """The driven pendulum."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from riesz.domains import Grid, Interval, Space
-from riesz.functions import AbstractSymmetry, Function
+from riesz.functions import Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._problem import AbstractProblem, Solution, register, require_grid
-from riesz.processes import random_field
+from riesz.problems._equation import AbstractEquation, Points, at
+from riesz.problems._problem import AbstractProblem, register
+from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.processes import AbstractProcess, random_field
 
 
-@register(name="pendulum")
-class Pendulum(AbstractProblem):
+class PendulumEquation(AbstractEquation):
     """s1' = s2, s2' = -stiffness sin(s1) + a(t) on [0, duration], at rest at time 0.
 
-    The gravity pendulum under an external force (Lu et al. 2021, section 4.2). Inputs are
-    Gaussian with covariance exp(-r^2 / (2 length_scale^2)). The solver is the classical
-    Runge-Kutta method of order 4, one step a cell, with the force between nodes interpolated
-    to order 6.
-
-    **Arguments:**
-
-    - `duration`, `stiffness`, `length_scale`: see above.
-    - `velocity`: whether outputs have the second channel s2 = s1'.
+    Solutions have the channel s1, with `velocity` also s2.
     """
 
-    order = 4.0
-    duration: float = eqx.field(static=True, default=1.0)
-    stiffness: float = eqx.field(static=True, default=1.0)
-    length_scale: float = eqx.field(static=True, default=0.2)
-    velocity: bool = eqx.field(static=True, default=False)
+    duration: float = eqx.field(static=True)
+    stiffness: float = eqx.field(static=True)
+    velocity: bool = eqx.field(static=True)
 
     @property
     def input_space(self) -> Space:
@@ -43,53 +36,86 @@ class Pendulum(AbstractProblem):
         names = ("angle", "velocity") if self.velocity else ("angle",)
         return Space(Interval(0, self.duration), len(names), names)
 
-    @property
-    def symmetries(self) -> tuple[AbstractSymmetry, ...]:
-        return ()
+    def rate(self, state: Float[Array, " 2"], force: Float[Array, ""]) -> Float[Array, " 2"]:
+        """(s1', s2')."""
+        return jnp.stack([state[1], force - self.stiffness * jnp.sin(state[0])])
 
-    def grid(self, resolution: int) -> Grid:
+    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+        """s1'' + stiffness sin(s1) - a; with two channels s1' - s2 and s2' + stiffness sin(s1) - a.
+
+        The state at time 0 is not checked.
+        """
+        state = at(u, x)
+        pull = self.stiffness * jnp.sin(state[:, :1]) - at(a, x)
+        if not self.velocity:
+            return at(u.derivative(0, 2), x) + pull
+        slope = at(u.derivative(0), x)
+        return jnp.concatenate([slope[:, :1] - state[:, 1:], slope[:, 1:] + pull], 1)
+
+
+class RungeKutta4(AbstractSolver):
+    """The classical Runge-Kutta method, one step per cell, for s' = rate(s, a(t)) from rest.
+
+    The force between nodes is interpolated to order 6.
+    """
+
+    order = 4.0
+
+    def discretization(self, equation: PendulumEquation, resolution: int) -> Grid:
         """`resolution` time steps, `resolution + 1` nodes."""
-        return Grid(Interval(0, self.duration), resolution + 1, "vertex")
+        return Grid(equation.input_space.domain, resolution + 1, "vertex")
 
-    def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """A draw of the stationary Gaussian field."""
-        field = random_field(self.input_space, SquaredExponential(self.length_scale))
-        return field.draw(grid, key=key)
-
-    def solution(self, a: Function) -> Solution:
+    def solution(self, equation: PendulumEquation, a: Function) -> Solution:
         """March in time from rest."""
-        grid = require_grid(self, a, "vertex")
+        grid = require_grid(self, equation, a, "vertex")
         middle = a.resample(Grid(grid.domain, grid.shape[0] - 1, "centre")).values[:, 0]
-        force = a.values[:, 0]
-        step = self.duration / (grid.shape[0] - 1)
+        force, rate = a.values[:, 0], equation.rate
+        step = equation.duration / (grid.shape[0] - 1)
 
         def advance(state: Array, forces: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             start, half, end = forces
-            k1 = self._rate(state, start)
-            k2 = self._rate(state + step / 2 * k1, half)
-            k3 = self._rate(state + step / 2 * k2, half)
-            k4 = self._rate(state + step * k3, end)
+            k1 = rate(state, start)
+            k2 = rate(state + step / 2 * k1, half)
+            k3 = rate(state + step / 2 * k2, half)
+            k4 = rate(state + step * k3, end)
             state = state + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
             return state, state
 
         rest = jnp.zeros(2, force.dtype)
         _, states = jax.lax.scan(advance, rest, (force[:-1], middle, force[1:]))
-        values = jnp.concatenate([rest[None], states])[:, : self.output_space.channels]
-        u = unchecked(values, grid, self.output_space)
+        values = jnp.concatenate([rest[None], states])[:, : equation.output_space.channels]
+        u = unchecked(values, grid, equation.output_space)
         return Solution(u, jnp.isfinite(values).all(), jnp.asarray(grid.shape[0] - 1))
 
-    def _rate(self, state: Array, force: Array) -> Array:
-        return jnp.stack([state[1], force - self.stiffness * jnp.sin(state[0])])
 
-    def residual(self, a: Function, u: Function) -> Function:
-        """The equation s1'' + stiffness sin(s1) - a, by derivatives of the discretization.
+@register(name="pendulum")
+class Pendulum(AbstractProblem):
+    """s1' = s2, s2' = -stiffness sin(s1) + a(t) on [0, duration], at rest at time 0.
 
-        With two channels: s1' - s2 and s2' + stiffness sin(s1) - a. The state at time 0 is
-        not checked.
-        """
-        pull = self.stiffness * jnp.sin(u.values[:, :1]) - a.values
-        if not self.velocity:
-            return Function(u.derivative(0, 2).values + pull, u.discretization)
-        slope = u.derivative(0).values
-        parts = [slope[:, :1] - u.values[:, 1:], slope[:, 1:] + pull]
-        return Function(jnp.concatenate(parts, 1), u.discretization)
+    The gravity pendulum under an external force (Lu et al. 2021, section 4.2).
+
+    **Arguments:**
+
+    - `duration`, `stiffness`: see above.
+    - `velocity`: whether outputs have the second channel s2 = s1'.
+    - `inputs`: a process of forces; when absent Gaussian with covariance exp(-r^2 / (2 0.2^2)).
+    - `solver`: `RungeKutta4()` when absent.
+    """
+
+    equation: PendulumEquation
+    inputs: AbstractProcess
+    solver: AbstractSolver
+
+    def __init__(
+        self,
+        duration: float = 1.0,
+        stiffness: float = 1.0,
+        velocity: bool = False,
+        *,
+        inputs: AbstractProcess | None = None,
+        solver: AbstractSolver | None = None,
+    ):
+        self.equation = PendulumEquation(duration, stiffness, velocity)
+        space = self.equation.input_space
+        self.inputs = inputs or random_field(space, SquaredExponential(0.2))
+        self.solver = solver or RungeKutta4()

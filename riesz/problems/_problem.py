@@ -1,75 +1,106 @@
-"""The contract of a problem."""
+"""The contract of a problem: an equation, a distribution of inputs and a reference solver."""
 
-from abc import abstractmethod
 from os import PathLike
-from typing import ClassVar, overload
+from typing import overload
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from riesz._core.registry import Registry
 from riesz._core.tracing import traced
 from riesz.data import PairsFile
-from riesz.domains import Grid, Space
-from riesz.domains.internal import NODES
-from riesz.errors import DomainError, SolverError
+from riesz.domains import AbstractDiscretization, Space
+from riesz.errors import SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
+from riesz.problems._equation import AbstractEquation
+from riesz.problems._solver import AbstractSolver, Solution
+from riesz.processes import AbstractProcess
 
 PROBLEMS = Registry("problem")
 register = PROBLEMS.register
 
 
-class Solution(eqx.Module):
-    """What a reference solver returns: the function, and whether to trust it."""
-
-    function: Function
-    converged: jax.Array  # bool, scalar
-    iterations: jax.Array  # int, scalar: iterations or time steps taken
-
-
 class AbstractProblem(eqx.Module):
-    """A parametric family of equations: spaces, a law of inputs and a reference solver.
+    """A parametric family: an `equation`, a distribution of `inputs` and a reference `solver`.
 
-    `order` is the declared order of the solver in the grid spacing: halving the spacing
-    divides the error by 2^order (`inf` for spectral accuracy). It is measured by the tests.
-    `zero_boundary` says that outputs vanish on the boundary of the domain.
+    Each of the three may be another one: any process on the domain of the inputs is a
+    distribution of inputs, see `input_of`, and any solver of the equation its `solver`.
+
+    ```python
+    problem = Burgers(viscosity=0.05, inputs=GaussianProcess(Periodic(1.0, 0.3)))
+    ```
     """
 
-    order: ClassVar[float]
-    zero_boundary: ClassVar[bool] = False
+    equation: eqx.AbstractVar[AbstractEquation]
+    inputs: eqx.AbstractVar[AbstractProcess]
+    solver: eqx.AbstractVar[AbstractSolver]
 
     @property
-    @abstractmethod
     def input_space(self) -> Space:
         """Where the inputs live."""
+        return self.equation.input_space
 
     @property
-    @abstractmethod
     def output_space(self) -> Space:
         """Where the outputs live."""
+        return self.equation.output_space
 
     @property
-    @abstractmethod
     def symmetries(self) -> tuple[AbstractSymmetry, ...]:
         """Motions of the domain that turn a solution into the solution of the moved input."""
+        return self.equation.symmetries
 
-    @abstractmethod
-    def grid(self, resolution: int) -> Grid:
-        """The grid of the input that the solver works on, `resolution` cells along an axis."""
+    @property
+    def zero_boundary(self) -> bool:
+        """Whether outputs vanish on the boundary of the domain."""
+        return self.equation.zero_boundary
 
-    @abstractmethod
-    def sample_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """One draw from the law of inputs. The same key gives the same function on every grid."""
+    @property
+    def order(self) -> float:
+        """The declared order of the solver."""
+        return self.solver.order
 
-    @abstractmethod
+    def smooth(self) -> "AbstractProblem":
+        """The problem with inputs so smooth that the solver shows its declared order.
+
+        The problem itself, unless its inputs are rough.
+        """
+        return self
+
+    def discretization(self, resolution: int) -> AbstractDiscretization:
+        """Where inputs are given to the solver: `resolution` cells per axis, or as fine a mesh."""
+        return self.solver.discretization(self.equation, resolution)
+
+    def sample_input(
+        self,
+        on: AbstractDiscretization,
+        *,
+        key: PRNGKeyArray,
+        finest: AbstractDiscretization | None = None,
+    ) -> Function:
+        """One draw from the distribution of inputs.
+
+        The same key gives the same function on every discretization, where the process does so
+        (`process.pathwise`). Draws of other processes are made on `finest`, which is `on` when
+        absent, and resampled.
+        """
+        drawn = self.inputs.draw(
+            on if finest is None or self.inputs.pathwise else finest, key=key
+        ).resample(on)
+        return self.input_of(Function(drawn.values, on, self.input_space))
+
+    def input_of(self, drawn: Function) -> Function:
+        """The input that a function drawn from `inputs` stands for: itself, unless overridden."""
+        return drawn
+
     def solution(self, a: Function) -> Solution:
         """Solve for one input. Runs under jit and vmap; failure is in `converged`."""
+        return self.solver.solution(self.equation, a)
 
-    @abstractmethod
     def residual(self, a: Function, u: Function) -> Function:
-        """The equation's left minus right side; it vanishes for a solution."""
+        """The equation's left minus right side, as the solver has it; zero for its solutions."""
+        return self.solver.residual(self.equation, a, u)
 
     def solve(self, a: Function) -> Function:
         """The solution for one input, for those who want no status.
@@ -78,29 +109,13 @@ class AbstractProblem(eqx.Module):
         finite. Under jit, grad or vmap nothing is known yet and nothing is raised: there use
         `solution` and read `converged`.
         """
-        solution = _solution(self, a)
-        values = solution.function.values
-        if traced(solution.converged, values):
-            return solution.function
-        finite = bool(jnp.isfinite(values).all())
-        if not (finite and bool(solution.converged)):
-            raise SolverError(
-                "the reference solver did not reach its accuracy",
-                where=f"{type(self).__name__}.solve",
-                expected="convergence to finite values",
-                found=f"{'no convergence' if finite else 'values that are not finite'} "
-                f"after {int(solution.iterations)} iterations",
-                repair="check that the input is finite and one of the problem's law, such as a "
-                "positive coefficient; or give a finer grid or a higher iteration limit; "
-                "solution(a) returns the last iterate with its status",
-            )
-        return solution.function
+        return checked(_solution(self, a), f"{type(self).__name__}.solve")
 
     @overload
     def sample(
         self,
         n: int,
-        grid: int | Grid,
+        grid: int | AbstractDiscretization,
         *,
         key: PRNGKeyArray,
         path: None = None,
@@ -113,7 +128,7 @@ class AbstractProblem(eqx.Module):
     def sample(
         self,
         n: int,
-        grid: int | Grid,
+        grid: int | AbstractDiscretization,
         *,
         key: PRNGKeyArray,
         path: str | PathLike[str],
@@ -125,7 +140,7 @@ class AbstractProblem(eqx.Module):
     def sample(
         self,
         n: int,
-        grid: int | Grid,
+        grid: int | AbstractDiscretization,
         *,
         key: PRNGKeyArray,
         path: str | PathLike[str] | None = None,
@@ -133,18 +148,18 @@ class AbstractProblem(eqx.Module):
         batch: int | None = None,
         progress: bool = False,
     ) -> Pairs | PairsFile:
-        """`n` pairs of an input of the law and its solution.
+        """`n` pairs of an input of the distribution and its solution.
 
         **Arguments:**
 
-        - `grid`: a resolution, as for `self.grid`, or a grid.
+        - `grid`: a resolution, as for `discretization`, or a discretization.
         - `key`: pair i uses `jax.random.fold_in(key, i)`, so that 100 pairs are the first 100
           of 1000, and equal up to rounding for every `batch`.
         - `path`: `"FILE.h5"` or `"FILE.h5::GROUP"` to write to, some pairs at a time. A run
           that was interrupted continues where it stopped when the call is repeated; a finished
           file is opened and not computed again.
-        - `refine`: solve on a grid so many times finer, and give inputs and outputs on `grid`:
-          the outputs are then nearer to the solution than `grid` alone would allow.
+        - `refine`: solve at a resolution so many times finer, and give inputs and outputs on
+          `grid`: the outputs are then nearer to the solution than `grid` alone would allow.
         - `batch`: how many pairs are solved together; bounded by memory when absent.
         - `progress`: report on the standard error stream.
 
@@ -160,29 +175,28 @@ class AbstractProblem(eqx.Module):
             self, n, grid, key=key, path=path, refine=refine, batch=batch, progress=progress
         )
 
-    def smooth_input(self, grid: Grid, *, key: PRNGKeyArray) -> Function:
-        """An input smooth enough that the solver shows its declared order.
 
-        A draw from the law of inputs, unless the problem's law is rough.
-        """
-        return self.sample_input(grid, key=key)
+def checked(solution: Solution, where: str) -> Function:
+    """The function of a solution.
 
-
-def require_grid(problem: AbstractProblem, a: Function, *nodes: str) -> Grid:
-    """The grid of an input; refuses one of another space or on nodes the solver cannot use."""
-    grid, space = a.discretization.whole, problem.input_space
-    ours = space.accepts(a.space)
-    if ours and grid is not None and set(grid.kinds) <= set(nodes or NODES):
-        return grid
-    found = type(a.discretization).__name__ if grid is None else " ".join(grid.kinds)
-    wanted = f"a Grid with {' or '.join(nodes)} nodes" if nodes else "a Grid with named nodes"
-    raise DomainError(
-        "the reference solver cannot use this input",
-        where=f"{type(problem).__name__}.solution",
-        expected=f"{space.channels} channels on {space.domain}, {wanted}",
-        found=f"{a.channels} channels on {a.domain}, {found}",
-        repair="resample the input onto problem.grid(resolution)",
-    )
+    **Raises:** `SolverError` where it is known not to have converged to finite values.
+    """
+    values = solution.function.values
+    if traced(solution.converged, values):
+        return solution.function
+    finite = bool(jnp.isfinite(values).all())
+    if not (finite and bool(solution.converged)):
+        raise SolverError(
+            "the reference solver did not reach its accuracy",
+            where=where,
+            expected="convergence to finite values",
+            found=f"{'no convergence' if finite else 'values that are not finite'} "
+            f"after {int(solution.iterations)} iterations",
+            repair="check that the input is finite and one of the problem's distribution, such as "
+            "a positive coefficient; or give a finer grid or a higher iteration limit; "
+            "solution(a) returns the last iterate with its status",
+        )
+    return solution.function
 
 
 @eqx.filter_jit

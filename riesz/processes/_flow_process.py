@@ -89,6 +89,10 @@ class FlowProcess(AbstractProcess):
     def exact(self) -> bool:
         return False
 
+    @property
+    def pathwise(self) -> bool:
+        return True
+
     def __call__(self, u: Function, t: Float[Array, ""]) -> Function:
         """The velocity v(u, t), at the points of u."""
         time = jnp.broadcast_to(t.astype(u.values.dtype), (*u.values.shape[:-1], 1))
@@ -146,6 +150,10 @@ class FlowPosterior(AbstractProcess):
     @property
     def exact(self) -> bool:
         return False
+
+    @property
+    def pathwise(self) -> bool:
+        return True
 
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         require_key(key, "FlowPosterior.sample(n, on=..., key=...)")

@@ -11,6 +11,7 @@ from riesz._core.parameters import FROZEN
 from riesz._core.registry import Registry
 from riesz._core.text import written
 from riesz.domains import AbstractDiscretization
+from riesz.functions import Function, take
 from riesz.processes._fields import Fields
 from riesz.processes._marginals import AbstractMarginal
 
@@ -55,9 +56,21 @@ class AbstractProcess(eqx.Module):
         False where it approximates it, or does something else, such as training a network.
         """
 
+    @property
+    def pathwise(self) -> bool:
+        """Whether a key gives the same function on all points, to which refining adds detail.
+
+        False where draws on other points are other functions of the same distribution.
+        """
+        return False
+
     @abstractmethod
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """`n` independent functions: a batch of them, or an array with a leading axis."""
+
+    def draw(self, on: AbstractDiscretization, *, key: PRNGKeyArray) -> Function:
+        """One function. Runs under jit and vmap."""
+        return take(self.sample(1, on=on, key=key), 0)
 
     @abstractmethod
     def condition(self, observations: Any | Sequence[Any]) -> "AbstractProcess":

@@ -71,8 +71,11 @@ class RandomField(AbstractProcess):
         """True: it is that of a Gaussian process."""
         return True
 
+    @property
+    def pathwise(self) -> bool:
+        return True
+
     def draw(self, on: AbstractDiscretization, *, key: PRNGKeyArray) -> Function:
-        """One function. Runs under jit and vmap."""
         return Function(self._values(on, key), on, self.space)
 
     def sample(

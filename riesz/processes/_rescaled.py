@@ -62,6 +62,10 @@ class Rescaled(AbstractProcess):
         """As the process f is."""
         return self.process.exact
 
+    @property
+    def pathwise(self) -> bool:
+        return self.process.pathwise
+
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         return moved(self.process.sample(n, on=on, key=key), self.shift, self.scale)
 

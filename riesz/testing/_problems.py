@@ -9,26 +9,33 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import SolverError
-from riesz.functions import AbstractSymmetry, Function, Translation, relative_error
-from riesz.problems import PROBLEMS, AbstractProblem, NavierStokes
+from riesz.functions import AbstractSymmetry, Function, Translation, relative_error, take
+from riesz.problems import (
+    PROBLEMS,
+    AbstractEvolution,
+    AbstractProblem,
+    FourierETDRK4,
+    NavierStokes,
+)
 
 # One of each registered problem to check, cheap enough to be solved some twenty times.
 PROBLEM_INSTANCES: dict[str, Callable[[], AbstractProblem]] = {
     **PROBLEMS,
-    "navier-stokes": lambda: NavierStokes(viscosity=1e-2, time=0.5, modes=48, steps=64),
+    "navier-stokes": lambda: NavierStokes(1e-2, 0.5, solver=FourierETDRK4(steps=64, modes=48)),
 }
 
 
 def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: int = 16) -> None:
-    """Check a problem against its contract, on grids of 1, 2, 4 (in 1-D also 8) times `resolution`.
+    """Check a problem against its contract, at 1, 2, 4 (in 1-D also 8) times `resolution`.
 
-    - The same key gives the same input on every grid, and its solutions converge.
+    - The same key gives the same input at every resolution, and its solutions converge.
     - Refining a smooth input, solutions converge at least at the declared order (less 0.25;
       at least order 6 when spectral accuracy is declared), or are exact up to rounding.
     - The residual of solutions is small, and shrinks or is at rounding.
     - jit and vmap change nothing; gradients agree with finite differences.
+    - Of an evolution, two steps are as good as one of twice their length.
     - Declared symmetries hold, and outputs vanish on the boundary if declared.
     - Bad input is reported in `converged`, and `solve` raises.
 
@@ -43,6 +50,7 @@ def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: in
     check.residual()
     check.transformations()
     check.gradient()
+    check.steps()
     for symmetry in problem.symmetries:
         check.symmetry(symmetry)
     check.failure()
@@ -53,14 +61,13 @@ class _Check:
         self.problem, self.key = problem, key
         # on a line finer grids are cheap, and show the order of small errors
         factors = (1, 2, 4, 8) if problem.input_space.domain.dim == 1 else (1, 2, 4)
-        self.grids = [problem.grid(resolution * factor) for factor in factors]
+        self.grids = [problem.discretization(resolution * factor) for factor in factors]
         self.solve = jax.jit(problem.solution)
-        draw = jax.jit(lambda grid, key: problem.sample_input(grid, key=key), static_argnums=0)
-        smooth = jax.jit(lambda grid, key: problem.smooth_input(grid, key=key), static_argnums=0)
-        self.draws = [draw(grid, key) for grid in self.grids]
-        self.other = draw(self.grids[0], jax.random.fold_in(key, 1))
-        same = type(problem).smooth_input is AbstractProblem.smooth_input
-        self.smooth = self.draws if same else [smooth(grid, key) for grid in self.grids]
+        finest, smooth = self.grids[-1], problem.smooth()
+        self.draws = [_draw(problem, grid, finest, key) for grid in self.grids]
+        self.other = _draw(problem, self.grids[0], finest, jax.random.fold_in(key, 1))
+        same = smooth is problem
+        self.smooth = self.draws if same else [_draw(smooth, g, finest, key) for g in self.grids]
         self.smooth_solutions = [self.solved(a) for a in self.smooth]
         self.double = self.smooth[0].values.dtype == jnp.float64
 
@@ -98,7 +105,7 @@ class _Check:
                 f"distances to the finest that decrease from less than 0.5, or below {floor}",
                 f"{first:.3g}, {second:.3g}",
             )
-        if problem.zero_boundary:
+        if problem.zero_boundary and w.discretization.grid is not None:
             edge = float(jnp.abs(_on_boundary(w)).max() / w.norm("Linf"))
             self.require(edge < 0.05, "outputs vanish on the boundary", "< 0.05", f"{edge:.3g}")
 
@@ -168,6 +175,19 @@ class _Check:
             along,
         )
 
+    def steps(self) -> None:
+        if not isinstance(self.problem, AbstractEvolution):
+            return
+        a, u, half = self.smooth[-1], self.smooth_solutions[-1], self.problem.time / 2
+        found = eqx.filter_jit(self.problem.trajectory)(a, 3, half)
+        error, allowed = _distance(take(found.function, 2), u), self.tolerance(1e-4, 1e-6)
+        self.require(
+            found.converged and error < allowed,
+            "two half steps are one step",
+            f"convergence and a distance below {allowed}",
+            f"converged {found.converged}, {error:.3g}",
+        )
+
     def symmetry(self, symmetry: AbstractSymmetry) -> None:
         a, u = self.smooth[0], self.smooth_solutions[0]
         grid = self.grids[0]
@@ -201,6 +221,16 @@ class _Check:
         self.require(False, "solve refuses an input of NaN", "SolverError", "a function")
 
 
+@eqx.filter_jit
+def _draw(
+    problem: AbstractProblem,
+    on: AbstractDiscretization,
+    finest: AbstractDiscretization,
+    key: PRNGKeyArray,
+) -> Function:
+    return problem.sample_input(on, key=key, finest=finest)
+
+
 def _distance(coarse: Function, fine: Function) -> float:
     """Relative L2 distance on the coarse function's grid."""
     return float(_relative(coarse, fine))
@@ -221,10 +251,10 @@ def _on_boundary(u: Function) -> Array:
     return u.at(jnp.asarray(points))
 
 
-def _nodes_to_nodes(moved: Function, grid: Grid) -> bool:
-    """Whether the points of a moved function are those of the grid."""
-    there = moved.discretization.grid
-    if there is None or there.tensor is not None:
+def _nodes_to_nodes(moved: Function, on: AbstractDiscretization) -> bool:
+    """Whether the points of a moved function are those of a grid."""
+    there, grid = moved.discretization.grid, on.whole
+    if there is None or grid is None or there.tensor is not None:
         return True
     ends = zip(
         there.axis_coordinates,

@@ -73,34 +73,42 @@ import jax.numpy as jnp
 
 from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function
-from riesz.problems import AbstractProblem, Solution, register
-from riesz.processes import random_field
 from riesz.kernels import SquaredExponential
+from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution, register
+from riesz.processes import AbstractProcess, random_field
+
+
+class Multiple(AbstractEquation):
+    factor: float = eqx.field(static=True)
+    input_space = Space(Interval(0, 1), names=("a",))
+    output_space = Space(Interval(0, 1), names=("u",))
+
+    def residual(self, a, u, x=None):
+        return u.values - self.factor * a.values
+
+
+class Multiplication(AbstractSolver):
+    order = float("inf")
+
+    def discretization(self, equation, resolution):
+        return Grid(Interval(0, 1), resolution)
+
+    def solution(self, equation, a):
+        u = Function(equation.factor * a.values, a.discretization, equation.output_space)
+        return Solution(u, jnp.isfinite(u.values).all(), jnp.asarray(1))
 
 
 @register(name="scaling")
 class Scaling(AbstractProblem):
     """u = factor a on an interval, exactly."""
 
-    order = float("inf")
-    factor: float = eqx.field(static=True, default=3.0)
+    equation: AbstractEquation
+    inputs: AbstractProcess
+    solver: AbstractSolver
 
-    input_space = property(lambda self: Space(Interval(0, 1), names=("a",)))
-    output_space = property(lambda self: Space(Interval(0, 1), names=("u",)))
-    symmetries = property(lambda self: ())
-
-    def grid(self, resolution):
-        return Grid(Interval(0, 1), resolution)
-
-    def sample_input(self, grid, *, key):
-        return random_field(self.input_space, SquaredExponential(0.3)).draw(grid, key=key)
-
-    def solution(self, a):
-        u = Function(self.factor * a.values, a.discretization, self.output_space)
-        return Solution(u, jnp.isfinite(u.values).all(), jnp.asarray(1))
-
-    def residual(self, a, u):
-        return Function(u.values - self.factor * a.values, a.discretization)
+    def __init__(self, factor: float = 3.0):
+        self.equation, self.solver = Multiple(factor), Multiplication()
+        self.inputs = random_field(self.equation.input_space, SquaredExponential(0.3))
 '''
 
 
@@ -250,7 +258,7 @@ def test_every_registered_discretization_restores_itself():
 
 def test_a_problem_of_another_package_is_sampled_by_the_command_line(outside, tmp_path, capsys):
     outside("scaling_problem", SCALING)
-    assert "scaling" in list(PROBLEMS) and PROBLEMS["scaling"]().factor == 3
+    assert "scaling" in list(PROBLEMS) and PROBLEMS["scaling"]().equation.factor == 3
     file = tmp_path / "pairs.h5"
     assert run(["sample", "scaling", "--samples", "4", "--grid", "16", "-o", str(file)]) == 0
     pairs = open_pairs(file).all()

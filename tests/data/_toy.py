@@ -9,41 +9,51 @@ import jax.numpy as jnp
 from riesz._core import progress
 from riesz.domains import Grid, Space, Torus
 from riesz.functions import Function
-from riesz.problems import AbstractProblem, Solution
+from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution
+from riesz.processes import AbstractProcess
 
 
-class Toy(AbstractProblem):
+class Square(AbstractEquation):
+    input_space = Space(Torus(0, 1), names=("a",))
+    output_space = Space(Torus(0, 1), names=("u",))
+
+
+class EveryOther(AbstractSolver):
     order = float("inf")
-    scale: float = 1.0
-    fails_above: float = eqx.field(static=True, default=1e9)
+    fails_above: float = eqx.field(static=True)
 
-    @property
-    def input_space(self):
-        return Space(Torus(0, 1), names=("a",))
-
-    @property
-    def output_space(self):
-        return Space(Torus(0, 1), names=("u",))
-
-    symmetries = ()
-
-    def grid(self, resolution):
+    def discretization(self, equation, resolution):
         return Grid(Torus(0, 1), resolution)
 
-    def sample_input(self, grid, *, key):
-        c = self.scale * jax.random.normal(key, (2,))
-        return Function.from_callable(
-            lambda x: c[0] + c[1] * jnp.sin(2 * jnp.pi * x), grid, self.input_space
-        )
-
-    def solution(self, a):
+    def solution(self, equation, a):
         half = Grid(a.domain, a.discretization.shape[0] // 2)
-        u = Function(a.values[::2] ** 2 / 2, half, self.output_space)
+        u = Function(a.values[::2] ** 2 / 2, half, equation.output_space)
         high = jnp.max(jnp.abs(a.values)) > self.fails_above
         return Solution(u, ~high, jnp.asarray(1))
 
-    def residual(self, a, u):
-        return u
+
+class Sines(AbstractProcess):
+    scale: float
+    exact = pathwise = True
+
+    def draw(self, on, *, key):
+        c = self.scale * jax.random.normal(key, (2,))
+        return Function.from_callable(lambda x: c[0] + c[1] * jnp.sin(2 * jnp.pi * x), on)
+
+    def sample(self, n, *, on, key):
+        raise NotImplementedError
+
+    condition = marginal = sample
+
+
+class Toy(AbstractProblem):
+    equation: AbstractEquation
+    inputs: AbstractProcess
+    solver: AbstractSolver
+
+    def __init__(self, scale=1.0, fails_above=1e9):
+        self.equation, self.inputs = Square(), Sines(scale)
+        self.solver = EveryOther(fails_above)
 
 
 if __name__ == "__main__":  # python _toy.py PATH N BATCH: one line to the pipe for each chunk

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOY = pathlib.Path(__file__).with_name("_toy.py")
 spec = importlib.util.spec_from_file_location("_toy", TOY)
 toy = importlib.util.module_from_spec(spec)
+sys.modules["_toy"] = toy
 spec.loader.exec_module(toy)
 KEY = jax.random.key(5)
 
@@ -35,7 +36,7 @@ def test_pairs_do_not_depend_on_how_many_are_drawn(tmp_path):
     for batch in (7,):
         other = problem.sample(30, 32, key=KEY, batch=batch)
         np.testing.assert_allclose(other.outputs.values, few.outputs.values, rtol=1e-5, atol=1e-6)
-    alone = problem.sample_input(problem.grid(32), key=jax.random.fold_in(KEY, 17))
+    alone = problem.sample_input(problem.discretization(32), key=jax.random.fold_in(KEY, 17))
     np.testing.assert_allclose(take(many.inputs, 17).values, alone.values, rtol=1e-5, atol=1e-6)
     file = problem.sample(100, 32, key=KEY, path=tmp_path / "toy.h5")
     assert file.fingerprint == fingerprint(many)
@@ -121,7 +122,7 @@ def test_a_killed_generation_continues_and_gives_the_same_file(tmp_path):
 
 
 def test_outputs_solved_on_a_finer_grid_are_nearer_to_the_solution(getkey):
-    key, problem = getkey(), Darcy(law="lognormal")
+    key, problem = getkey(), Darcy().smooth()
     plain = problem.sample(2, 8, key=key)
     refined = problem.sample(2, 8, key=key, refine=4)
     best = problem.sample(2, 8, key=key, refine=8)

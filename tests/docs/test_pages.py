@@ -48,7 +48,7 @@ SMALLER = {
         "modes=3, width=4": "modes=3, width=4, layers=1",
         # docs/verbs/evaluate.md evaluates on a problem
         "problem, resolutions=(32, 64, 128), key=keys[5]": "held_out",
-        "problem.grid(100)": "problem.grid(20)",
+        "problem.discretization(100)": "problem.discretization(20)",
     },
     "docs/tutorial.md": {"rods(400, x)": "rods(200, x)"},
 }

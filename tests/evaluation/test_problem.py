@@ -12,39 +12,48 @@ from riesz.errors import RunError, SolverError
 from riesz.evaluation._measure import Tally
 from riesz.evaluation._reference import Reference
 from riesz.functions import Function
+from riesz.kernels import PowerSpectrum
 from riesz.operators import AbstractOperator
-from riesz.problems import AbstractProblem, Solution
+from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution
+from riesz.processes import AbstractProcess, random_field
 
 SPACE = Space(Torus(0.0, 1.0))
 
 
-class Slope(AbstractProblem):
-    """u = a' by central differences, of order 2."""
+class Derived(AbstractEquation):
+    """u = a'."""
+
+    input_space = SPACE
+    output_space = SPACE
+
+
+class Differences(AbstractSolver):
+    """Central differences, of order 2."""
 
     order = 2.0
-    fails: bool = eqx.field(static=True, default=False)
-    input_space = property(lambda self: SPACE)
-    output_space = property(lambda self: SPACE)
-    symmetries = ()
+    fails: bool = eqx.field(static=True)
 
-    def grid(self, resolution):
+    def discretization(self, equation, resolution):
         return Grid(SPACE.domain, resolution)
 
-    def sample_input(self, grid, *, key):
-        c, s = jax.random.normal(key, (2,))
-        angle = lambda x: 2 * jnp.pi * x  # noqa: E731
-        return Function.from_callable(
-            lambda x: c * jnp.cos(angle(x)) + s * jnp.sin(angle(x)), grid, SPACE
-        )
-
-    def solution(self, a):
+    def solution(self, equation, a):
         v, n = a.values, a.values.shape[0]
         values = (jnp.roll(v, -1, 0) - jnp.roll(v, 1, 0)) * (n / 2)
         good = a.values[0, 0] < 1 if self.fails else jnp.asarray(True)
         return Solution(Function(values, a.discretization, SPACE), good, jnp.asarray(1))
 
-    def residual(self, a, u):
-        return a.derivative(0) - u
+
+class Slope(AbstractProblem):
+    """Inputs are c cos(2 pi x) + s sin(2 pi x) with normal c and s."""
+
+    equation: AbstractEquation
+    inputs: AbstractProcess
+    solver: AbstractSolver
+
+    def __init__(self, fails=False, inputs=None):
+        one = PowerSpectrum(0.5 * (1 + 4 * np.pi**2), 1.0, 1.0, zero_mean=True)
+        self.equation, self.solver = Derived(), Differences(fails)
+        self.inputs = inputs or random_field(SPACE, one, waves=1)
 
 
 class Derivative(AbstractOperator):
@@ -113,7 +122,7 @@ def test_samples_are_fresh_and_those_of_the_key():
         patch.setattr(Tally, "add", lambda t, p, n: (seen.append(p.inputs), add(t, p, n)))
         riesz.evaluate(measure, problem, resolutions=(16,), n=3, key=key)
     assert np.allclose(seen[0].values, test.values, atol=1e-6)
-    assert reference.output_grid(16) == problem.grid(16)
+    assert reference.output_place(16) == problem.discretization(16)
 
 
 def test_what_a_problem_needs():

@@ -10,7 +10,7 @@ from riesz.problems import Pendulum
 def error(resolution):
     """Against s = t^2 e^-t, with the force that makes it the motion."""
     problem = Pendulum(duration=2.0, stiffness=3.0, velocity=True)
-    grid = problem.grid(resolution)
+    grid = problem.discretization(resolution)
     t = grid.coordinates
     angle, velocity = t**2 * jnp.exp(-t), (2 * t - t**2) * jnp.exp(-t)
     force = (2 - 4 * t + t**2) * jnp.exp(-t) + 3.0 * jnp.sin(angle)
@@ -28,7 +28,7 @@ def test_order_4_and_a_vanishing_residual(x64):
 
 def test_the_angle_alone_has_the_second_order_residual(getkey, x64):
     problem = Pendulum()
-    a = problem.sample_input(problem.grid(64), key=getkey())
+    a = problem.sample_input(problem.discretization(64), key=getkey())
     u = problem.solve(a)
     assert u.channels == 1 and u.space.names == ("angle",) and float(u.values[0, 0]) == 0
     assert problem.residual(a, u).norm() < 1e-4 * a.norm()
@@ -38,6 +38,6 @@ def test_the_angle_alone_has_the_second_order_residual(getkey, x64):
 
 def test_needs_both_ends_as_nodes():
     problem = Pendulum()
-    grid = type(problem.grid(8))(problem.input_space.domain, 8, "centre")
-    with pytest.raises(DomainError, match=r"(?s)a Grid with vertex nodes.*centre.*problem.grid"):
+    grid = type(problem.discretization(8))(problem.input_space.domain, 8, "centre")
+    with pytest.raises(DomainError, match=r"(?s)a Grid with vertex nodes.*centre.*discretization"):
         problem.solve(Function(jnp.ones((8, 1)), grid))
