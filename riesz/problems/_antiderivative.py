@@ -13,9 +13,9 @@ from riesz.domains.internal import lagrange
 from riesz.functions import Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._equation import AbstractEquation, Points, at
+from riesz.problems._equation import AbstractEquation, Places, at
 from riesz.problems._problem import AbstractProblem, register
-from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.problems._solver import AbstractReferenceSolver, Solution, require_grid
 from riesz.processes import AbstractProcess, random_field
 
 
@@ -30,12 +30,12 @@ class Integration(AbstractEquation):
     def output_space(self) -> Space:
         return Space(Interval(0, 1), names=("u",))
 
-    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """U' - a. The value at 0 is not checked."""
         return at(u.derivative(0), x) - at(a, x)
 
 
-class CellIntegrals(AbstractSolver):
+class CellIntegrals(AbstractReferenceSolver):
     """Integrals of the local polynomials of degree 5 through equispaced nodes, order 6.
 
     Through Chebyshev nodes those of the interpolating polynomial, with spectral accuracy. Exact up
@@ -78,10 +78,13 @@ class Antiderivative(AbstractProblem):
 
     equation: Integration
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(
-        self, *, inputs: AbstractProcess | None = None, solver: AbstractSolver | None = None
+        self,
+        *,
+        inputs: AbstractProcess | None = None,
+        solver: AbstractReferenceSolver | None = None,
     ):
         self.equation = Integration()
         space = self.equation.input_space

@@ -13,12 +13,12 @@ from riesz.domains import Space, Torus
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Translation
 from riesz.kernels import PowerSpectrum, SquaredExponential
-from riesz.problems._equation import Points, at
+from riesz.problems._equation import Places, at
 from riesz.problems._etdrk import State
 from riesz.problems._evolution import AbstractEvolution
 from riesz.problems._fourier import AbstractSemilinear, FourierETDRK4, Modes
 from riesz.problems._problem import register
-from riesz.problems._solver import AbstractSolver
+from riesz.problems._solver import AbstractReferenceSolver
 from riesz.problems._spectral import product_shape, to_grid, to_modes, wave_numbers
 from riesz.processes import AbstractProcess, random_field
 
@@ -64,7 +64,7 @@ class BurgersEquation(AbstractSemilinear):
     def speed(self) -> float:
         return 2.0
 
-    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """u_t + u u_x - viscosity u_xx of a function of time x space. It does not use a."""
         advection = at(u, x) * at(u.derivative(1), x)
         return at(u.derivative(0), x) + advection - self.viscosity * at(u.derivative(1, 2), x)
@@ -115,7 +115,7 @@ class Burgers(AbstractEvolution):
 
     equation: BurgersEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Burgers(AbstractEvolution):
         time: float = 1.0,
         *,
         inputs: AbstractProcess | None = None,
-        solver: AbstractSolver | None = None,
+        solver: AbstractReferenceSolver | None = None,
     ):
         self.equation = BurgersEquation(viscosity, time)
         rough = PowerSpectrum(625.0, 5.0, 2.0, zero_mean=True)

@@ -13,10 +13,10 @@ from riesz.functions import AbstractSymmetry, Function, Reflection, Transpositio
 from riesz.functions.internal import unchecked
 from riesz.kernels import PowerSpectrum, SquaredExponential
 from riesz.problems._conjugate_gradient import conjugate_gradient
-from riesz.problems._equation import AbstractEquation, Points, at
+from riesz.problems._equation import AbstractEquation, Places, at
 from riesz.problems._finite_volumes import FiniteVolumes
 from riesz.problems._problem import AbstractProblem, register
-from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.problems._solver import AbstractReferenceSolver, Solution, require_grid
 from riesz.processes import AbstractProcess, random_field
 
 # Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
@@ -64,23 +64,23 @@ class DarcyEquation(AbstractEquation):
         f = self.source(*jnp.moveaxis(x, -1, 0)) if callable(self.source) else self.source
         return jnp.broadcast_to(jnp.asarray(f, x.dtype), x.shape[:-1])
 
-    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """Laplace u + grad(log a) . grad u + source / a, the equation divided by -a."""
         logarithm = Function(jnp.log(a.values), a.discretization)
         flux = at(logarithm.gradient(), x) * at(u.gradient(), x)
         pull = self._source(u, x) * jnp.exp(-at(logarithm, x))
         return at(u.laplacian(), x) + jnp.sum(flux, -1, keepdims=True) + pull
 
-    def energy(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def energy(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """A |grad u|^2 / 2 - source u (the Ritz method)."""
         squared = jnp.sum(at(u.gradient(), x) ** 2, -1, keepdims=True)
         return at(a, x) * squared / 2 - self._source(u, x) * at(u, x)
 
-    def _source(self, u: Any, x: Points) -> Float[Array, "... 1"]:
+    def _source(self, u: Any, x: Places) -> Float[Array, "... 1"]:
         return self.source_at(u.discretization.coordinates if x is None else x)[..., None]
 
 
-class DarcyFiniteVolumes(AbstractSolver):
+class DarcyFiniteVolumes(AbstractReferenceSolver):
     """Finite volumes with harmonic averages of the coefficient on the faces.
 
     Solved by conjugate gradients preconditioned by the Laplacian, whose iterations grow with the
@@ -182,7 +182,7 @@ class Darcy(AbstractProblem):
     equation: DarcyEquation
     inputs: AbstractProcess
     coefficient: Callable[[Array], Array]
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class Darcy(AbstractProblem):
         *,
         inputs: AbstractProcess | None = None,
         coefficient: Callable[[Array], Array] | None = None,
-        solver: AbstractSolver | None = None,
+        solver: AbstractReferenceSolver | None = None,
     ):
         self.equation = DarcyEquation(source, domain)
         rough = PowerSpectrum(1.0, 3.0, 2.0, zero_mean=True)

@@ -12,7 +12,7 @@ from riesz.domains import AbstractDomain, Space
 from riesz.errors import ModelError
 from riesz.functions import AbstractSymmetry, Function
 
-Points = Float[Array, "p d"] | None
+Places = Float[Array, "p d"] | None
 
 
 class AbstractEquation(eqx.Module):
@@ -44,14 +44,14 @@ class AbstractEquation(eqx.Module):
         """Motions of the domain that turn a solution into the solution of the moved input."""
         return ()
 
-    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """The equation's left minus right side at points x, or at the points of u when absent.
 
         u is a `Function`, or a `Field` with points x.
         """
         raise _unknown(self, "residual")
 
-    def energy(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def energy(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """The density whose integral the solution makes smallest, at points x."""
         raise _unknown(self, "energy")
 
@@ -92,7 +92,7 @@ def random_points(domain: AbstractDomain, count: int, key: PRNGKeyArray) -> Floa
     return jnp.asarray(domain.lower) + jnp.asarray(domain.lengths) * inside
 
 
-def at(f: Any, x: Points) -> Float[Array, "..."]:
+def at(f: Any, x: Places) -> Float[Array, "..."]:
     """Values of a function at points x, or at its own points when x is absent."""
     return f.values if x is None else f.at(x)
 

@@ -16,7 +16,7 @@ from riesz.functions import Function
 from riesz.functions.internal import unchecked
 from riesz.problems._equation import AbstractEquation
 from riesz.problems._etdrk import State, integrate
-from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.problems._solver import AbstractReferenceSolver, Solution, require_grid
 from riesz.problems._spectral import decayed, to_grid, to_modes
 
 Modes = tuple[int, ...]
@@ -62,7 +62,7 @@ class AbstractSemilinear(AbstractEquation):
         """Whether the time steps were short enough, given the initial values."""
 
 
-class FourierETDRK4(AbstractSolver):
+class FourierETDRK4(AbstractReferenceSolver):
     """Fourier modes with products evaluated exactly (the 2/3 rule), and ETDRK4 in time.
 
     Its accuracy is spectral in space for smooth initial states, and of order 4 in the time step.

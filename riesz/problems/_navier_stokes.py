@@ -17,7 +17,7 @@ from riesz.problems._etdrk import State
 from riesz.problems._evolution import AbstractEvolution
 from riesz.problems._fourier import AbstractSemilinear, FourierETDRK4, Modes
 from riesz.problems._problem import register
-from riesz.problems._solver import AbstractSolver
+from riesz.problems._solver import AbstractReferenceSolver
 from riesz.problems._spectral import product_shape, to_grid, to_modes, wave_numbers
 from riesz.processes import AbstractProcess, random_field
 
@@ -153,7 +153,7 @@ class NavierStokes(AbstractEvolution):
 
     equation: NavierStokesEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class NavierStokes(AbstractEvolution):
         wave_number: int = 4,
         *,
         inputs: AbstractProcess | None = None,
-        solver: AbstractSolver | None = None,
+        solver: AbstractReferenceSolver | None = None,
     ):
         self.equation = NavierStokesEquation(viscosity, time, drag, amplitude, wave_number)
         rough = PowerSpectrum((2 * pi) ** 2, 7 / (2 * pi), 2.5, zero_mean=True)

@@ -11,9 +11,9 @@ from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function
 from riesz.functions.internal import unchecked
 from riesz.kernels import SquaredExponential
-from riesz.problems._equation import AbstractEquation, Points, at
+from riesz.problems._equation import AbstractEquation, Places, at
 from riesz.problems._problem import AbstractProblem, register
-from riesz.problems._solver import AbstractSolver, Solution, require_grid
+from riesz.problems._solver import AbstractReferenceSolver, Solution, require_grid
 from riesz.processes import AbstractProcess, random_field
 
 
@@ -40,7 +40,7 @@ class PendulumEquation(AbstractEquation):
         """(s1', s2')."""
         return jnp.stack([state[1], force - self.stiffness * jnp.sin(state[0])])
 
-    def residual(self, a: Function, u: Any, x: Points = None) -> Float[Array, "..."]:
+    def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """s1'' + stiffness sin(s1) - a; with two channels s1' - s2 and s2' + stiffness sin(s1) - a.
 
         The state at time 0 is not checked.
@@ -53,7 +53,7 @@ class PendulumEquation(AbstractEquation):
         return jnp.concatenate([slope[:, :1] - state[:, 1:], slope[:, 1:] + pull], 1)
 
 
-class RungeKutta4(AbstractSolver):
+class RungeKutta4(AbstractReferenceSolver):
     """The classical Runge-Kutta method, one step per cell, for s' = rate(s, a(t)) from rest.
 
     The force between nodes is interpolated to order 6.
@@ -104,7 +104,7 @@ class Pendulum(AbstractProblem):
 
     equation: PendulumEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Pendulum(AbstractProblem):
         velocity: bool = False,
         *,
         inputs: AbstractProcess | None = None,
-        solver: AbstractSolver | None = None,
+        solver: AbstractReferenceSolver | None = None,
     ):
         self.equation = PendulumEquation(duration, stiffness, velocity)
         space = self.equation.input_space

@@ -14,7 +14,7 @@ from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import SolverError
 from riesz.functions import AbstractSymmetry, Function, Pairs
 from riesz.problems._equation import AbstractEquation
-from riesz.problems._solver import AbstractSolver, Solution
+from riesz.problems._solver import AbstractReferenceSolver, Solution
 from riesz.processes import AbstractProcess
 
 PROBLEMS = Registry("problem")
@@ -34,7 +34,7 @@ class AbstractProblem(eqx.Module):
 
     equation: eqx.AbstractVar[AbstractEquation]
     inputs: eqx.AbstractVar[AbstractProcess]
-    solver: eqx.AbstractVar[AbstractSolver]
+    solver: eqx.AbstractVar[AbstractReferenceSolver]
 
     @property
     def input_space(self) -> Space:

@@ -124,7 +124,7 @@ def output_place(
     return eqx.filter_jit(solve)(key) if jax.tree.leaves(found) else found
 
 
-Places = tuple[AbstractDiscretization, AbstractDiscretization | None]  # of the pairs, of the solver
+Pair = tuple[AbstractDiscretization, AbstractDiscretization | None]  # of the pairs, of the solver
 
 
 def _plan(
@@ -133,7 +133,7 @@ def _plan(
     grid: int | AbstractDiscretization,
     refine: int,
     batch: int | None,
-) -> tuple[Places, int]:
+) -> tuple[Pair, int]:
     """Where pairs are given and where they are solved, and how many at a time."""
     times = getattr(problem, "times", 1)
     if min(n, refine, times, 1 if batch is None else batch) < 1:
@@ -165,7 +165,7 @@ def _refined(problem: Any, on: AbstractDiscretization, factor: int) -> AbstractD
 def _batches(
     problem: Any,
     n: int,
-    places: Places,
+    places: Pair,
     key: PRNGKeyArray,
     batch: int,
     start: int,

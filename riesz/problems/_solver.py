@@ -21,7 +21,7 @@ class Solution(eqx.Module):
     iterations: jax.Array  # int, scalar: iterations or time steps taken
 
 
-class AbstractSolver(eqx.Module):
+class AbstractReferenceSolver(eqx.Module):
     """A numerical method for equations of one kind.
 
     `order` is its declared order in the spacing h of the discretization: halving h divides the
@@ -47,7 +47,7 @@ class AbstractSolver(eqx.Module):
 
 
 def require_grid(
-    solver: AbstractSolver, equation: AbstractEquation, a: Function, *nodes: str
+    solver: AbstractReferenceSolver, equation: AbstractEquation, a: Function, *nodes: str
 ) -> Grid:
     """The grid of an input.
 

@@ -74,7 +74,13 @@ import jax.numpy as jnp
 from riesz.domains import Grid, Interval, Space
 from riesz.functions import Function
 from riesz.kernels import SquaredExponential
-from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution, register
+from riesz.problems import (
+    AbstractEquation,
+    AbstractProblem,
+    AbstractReferenceSolver,
+    Solution,
+    register,
+)
 from riesz.processes import AbstractProcess, random_field
 
 
@@ -87,7 +93,7 @@ class Multiple(AbstractEquation):
         return u.values - self.factor * a.values
 
 
-class Multiplication(AbstractSolver):
+class Multiplication(AbstractReferenceSolver):
     order = float("inf")
 
     def discretization(self, equation, resolution):
@@ -104,7 +110,7 @@ class Scaling(AbstractProblem):
 
     equation: AbstractEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(self, factor: float = 3.0):
         self.equation, self.solver = Multiple(factor), Multiplication()

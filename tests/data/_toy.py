@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from riesz._core import progress
 from riesz.domains import Grid, Space, Torus
 from riesz.functions import Function
-from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution
+from riesz.problems import AbstractEquation, AbstractProblem, AbstractReferenceSolver, Solution
 from riesz.processes import AbstractProcess
 
 
@@ -18,7 +18,7 @@ class Square(AbstractEquation):
     output_space = Space(Torus(0, 1), names=("u",))
 
 
-class EveryOther(AbstractSolver):
+class EveryOther(AbstractReferenceSolver):
     order = float("inf")
     fails_above: float = eqx.field(static=True)
 
@@ -49,7 +49,7 @@ class Sines(AbstractProcess):
 class Toy(AbstractProblem):
     equation: AbstractEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(self, scale=1.0, fails_above=1e9):
         self.equation, self.inputs = Square(), Sines(scale)

@@ -14,7 +14,7 @@ from riesz.evaluation._reference import Reference
 from riesz.functions import Function
 from riesz.kernels import PowerSpectrum
 from riesz.operators import AbstractOperator
-from riesz.problems import AbstractEquation, AbstractProblem, AbstractSolver, Solution
+from riesz.problems import AbstractEquation, AbstractProblem, AbstractReferenceSolver, Solution
 from riesz.processes import AbstractProcess, random_field
 
 SPACE = Space(Torus(0.0, 1.0))
@@ -27,7 +27,7 @@ class Derived(AbstractEquation):
     output_space = SPACE
 
 
-class Differences(AbstractSolver):
+class Differences(AbstractReferenceSolver):
     """Central differences, of order 2."""
 
     order = 2.0
@@ -48,7 +48,7 @@ class Slope(AbstractProblem):
 
     equation: AbstractEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(self, fails=False, inputs=None):
         one = PowerSpectrum(0.5 * (1 + 4 * np.pi**2), 1.0, 1.0, zero_mean=True)

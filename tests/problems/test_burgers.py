@@ -119,7 +119,7 @@ def test_the_equation_holds_on_time_x_space(x64):
         between = float(jnp.abs(problem.equation.residual(a, u, points)).max())
         assert between < 2 * sizes[-1]
     assert sizes[1] < sizes[0] / 10
-    assert float(jnp.abs(problem.equation.residual(a, u * 1.01)).max()) > 1e-2 > sizes[1]
+    assert float(jnp.abs(problem.equation.residual(a, u * 1.1)).max()) > 10 * sizes[1]
 
 
 def test_residual_of_an_end_state_is_its_error(x64):

@@ -17,7 +17,7 @@ from riesz.operators import AbstractOperator
 from riesz.problems import (
     AbstractEquation,
     AbstractProblem,
-    AbstractSolver,
+    AbstractReferenceSolver,
     Antiderivative,
     Burgers,
     Darcy,
@@ -68,7 +68,7 @@ def test_draws_that_depend_on_the_points_are_made_once_for_all_resolutions():
         assert close(take(fine, i).resample(take(coarse, i).discretization), take(coarse, i), 1e-4)
 
 
-class Upwind(AbstractSolver):
+class Upwind(AbstractReferenceSolver):
     """Explicit differences of order 1, for Burgers' equation."""
 
     order = 1.0
@@ -179,7 +179,7 @@ class Poisson(AbstractEquation):
     zero_boundary = True
 
 
-class FiniteElements(AbstractSolver):
+class FiniteElements(AbstractReferenceSolver):
     """Linear elements on a disk that is refined `resolution` times."""
 
     order = 2.0
@@ -204,7 +204,7 @@ class FiniteElements(AbstractSolver):
 class OnDisk(AbstractProblem):
     equation: AbstractEquation
     inputs: AbstractProcess
-    solver: AbstractSolver
+    solver: AbstractReferenceSolver
 
     def __init__(self):
         self.equation, self.solver = Poisson(), FiniteElements()
