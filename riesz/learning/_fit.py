@@ -200,6 +200,7 @@ def _identity(
             arrays.update(np.ascontiguousarray(leaf).tobytes())
         elif callable(leaf):
             functions.update(_code(leaf))
+    functions.update(_methods(task.objective))
     return {
         "model": eqx.tree_pformat(task.model),
         "objective": eqx.tree_pformat(task.objective),
@@ -209,6 +210,14 @@ def _identity(
         "key": np.asarray(jax.random.key_data(key)).tolist(),
         **settings._replace(time_budget=None)._asdict(),
     }
+
+
+def _methods(objective: AbstractObjective) -> bytes:
+    """The code of an objective's class, where it is not of riesz."""
+    own = objective.function if isinstance(objective, Given) else objective
+    if type(own).__module__.partition(".")[0] in ("riesz", "builtins"):
+        return b""
+    return b"".join(_code(getattr(type(own), name)) for name in sorted(vars(type(own))))
 
 
 def _code(function: Any) -> bytes:

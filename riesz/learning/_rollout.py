@@ -20,7 +20,7 @@ from riesz.operators import (
     training_scale,
 )
 
-_SCALED = 64  # trajectories from which the typical size of slopes is taken
+_SCALED = 64  # trajectories, at most, from which the typical size of slopes is taken
 
 
 class Rollout(AbstractObjective):
@@ -71,7 +71,7 @@ class Rollout(AbstractObjective):
         states = Affine.of(_states(part) for part in pieces(known))
         if isinstance(task.model, AbstractOperator):
             task = task._replace(model=_normalised(task.model, states))
-        some = _states(known[:_SCALED])
+        some = _states(jax.tree.map(lambda x: x[:_SCALED], next(pieces(known))))
         loss = scaled(self.step_loss, states, Pairs(some, some))
         return task._replace(objective=Rollout(loss, self.steps))
 

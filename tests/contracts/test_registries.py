@@ -2,10 +2,13 @@
 
 import importlib
 import json
+import signal
 import subprocess
 import sys
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,9 +16,10 @@ import riesz
 from riesz.cli import run
 from riesz.data import FORMATS, load_functions, open_pairs, save_functions, write_pairs
 from riesz.domains import DISCRETIZATIONS, Grid, Interval, Mesh, Points, Space
-from riesz.errors import ModelError
+from riesz.errors import ModelError, RunError
 from riesz.functions import Function, Pairs, batch, stack, take
 from riesz.kernels import SquaredExponential
+from riesz.operators import parse
 from riesz.problems import PROBLEMS
 from riesz.processes import PROCESSES, GaussianProcess, Values
 from riesz.testing import ProcessCase, check_process
@@ -175,6 +179,38 @@ class Mirrored(AbstractProcess):
 
     def marginal(self, *, on, joint=False):
         return self.inner.marginal(on=-on, joint=joint)
+'''
+
+
+TAMED = '''
+"""The mean error of an operator's answer to noisy inputs, and a penalty on its size."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from riesz.objectives import AbstractObjective
+
+
+class Tamed(AbstractObjective):
+    weight: jax.Array
+    noise: float = eqx.field(static=True)
+    size: float = 1.0
+
+    def __call__(self, model, batch, key):
+        def one(a, u, key):
+            a = a + self.noise * jax.random.normal(key, a.values.shape)
+            v = model(a)
+            return ((v - u).norm() / self.size) ** 2, v.norm() ** 2
+
+        keys = jax.random.split(key, len(batch))
+        errors, sizes = jax.vmap(one)(batch.inputs, batch.outputs, keys)
+        error, penalty = errors.mean(), self.weight * sizes.mean()
+        return error + penalty, {"error": error, "penalty": penalty}
+
+    def prepare(self, task, survey):
+        size = float(task.training[:64].outputs.values.std())
+        return task._replace(objective=Tamed(self.weight, self.noise, size))
 '''
 
 
@@ -364,3 +400,49 @@ def test_a_process_of_another_package_is_checked_saved_and_asked(outside, tmp_pa
     np.testing.assert_allclose(found[:, 3], law.interval(0.9)[1][:, 0], rtol=1e-9)
     assert run(["--trust", "nowhere", "info", folder]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+class Interrupted:
+    """An open file that asks the fit to stop when so many parts were read."""
+
+    def __init__(self, file, reads):
+        self.file, self.reads, self.most = file, reads, 0
+
+    def __len__(self):
+        return len(self.file)
+
+    def __getitem__(self, index):
+        part = self.file[index]
+        self.reads, self.most = self.reads - 1, max(self.most, len(part))
+        if self.reads == 0:
+            signal.raise_signal(signal.SIGINT)
+        return part
+
+
+def test_an_objective_of_another_package_is_fitted_from_a_file_and_resumes(outside, tmp_path):
+    tamed, key = outside("tamed", TAMED).Tamed, jax.random.key(0)
+    where, values = Grid(Interval(0, 1), 12), np.random.default_rng(0).normal(size=(40, 12, 1))
+    pairs = Pairs(batch(values.astype("f4"), where), batch(np.cumsum(values, 1) / 12, where))
+    write_pairs(tmp_path / "data.h5", pairs)
+    file, text = open_pairs(tmp_path / "data.h5"), "FNO(modes=2, width=4, layers=1)"
+    start = parse(text, file.input_space, file.output_space, key=key)
+
+    def fitted(objective, data=file, folder=None):
+        options = {"steps": 60, "batch_size": 8, "folder": folder, "progress": False}
+        return riesz.fit(start, data, objective, key=key, **options)
+
+    whole = fitted(tamed(jnp.asarray(0.1), 0.01))
+    parts, loss = dict(whole.history[-1].parts), whole.history[-1].loss
+    np.testing.assert_allclose(parts["error"] + parts["penalty"], loss, rtol=1e-5)
+    assert parts["error"] < 0.8 * dict(whole.history[0].parts)["error"]
+    stopping = Interrupted(file, 30)
+    stopped = fitted(tamed(jnp.asarray(0.1), 0.01), stopping, tmp_path / "fit")
+    assert stopped.status.name == "interrupted" and 0 < stopped.steps < 60
+    resumed = fitted(tamed(jnp.asarray(0.1), 0.01), folder=tmp_path / "fit")
+    same(eqx.filter(resumed.model, eqx.is_array), eqx.filter(whole.model, eqx.is_array))
+    other = outside("other_tamed", TAMED.replace("** 2, v", "** 3, v")).Tamed
+    for objective in (tamed(jnp.asarray(0.2), 0.01), tamed(jnp.asarray(0.1), 0.02)):
+        with pytest.raises(RunError, match="the folder holds another fit"):
+            fitted(objective, folder=tmp_path / "fit")
+    with pytest.raises(RunError, match="the folder holds another fit"):
+        fitted(other(jnp.asarray(0.1), 0.01), folder=tmp_path / "fit")

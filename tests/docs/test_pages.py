@@ -24,8 +24,10 @@ import typer
 
 import riesz
 from riesz.cli import app, run
+from riesz.data import FORMATS
 from riesz.operators import OPERATORS
 from riesz.problems import PROBLEMS
+from riesz.processes import PROCESSES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -83,7 +85,7 @@ def commands(page):
         for line in code.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["riesz"] and len(words) > 1:
-                yield words[1:]
+                yield words[3:] if words[1] == "--trust" else words[1:]
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def elsewhere(tmp_path, monkeypatch):
     """A temporary folder, pictures that are not shown, and the registries as they were."""
     plt.switch_backend("Agg")
     monkeypatch.chdir(tmp_path)
-    registries = OPERATORS, PROBLEMS
+    registries = OPERATORS, PROBLEMS, PROCESSES, FORMATS
     kept = [dict(registry._classes) for registry in registries]
     monkeypatch.setitem(sys.modules, "page", types.ModuleType("page"))
     yield

@@ -13,7 +13,7 @@ from riesz import RelativeLoss, Stream, fit, recipe
 from riesz._core.parameters import KIND, POSITIVE
 from riesz.domains import Grid, Interval, Torus
 from riesz.errors import DataError, RieszError, RunError
-from riesz.functions import Function, Pairs, batch
+from riesz.functions import Function, Pairs, _pairs, batch
 from riesz.kernels import Constant
 from riesz.learning import Status
 from riesz.learning import _run as implementation
@@ -276,8 +276,8 @@ def squares(model, samples, key):
     return jnp.mean((model.matrix @ moved) ** 2)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_objective_resumes_to_the_same_weights(name, tmp_path, monkeypatch):
+def interrupted_and_resumed(make, folder, monkeypatch, **options):
+    """A fit without interruption, one that was interrupted, and the same one resumed."""
     original = implementation.make_batches
 
     def interrupting(data, size, key, start):
@@ -286,17 +286,71 @@ def test_every_objective_resumes_to_the_same_weights(name, tmp_path, monkeypatch
                 signal.raise_signal(signal.SIGINT)
             yield part
 
-    whole = run(*CASES[name](), steps=60)
+    whole = run(*make(), steps=60, **options)
     monkeypatch.setattr(implementation, "make_batches", interrupting)
-    stopped = run(*CASES[name](), steps=60, folder=tmp_path)
+    stopped = run(*make(), steps=60, folder=folder, **options)
     assert stopped.status is Status.interrupted
     monkeypatch.setattr(implementation, "make_batches", original)
-    resumed = run(*CASES[name](), steps=60, folder=tmp_path)
+    resumed = run(*make(), steps=60, folder=folder, **options)
     assert resumed.status is Status.finished
     assert same(resumed, whole)
     assert not same(resumed, stopped)
     unlike = [(a.loss, a.validation, a.parts) for a in resumed.history]
     assert unlike == [(a.loss, a.validation, a.parts) for a in whole.history]
+    return whole
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_objective_resumes_to_the_same_weights(name, tmp_path, monkeypatch):
+    interrupted_and_resumed(CASES[name], tmp_path, monkeypatch)
+
+
+class OnDisk:
+    """Functions, or trajectories of functions, of a file, of which rows are read; counts them."""
+
+    def __init__(self, path, functions):
+        np.save(path, np.asarray(functions.values))
+        self.path, self.like, self.most = path, functions, 0
+
+    def __len__(self):
+        return len(np.load(self.path, mmap_mode="r"))
+
+    def __getitem__(self, index):
+        values = np.asarray(np.load(self.path, mmap_mode="r")[index])
+        self.most = max(self.most, len(values))
+        at = jax.tree.map(lambda leaf: leaf[index], self.like.discretization)
+        return eqx.tree_at(lambda f: (f.values, f.discretization), self.like, (values, at))
+
+
+ON_DISK = {
+    "rollout": lambda f: (Linear(jnp.eye(4)), f(trajectories()[0]), Rollout(RelativeLoss(), 2)),
+    "flow": lambda f: (
+        Velocity(eqx.nn.MLP(2, 1, 4, 1, key=KEY)),
+        f(batch(trajectories()[0].values[:, 0], GRID)),
+        FlowMatching(GaussianProcess(Constant(1.0))),
+    ),
+    "function": lambda f: (
+        Linear(jnp.eye(4)),
+        f(batch(trajectories()[0].values[:, 0], GRID)),
+        lambda model, u, key: squares(model, {"u": u.values}, key),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_every_objective_learns_from_data_larger_than_memory(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(_pairs, "_PIECE_FLOATS", 8 * ON_DISK[name](lambda f: f)[1].values[0].size)
+    monkeypatch.setattr(implementation, "_VALIDATED", 3)
+    files = []
+
+    def on_disk(functions):
+        files.append(OnDisk(tmp_path / "values.npy", functions))
+        return files[-1]
+
+    make = lambda: ON_DISK[name](on_disk)  # noqa: E731
+    whole = interrupted_and_resumed(make, tmp_path / "fit", monkeypatch, batch_size=8)
+    assert same(whole, run(*ON_DISK[name](lambda f: f), steps=60, batch_size=8))
+    assert [f.most for f in files] == [8] * len(files)
 
 
 def test_a_folder_belongs_to_one_objective(tmp_path):
