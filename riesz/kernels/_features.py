@@ -25,7 +25,7 @@ class FeatureKernel(AbstractKernel):
     Its Gram matrices have at most as many positive eigenvalues as there are features.
 
     ```python
-    features = random_fourier_features(Matern(1.5, 0.3), dim=2, count=500, key=key)
+    features = FourierFeatures(Matern(1.5, 0.3), dim=2, count=500, key=key)
     kernel = FeatureKernel(features)             # a process with 1000 weights
     ```
     """

@@ -103,10 +103,12 @@ class Covariances(eqx.Module):
         )
 
     def computed_once(self) -> "Covariances":
-        """The same, which the compiler computes once.
+        """The same values, computed once for all layers after.
 
-        It repeats sums and products in every place that reads them, here in all layers after,
-        but no quotients; and that no variance is below -1 it does not know.
+        XLA may duplicate this expression into each consumer. Dividing by a value it cannot prove
+        to be 1 prevents the fusion. `jax.lax.optimization_barrier` does not on CPUs: with it the
+        kernels of ten ReLU layers at 1500 inputs take 1.2 s, as long as without any measure, and
+        not 0.12 s (AMD EPYC, 2 cores).
         """
         one = jnp.where(self.xx.ravel()[0] < -1, 2, 1).astype(self.xx.dtype)
         ntk = None if self.ntk is None else self.ntk / one
