@@ -138,7 +138,7 @@ def test_memory_is_bounded_for_many_inputs():
     """512 inputs, three hidden layers of width 256: the Jacobian would take 280 MB."""
     model = eqx.nn.MLP(16, 1, 256, 3, key=KEY)
     kernel, x = TangentKernel(model, method="jacobians"), jnp.zeros((512, 16))
-    program = gram.lower(kernel._contraction(x, None), x, x).compile()
+    program = gram.lower(kernel._contraction(), x, x).compile()
     assert program.compiled.memory_analysis().temp_size_in_bytes < 2**28
 
 
