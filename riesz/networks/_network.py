@@ -1,5 +1,6 @@
 """The description of a network: one object, three readings."""
 
+import dataclasses
 from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,6 +9,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.text import parse as read
 from riesz._core.text import write
 from riesz.networks._covariances import Covariances, Needs
 from riesz.networks._parameter import Place
@@ -187,3 +189,22 @@ class Identity(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         return inputs
+
+
+def parse(text: str) -> AbstractNetwork:
+    """Read a description of a network, such as `"Dense(512, w_std=1.4) >> Relu() >> Dense(1)"`.
+
+    The text is what a description prints: names of `riesz.networks` called with numbers, tuples,
+    strings, functions of `jax.nn` or `jax.numpy` and further descriptions, joined by `>>`.
+    Nothing is executed but these calls.
+
+    **Raises:** `ModelError` that points at the place that cannot be read.
+
+    ```python
+    assert str(parse("Dense(8) >> Erf() >> Dense(1)")) == "Dense(8) >> Erf() >> Dense(1)"
+    ```
+    """
+    from riesz import networks
+
+    names = {n: k for n, k in vars(networks).items() if dataclasses.is_dataclass(k)}
+    return read(text, names, "network", AbstractNetwork)
