@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.text import parse as read
 from riesz._core.text import write
-from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._covariances import Covariances, Level, Needs
 from riesz.networks._parameter import Place
 
 if TYPE_CHECKING:
@@ -72,12 +72,10 @@ class AbstractNetwork(eqx.Module):
 
     def needs(self, after: Needs) -> Needs:
         """What must be known before this network, for `after` to be known behind it."""
-        own = after.own
-        if own is not None:
-            own = own or self.couples
-        elif self.reads_variances:
-            own = False
-        return Needs(pair=after.pair or self.couples, own=own)
+        own = max(after.own, Level.DIAGONAL) if self.reads_variances else after.own
+        if not self.couples:
+            return Needs(after.pair, own)
+        return Needs(Level.FULL, Level.FULL if own else own)
 
     def __rshift__(self, after: "AbstractNetwork") -> "Chain":
         if not isinstance(after, AbstractNetwork):
@@ -166,11 +164,13 @@ class Chain(AbstractNetwork):
         return after
 
     def propagate(self, inputs: Covariances) -> Covariances:
-        asked = [inputs.asked]
+        # backwards: what each layer has to leave for those after it
+        after = [inputs.after]
         for link in reversed(self.links[1:]):
-            asked.append(link.needs(asked[-1]))
-        for link, after in zip(self.links, reversed(asked), strict=True):
-            inputs = link.propagate(replace(inputs, asked=after))
+            after.append(link.needs(after[-1]))
+        # forwards: the recursion
+        for link, needs in zip(self.links, reversed(after), strict=True):
+            inputs = link.propagate(replace(inputs, after=needs))
         return inputs
 
     def __len__(self) -> int:
