@@ -3,7 +3,7 @@
     python benchmarks/empirical.py            # writes docs/tables/empirical.md
 
 One process for each case: a perceptron of three hidden layers of width 256 with one output and
-with ten, and a Fourier neural operator on 32 x 32 points. `auto` tries each and takes the fastest.
+with ten, and a Fourier neural operator on 32 x 32 points.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import time
 
 from commands import TABLES, footer, load
 
-METHODS = ("structured", "jacobians", "products", "auto")
+METHODS = ("structured", "jacobians", "products")
 # Number of inputs, as a share of --inputs, and the methods that are timed.
 CASES = {
     "mlp 1 output": (1, METHODS),
     "mlp 10 outputs": (4, METHODS),
-    "fno": (128, ("structured", "jacobians", "auto")),
+    "fno": (128, ("structured", "jacobians")),
 }
 
 

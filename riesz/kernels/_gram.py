@@ -1,19 +1,28 @@
-"""Gram matrices of more points than one call should hold."""
+"""Gram matrices of more points than one call should hold: stored by tiles, or never stored."""
 
 from collections import deque
 from collections.abc import Iterator
-from functools import cache
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Array, Float, Shaped
 
+from riesz._core.blocks import blocked, fitting
+from riesz._core.parameters import as_traced
 from riesz._core.progress import Progress
 from riesz.errors import DataError
-from riesz.kernels._kernel import AbstractKernel
-from riesz.kernels._tile import IN_FLIGHT, Tile, fitting_rows, pad
+from riesz.kernels._kernel import AbstractKernel, Inputs, Others
+
+# Rows of a tile of a cheap kernel: longer ones leave the cache, shorter ones wait for the host.
+_ROWS = 1000
+# Tiles that are made while one is stored, for each device.
+_AHEAD = 2
+# Numbers of the matrix in memory at a time in `matvec`: 16 MiB in single precision.
+_NUMBERS = 2**22
 
 
 def gram(
@@ -34,7 +43,7 @@ def gram(
 
     - `kernel`: any kernel.
     - `x`, `y`: inputs, as the kernel takes them.
-    - `memory`: bytes for the result and for making tiles; tiles are as small as that asks.
+    - `memory`: bytes for the result and for making tiles, whose size is chosen accordingly.
     - `progress`: after two seconds show a bar on a terminal, elsewhere a line each ten seconds.
 
     **Returns:** a numpy array in the type of the inputs (float32 unless JAX has 64-bit types
@@ -46,50 +55,49 @@ def gram(
     k = gram(Matern(2.5, 0.3), x)                       # 20 000 points: 1.6 GB
     ```
     """
-    x = _inputs(x)
-    other = x if y is None else _inputs(y)
-    bytes_ = len(x) * len(other) * x.itemsize
+    x, y = _inputs(x), None if y is None else _inputs(y)
+    columns = len(x if y is None else y)
+    bytes_ = len(x) * columns * x.itemsize
     if bytes_ > memory:
         raise DataError(
             "the Gram matrix is larger than the memory it may take",
             where="gram(kernel, x, y)",
             expected=f"at most {memory / 1e9:.3g} GB",
-            found=f"{bytes_ / 1e9:.3g} GB for {len(x)} x {len(other)} numbers",
+            found=f"{bytes_ / 1e9:.3g} GB for {len(x)} x {columns} numbers",
             repair=f"gram(..., memory={bytes_ * 1.2:.2g}) if there is as much; or multiply without "
             "it, riesz.kernels.matvec(kernel, x, v); or use fewer numbers, "
             "FeatureKernel(NystromFeatures(kernel, x[:1000]))",
         )
+    if not bytes_:
+        return np.empty((len(x), columns), x.dtype)
+    kernel = as_traced(kernel, x.dtype)
+    return by_tiles(kernel, x, y, _sides(kernel, x, y, float(memory - bytes_)), progress)
+
+
+def by_tiles(
+    kernel: AbstractKernel, x: np.ndarray, y: np.ndarray | None, sides: tuple[int, int], bar: bool
+) -> Float[np.ndarray, "n m"]:
+    """The Gram matrix, made by tiles with so many rows and columns, each on the next device."""
+    other, devices = x if y is None else y, jax.devices()
     out = np.empty((len(x), len(other)), x.dtype)
-    if not out.size:
-        return out
-    tile = Tile(kernel, x.dtype)
-    rows = fitting_rows(tile, x, None if y is None else other, float(memory - bytes_))
-    fill(out, tile, x, None if y is None else other, rows, progress)
-    return out
+    # the last tile of each row and column overlaps the one before
+    rows, columns = (
+        [min(start, len(z) - side) for start in range(0, len(z), side)]
+        for z, side in zip((x, other), sides, strict=True)
+    )
+    starts = [(i, j) for i in rows for j in columns if y is not None or j >= i]
 
-
-def fill(
-    out: np.ndarray, tile: Tile, x: np.ndarray, y: np.ndarray | None, rows: int, progress: bool
-) -> None:
-    """Write the Gram matrix by tiles of that many rows, each on the next device."""
-    symmetric, devices = y is None, jax.devices()
-    other = x if y is None else y
-    starts = list(_tiles(len(x), len(other), rows, symmetric))
-    put = _placed(x, other, rows)
-    flying: deque[tuple[int, int, Any]] = deque()
-    with Progress(progress, "gram", len(starts), "tiles") as shown:
-
-        def land() -> None:
-            _store(out, *flying.popleft(), symmetric)
-            shown.advance()
-
+    def tiles() -> Iterator[tuple[int, int, Array]]:
         for (i, j), device in zip(starts, cycle(devices), strict=False):
-            columns = None if symmetric and i == j else put(1, j, device)
-            flying.append((i, j, tile(put(0, i, device), columns, device)))
-            if len(flying) == IN_FLIGHT * len(devices):
-                land()
-        while flying:
-            land()
+            own = y is None and i == j
+            parts = x[i : i + sides[0]], None if own else other[j : j + sides[1]]
+            yield i, j, _tile(kernel, *jax.device_put(parts, device))
+
+    with Progress(bar, "gram", len(starts), "tiles") as shown:
+        for i, j, tile in _ahead(tiles(), _AHEAD * len(devices)):
+            _store(out, i, j, tile, y is None and i != j)
+            shown.advance()
+    return out
 
 
 def _inputs(x: Any) -> np.ndarray:
@@ -97,25 +105,98 @@ def _inputs(x: Any) -> np.ndarray:
     return x.astype(jax.dtypes.canonicalize_dtype(x.dtype), copy=False)
 
 
-def _tiles(n: int, m: int, rows: int, symmetric: bool) -> Iterator[tuple[int, int]]:
-    """The first row and column of each tile."""
-    for i in range(0, n, rows):
-        for j in range(i if symmetric else 0, m, rows):
-            yield i, j
+@eqx.filter_jit
+def _tile(kernel: AbstractKernel, x: Array, y: Array | None) -> Float[Array, "a b"]:
+    return kernel(x) if y is None else kernel(x, y)
 
 
-def _placed(x: np.ndarray, y: np.ndarray, rows: int) -> Any:
-    @cache
-    def put(which: int, start: int, device: Any) -> jax.Array:
-        part = (x, y)[which][start : start + rows]
-        return jax.device_put(pad(part, rows), device)
+def _ahead(items: Iterator[Any], count: int) -> Iterator[Any]:
+    """The same items; those being computed are `count` ahead of the one that is used."""
+    waiting = deque(islice(items, count))
+    while waiting:
+        yield waiting.popleft()
+        waiting.extend(islice(items, 1))
 
-    return put
+
+def _store(out: np.ndarray, i: int, j: int, tile: Array, mirror: bool) -> None:
+    values = np.asarray(tile)
+    a, b = values.shape
+    out[i : i + a, j : j + b] = values
+    if mirror:
+        out[j : j + b, i : i + a] = values.T
 
 
-def _store(out: np.ndarray, i: int, j: int, tile: jax.Array, symmetric: bool) -> None:
-    place = out[i : i + tile.shape[0], j : j + tile.shape[1]]
-    values = np.asarray(tile)[: place.shape[0], : place.shape[1]]
-    place[:] = values
-    if symmetric and i != j:
-        out[j : j + tile.shape[1], i : i + tile.shape[0]] = values.T
+def _side(n: int, limit: int) -> int:
+    """The side of equal tiles of n inputs, at most `limit`."""
+    side = -(-n // -(-n // limit))
+    # a stride that is a multiple of 256 bytes maps a column into few sets of the cache, and
+    # copying the transpose takes ten times as long
+    return side + 4 if side % 64 == 0 and side + 4 <= n else side
+
+
+def _sides(
+    kernel: AbstractKernel, x: np.ndarray, y: np.ndarray | None, spare: float
+) -> tuple[int, int]:
+    """Rows and columns of the largest tiles whose making fits into `spare` bytes."""
+    limit, several = _ROWS, len(jax.devices()) * _AHEAD
+    other = x if y is None else y
+    while True:
+        a, b = _side(len(x), limit), _side(len(other), limit)
+        only = y is None and a == len(x)
+        lower: Any = _tile.lower  # pyright: ignore[reportFunctionMemberAccess]
+        program = lower(kernel, *jax.device_put((x[:a], None if only else other[:b]))).compile()
+        sizes = program.compiled.memory_analysis()
+        cost = several * (sizes.temp_size_in_bytes + sizes.output_size_in_bytes)
+        if cost <= spare:
+            return a, b
+        if limit == 1:
+            raise DataError(
+                "a tile of one entry does not fit into the memory that the Gram matrix leaves",
+                where="gram(kernel, x, y)",
+                expected=f"at most {spare:.3g} bytes besides the result",
+                found=f"{cost:.3g} bytes for {several} tiles at a time",
+                repair="give more bytes: gram(..., memory=)",
+            )
+        limit = max(1, min(limit, max(a, b)) // 2)
+
+
+def matvec(
+    kernel: AbstractKernel,
+    x: Inputs,
+    v: Float[Array, "m *columns"],
+    y: Others | None = None,
+) -> Float[Array, "n *columns"]:
+    """K v with K_ij = k(x_i, y_j), without y k(x_i, x_j), by blocks of rows of K.
+
+    Time is that of the whole matrix, memory that of a block: for iterative solvers. Runs under
+    jit, vmap and grad; for gradients blocks are made again.
+
+    **Arguments:**
+
+    - `kernel`: any kernel.
+    - `x`, `y`: inputs, as the kernel takes them.
+    - `v`: a vector (m,), or several as columns (m, k), m being the number of the `y` (of the `x`).
+
+    ```python
+    residual = b - matvec(kernel, x, weights)
+    ```
+    """
+    rows = fitting(len(x if y is None else y), _NUMBERS)
+    return _matvec(as_traced(kernel, x.dtype), x, v, y, rows)
+
+
+@eqx.filter_jit
+def _matvec(kernel: AbstractKernel, x: Inputs, v: Array, y: Others | None, size: int) -> Array:
+    other = x if y is None else y
+
+    @jax.checkpoint
+    def product(block: tuple[Array, Array]) -> Array:
+        rows, numbers = block
+        k = kernel(rows, other)
+        if y is None:
+            # off the diagonal k(x, x) and k(x) agree, on it there is noise and rounding
+            own = numbers[:, None] == jnp.arange(len(x))
+            k = jnp.where(own, kernel.diagonal(rows)[:, None], k)
+        return jnp.matmul(k, v, precision=jax.lax.Precision.HIGHEST)
+
+    return blocked(product, (x, jnp.arange(len(x))), size)

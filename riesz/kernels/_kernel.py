@@ -1,5 +1,6 @@
 """The contract of a kernel, and its algebra."""
 
+import dataclasses
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz._core.parameters import POSITIVE
+from riesz._core.text import parse as read
 from riesz._core.text import write
 from riesz.kernels._inputs import VARIANCE, Scalar, hyperparameter, require_positive
 
@@ -117,3 +119,22 @@ class Scaled(AbstractKernel):
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:
         return jnp.asarray(self.variance, x.dtype) * self.kernel.diagonal(x)
+
+
+def parse(text: str) -> AbstractKernel:
+    """Read a kernel, such as `"0.5 * SquaredExponential(0.3) + White(0.01)"`.
+
+    The text is what a kernel prints: names of `riesz.kernels` called with numbers, tuples and
+    further kernels, joined by `+` and `*`. Nothing is executed but these calls.
+
+    **Raises:** `ModelError` that points at the place that cannot be read.
+
+    ```python
+    kernel = parse("SquaredExponential(50.0) + 2.0 * Periodic(1.0)")
+    assert str(parse(str(kernel))) == str(kernel)
+    ```
+    """
+    from riesz import kernels
+
+    names = {n: k for n, k in vars(kernels).items() if dataclasses.is_dataclass(k)}
+    return read(text, names, "kernel", AbstractKernel)

@@ -64,6 +64,7 @@ def isotropic(kernel: AbstractStationary, like: Array) -> tuple[Array, Array]:
             where=f"{type(kernel).__name__}.spectrum",
             expected="length_scale of shape ()",
             found=f"length_scale of shape {length.shape}",
-            repair="give a scalar length_scale, or draw features: random_fourier_features",
+            repair="give a scalar length_scale, or draw features: "
+            "FourierFeatures(kernel, dim, count, key=key)",
         )
     return length, jnp.asarray(kernel.variance, like.dtype)

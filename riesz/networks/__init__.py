@@ -38,6 +38,7 @@ from riesz.networks._laws import Orthogonal as Orthogonal
 from riesz.networks._network import AbstractNetwork as AbstractNetwork
 from riesz.networks._network import Chain as Chain
 from riesz.networks._network import Identity as Identity
+from riesz.networks._network import parse as parse
 from riesz.networks._normalisation import Dropout as Dropout
 from riesz.networks._normalisation import LayerNorm as LayerNorm
 from riesz.networks._operators import AbstractOperatorNetwork as AbstractOperatorNetwork
@@ -51,4 +52,3 @@ from riesz.networks._pool import GlobalAveragePool as GlobalAveragePool
 from riesz.networks._scaling import ParameterScaling as ParameterScaling
 from riesz.networks._scaling import Scaling as Scaling
 from riesz.networks._spectral_conv import SpectralConv as SpectralConv
-from riesz.networks._text import parse as parse

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
-from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._covariances import Covariances, Level, Needs
 from riesz.networks._dense import add_bias, affine
 from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
@@ -74,7 +74,7 @@ class Attention(AbstractNetwork):
         return add_bias(attended @ out[0], out).reshape(self.out_shape(x.shape))
 
     def needs(self, after: Needs) -> Needs:
-        return Needs(pair=True, own=True)
+        return Needs(Level.FULL, Level.FULL)
 
     def propagate(self, inputs: Covariances) -> Covariances:
         shape = self.out_shape(inputs.shape)
@@ -98,7 +98,8 @@ class Attention(AbstractNetwork):
             out = rows @ jnp.swapaxes(b, -1, -2)
             return out.reshape(*out.shape[:-2], *space, *space)
 
-        pair, own = inputs.read
+        levels = inputs.least
+        pair, own = (level == Level.FULL for level in levels)
         nngp = attend(inputs.nngp, left, right, pair)
         tangent = None
         if inputs.ntk is not None:
@@ -109,12 +110,12 @@ class Attention(AbstractNetwork):
             yy=attend(inputs.yy, right, right, own) + b2,
             nngp=nngp + b2,
             ntk=tangent,
-            pair=pair,
-            own=own,
+            pair=levels.pair,
+            own=levels.own,
             shape=shape,
             gaussian=True,
             centred=True,
-            fresh=True,
+            uncorrelated=True,
         )
 
     def _scores(self, g: Float[Array, "..."]) -> Float[Array, "..."]:

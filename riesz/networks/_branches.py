@@ -1,6 +1,7 @@
 """Parallel branches, joined."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -12,17 +13,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances, Needs
-from riesz.networks._joins import (
-    add,
-    agree,
-    both_needs,
-    common_shape,
-    correlated_error,
-    plus,
-    propagate_each,
-    scaled,
-    times,
-)
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
 
@@ -48,7 +38,7 @@ class Residual(AbstractNetwork):
             )
 
     def out_shape(self, shape: Shape) -> Shape:
-        return common_shape(f"{self}", [shape, self.inner.out_shape(shape)])
+        return _common_shape(f"{self}", [shape, self.inner.out_shape(shape)])
 
     def parameters(self, shape: Shape, place: Place) -> Parameters:
         return (self.inner.parameters(shape, place._replace(branch=True)),)
@@ -57,14 +47,14 @@ class Residual(AbstractNetwork):
         return x + self.scale * self.inner.apply(weights[0], x, key)
 
     def needs(self, after: Needs) -> Needs:
-        return both_needs(after, self.inner.needs(after))
+        return after.also(self.inner.needs(after))
 
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
-        entry = replace(inputs, fresh=False)
+        entry = replace(inputs, uncorrelated=False)
         squared = jnp.asarray(self.scale, inputs.nngp.dtype) ** 2
-        branch = scaled(self.inner.propagate(entry), squared)
-        return add(f"{self}", [entry, branch], inputs.fresh)
+        branch = _scaled(self.inner.propagate(entry), squared)
+        return _add(f"{self}", [entry, branch], inputs.uncorrelated)
 
 
 class AbstractBranches(AbstractNetwork):
@@ -95,7 +85,7 @@ class AbstractBranches(AbstractNetwork):
         return self.join([branch.apply(own, x, k) for branch, own, k in zipped])
 
     def needs(self, after: Needs) -> Needs:
-        return reduce(both_needs, (b.needs(after) for b in self.branches))
+        return reduce(Needs.also, (b.needs(after) for b in self.branches))
 
 
 class Sum(AbstractBranches):
@@ -107,14 +97,14 @@ class Sum(AbstractBranches):
         self.branches = branches
 
     def out_shape(self, shape: Shape) -> Shape:
-        return common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
+        return _common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
 
     def join(self, outputs: list[Array]) -> Array:
         return reduce(jnp.add, outputs)
 
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
-        return add(f"{self}", propagate_each(self.branches, inputs), inputs.fresh)
+        return _add(f"{self}", _propagate_each(self.branches, inputs), inputs.uncorrelated)
 
 
 class Product(AbstractBranches):
@@ -129,21 +119,21 @@ class Product(AbstractBranches):
         self.branches = branches
 
     def out_shape(self, shape: Shape) -> Shape:
-        return common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
+        return _common_shape(f"{self}", [b.out_shape(shape) for b in self.branches])
 
     def join(self, outputs: list[Array]) -> Array:
         return reduce(jnp.multiply, outputs)
 
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
-        parts = propagate_each(self.branches, inputs)
-        if sum(not p.fresh for p in parts) > 1:
-            raise correlated_error("product", f"{self}")
+        parts = _propagate_each(self.branches, inputs)
+        if sum(not p.uncorrelated for p in parts) > 1:
+            raise _correlated_error("product", f"{self}")
         return replace(
-            reduce(times, agree(parts)),
+            reduce(_times, _agree(parts)),
             gaussian=False,
             centred=any(p.centred for p in parts),
-            fresh=inputs.fresh or all(p.fresh for p in parts),
+            uncorrelated=inputs.uncorrelated or all(p.uncorrelated for p in parts),
         )
 
 
@@ -157,16 +147,91 @@ class Concatenate(AbstractBranches):
 
     def out_shape(self, shape: Shape) -> Shape:
         shapes = [b.out_shape(shape) for b in self.branches]
-        return (*common_shape(f"{self}", [s[:-1] for s in shapes]), sum(s[-1] for s in shapes))
+        return (*_common_shape(f"{self}", [s[:-1] for s in shapes]), sum(s[-1] for s in shapes))
 
     def join(self, outputs: list[Array]) -> Array:
         return jnp.concatenate(outputs, axis=-1)
 
     def propagate(self, inputs: Covariances) -> Covariances:
         shape = self.out_shape(inputs.shape)
-        parts = propagate_each(self.branches, inputs)
-        fresh = inputs.fresh or all(p.fresh for p in parts)
+        parts = _propagate_each(self.branches, inputs)
+        uncorrelated = inputs.uncorrelated or all(p.uncorrelated for p in parts)
         shares = [part.shape[-1] / shape[-1] for part in parts]
-        weighed = [scaled(p, share) for p, share in zip(agree(parts), shares, strict=True)]
+        weighed = [_scaled(p, share) for p, share in zip(_agree(parts), shares, strict=True)]
         # Channels of different branches are differently distributed: only their mean is known.
-        return replace(reduce(plus, weighed), shape=shape, gaussian=False, fresh=fresh)
+        return replace(
+            reduce(_plus, weighed), shape=shape, gaussian=False, uncorrelated=uncorrelated
+        )
+
+
+def _agree(parts: list[Covariances]) -> list[Covariances]:
+    """The parts at one level: the least that all of them hold."""
+    levels = Needs(min(p.pair for p in parts), min(p.own for p in parts))
+    return [p.reduce(levels) for p in parts]
+
+
+def _propagate_each(branches: Sequence[AbstractNetwork], inputs: Covariances) -> list[Covariances]:
+    """The covariances that each branch makes of its own weights."""
+    entry = replace(inputs, uncorrelated=False)
+    return [branch.propagate(entry) for branch in branches]
+
+
+def _add(where: str, parts: list[Covariances], uncorrelated: bool) -> Covariances:
+    """The covariances of a sum.
+
+    **Raises:** `ModelError` where two parts may be correlated.
+    """
+    if max(sum(not p.uncorrelated for p in parts), sum(not p.centred for p in parts)) > 1:
+        raise _correlated_error("sum", where)
+    uncorrelated = uncorrelated or all(p.uncorrelated for p in parts)
+    return replace(reduce(_plus, _agree(parts)), uncorrelated=uncorrelated)
+
+
+def _correlated_error(join: str, where: str) -> ModelError:
+    """The limit of branches that share their randomness is not known."""
+    return ModelError(
+        f"branches of a {join} must be uncorrelated for its limit to be known",
+        where=f"kernel of {where}",
+        expected="every branch but one ending with a layer with weights (Dense, Conv)",
+        found="two branches that end with an activation or pass their input on",
+        repair="end the branches with a Dense or Conv",
+    )
+
+
+def _scaled(part: Covariances, factor: Scalar) -> Covariances:
+    """The covariances of sqrt(factor) times the values."""
+    return part.linear(lambda k, full: factor * k)
+
+
+def _plus(a: Covariances, b: Covariances) -> Covariances:
+    """The covariances of a sum of two uncorrelated parts."""
+    return replace(
+        a,
+        xx=a.xx + b.xx,
+        yy=a.yy + b.yy,
+        nngp=a.nngp + b.nngp,
+        ntk=None if a.ntk is None or b.ntk is None else a.ntk + b.ntk,
+        gaussian=a.gaussian and b.gaussian,
+        centred=a.centred and b.centred,
+    )
+
+
+def _times(a: Covariances, b: Covariances) -> Covariances:
+    """The covariances of a product of two independent parts."""
+    tangent = None
+    if a.ntk is not None and b.ntk is not None:
+        tangent = a.ntk * b.nngp + a.nngp * b.ntk
+    return replace(a, xx=a.xx * b.xx, yy=a.yy * b.yy, nngp=a.nngp * b.nngp, ntk=tangent)
+
+
+def _common_shape(where: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape that all of them are."""
+    if any(s != shapes[0] for s in shapes):
+        raise ModelError(
+            "branches of different shapes cannot be joined",
+            where=where,
+            expected=f"shape {shapes[0]} from every branch",
+            found=", ".join(map(str, shapes)),
+            repair="give the last layers of the branches as many features, and equal padding",
+        )
+    return shapes[0]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
-from riesz.networks._covariances import Covariances
+from riesz.networks._covariances import Covariances, Level
 from riesz.networks._dense import add_bias, affine, random_linear
 from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
@@ -96,4 +96,4 @@ class Conv(AbstractNetwork):
         moved = inputs.linear(lambda k, full: window_mean(k, self.window, self.padding, full))
         outputs = replace(random_linear(moved, self.w_std, self.b_std), shape=shape)
         # With all pairs of positions another pass over memory costs more than it saves.
-        return outputs if outputs.pair else outputs.computed_once()
+        return outputs if outputs.pair == Level.FULL else outputs.computed_once()

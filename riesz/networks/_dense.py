@@ -1,6 +1,7 @@
 """Fully connected layers."""
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import equinox as eqx
@@ -58,10 +59,7 @@ def affine(
 ) -> Parameters:
     """Weights of shape `(*fan_in, fan_out)`, and biases unless b_std is zero."""
     *before, fan_out = shape
-    fan_in = 1
-    for n in before:
-        fan_in *= n
-    weight = Parameter(shape, fan_in, fan_out, w_std, place, law=law)
+    weight = Parameter(shape, prod(before), fan_out, w_std, place, law=law)
     if isinstance(b_std, int | float) and b_std == 0:
         return (weight,)
     return (weight, Parameter((fan_out,), 1, fan_out, b_std, place, bias=True))
@@ -78,6 +76,7 @@ def random_linear(inputs: Covariances, w_std: Scalar, b_std: Scalar) -> Covarian
     Gradients with respect to the new parameters add their own kernel to the tangent kernel.
     """
     w2, b2 = (jnp.asarray(s, inputs.nngp.dtype) ** 2 for s in (w_std, b_std))
+    # K' = w_std^2 K + b_std^2,  Theta' = K' + w_std^2 Theta
     nngp = w2 * inputs.nngp + b2
     return replace(
         inputs,
@@ -87,5 +86,5 @@ def random_linear(inputs: Covariances, w_std: Scalar, b_std: Scalar) -> Covarian
         ntk=None if inputs.ntk is None else nngp + w2 * inputs.ntk,
         gaussian=True,
         centred=True,
-        fresh=True,
+        uncorrelated=True,
     )

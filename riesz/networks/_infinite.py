@@ -1,6 +1,7 @@
 """The reading of a network at infinite width."""
 
 from dataclasses import replace
+from math import prod
 from typing import NamedTuple
 
 import equinox as eqx
@@ -13,7 +14,7 @@ from riesz.errors import DataError, ModelError
 from riesz.kernels import AbstractKernel
 from riesz.kernels.internal import Inputs, Others
 from riesz.networks._activations import AbstractActivation
-from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._covariances import Covariances, Level, Needs
 from riesz.networks._network import AbstractNetwork, Chain, Shape
 from riesz.networks._tiles import tiled, with_diagonal
 
@@ -113,14 +114,14 @@ def _limits(
 ) -> tuple[Array, ...]:
     head, body = _split(network)
     x, y = _features(head, x), None if y is None else _features(head, y)
-    asked = _asked(body, x.shape[1:])
-    needs = body.needs(asked)
+    after = _after(body, x.shape[1:])
+    needs = body.needs(after)
 
     def pairs(first: Array, second: Array) -> tuple[Array, ...]:
         start = _start(first, second, needs, tangent)
-        return _result(body.propagate(replace(start, asked=asked)))
+        return _result(body.propagate(replace(start, after=after)))
 
-    size = _pair_size(x.shape[1:], needs.pair)
+    size = _size(x.shape[1:-1], needs.pair)
     out = tiled(pairs, x, y, max(1, int((_TILE / size) ** 0.5)))
     if y is None:
         out = jax.tree.map(with_diagonal, out, _variances(network, x, tangent, split=False))
@@ -133,14 +134,14 @@ def _variances(
 ) -> tuple[Array, ...]:
     head, body = _split(network)
     x = _features(head, x) if split else x
-    asked = _asked(body, x.shape[1:])
-    needs = body.needs(asked)
+    after = _after(body, x.shape[1:])
+    needs = body.needs(after)
 
     def alone(one: Array) -> tuple[Array, ...]:
         start = _alone(one, needs, tangent)
-        return _result(body.propagate(replace(start, asked=asked)))
+        return _result(body.propagate(replace(start, after=after)))
 
-    size = _pair_size(x.shape[1:], needs.pair or needs.own is True)
+    size = _size(x.shape[1:-1], max(needs))
     return mapped(alone, x, fitting(size, _TILE))
 
 
@@ -148,14 +149,15 @@ def _start(x: Array, y: Array, needs: Needs, tangent: bool) -> Covariances:
     """Covariances of the inputs themselves, shapes (n, *S, channels) and (m, *S, channels)."""
     *space, channels = x.shape[1:]
     axes = len(space)
-    if needs.pair:
+    if needs.pair == Level.FULL:
         k = jnp.tensordot(x, y, [[-1], [-1]])  # (n, *S, m, *S)
         k = jnp.moveaxis(k, axes + 1, 1)
     elif axes == 0:
         k = x @ y.T
     else:
         k = jnp.einsum("n...c,m...c->nm...", x, y)
-    own = [_own(v, needs.own is True) for v in (x, y)]
+    level = max(needs.own, Level.DIAGONAL)
+    own = [_own(v, level) for v in (x, y)]
     return Covariances(
         xx=own[0][:, None],
         yy=own[1][None, :],
@@ -163,22 +165,21 @@ def _start(x: Array, y: Array, needs: Needs, tangent: bool) -> Covariances:
         ntk=jnp.zeros_like(k) if tangent else None,
         shape=x.shape[1:],
         pair=needs.pair,
-        own=needs.own is True,
-        same=False,
+        own=level,
     )
 
 
 def _alone(x: Array, needs: Needs, tangent: bool) -> Covariances:
     """Covariances of one input, shape (*S, channels), with itself."""
-    full = needs.pair or needs.own is True
-    k = _own(x[None], full)[0]
+    level = max(needs)
+    k = _own(x[None], level)[0]
     zero = jnp.zeros_like(k) if tangent else None
-    return Covariances(k, k, k, zero, x.shape, pair=full, own=full, same=True)
+    return Covariances(k, k, k, zero, x.shape, pair=level, own=level, same=True)
 
 
-def _own(x: Array, full: bool) -> Array:
-    """Each input with itself: shape (n, *S, *S) when full, else (n, *S)."""
-    if not full:
+def _own(x: Array, level: Level) -> Array:
+    """Each input with itself: shape (n, *S, *S) if full, (n, *S) if diagonal."""
+    if level != Level.FULL:
         return jnp.sum(x * x, -1) / x.shape[-1]
     rows = x.reshape(len(x), -1, x.shape[-1])
     k = rows @ jnp.swapaxes(rows, 1, 2) / x.shape[-1]
@@ -189,17 +190,15 @@ def _result(outputs: Covariances) -> tuple[Array, ...]:
     return (outputs.nngp,) if outputs.ntk is None else (outputs.nngp, outputs.ntk)
 
 
-def _pair_size(shape: Shape, full: bool) -> int:
+def _size(space: Shape, level: Level) -> int:
     """The number of covariances of one pair of inputs."""
-    size = 1
-    for n in shape[:-1]:
-        size *= n
-    return size**2 if full else size
+    return prod(space) ** (2 if level == Level.FULL else 1)
 
 
-def _asked(network: AbstractNetwork, shape: Shape) -> Needs:
+def _after(network: AbstractNetwork, shape: Shape) -> Needs:
     """What is read of the covariances of the outputs."""
-    return Needs(pair=len(network.out_shape(shape)) > 1, own=None)
+    space = len(network.out_shape(shape)) > 1
+    return Needs(Level.FULL if space else Level.DIAGONAL, Level.NOTHING)
 
 
 def _split(network: AbstractNetwork) -> tuple[Chain, Chain]:

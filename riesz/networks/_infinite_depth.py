@@ -85,9 +85,9 @@ class InfiniteDepth(AbstractNetwork):
     def propagate(self, inputs: Covariances) -> Covariances:
         self.out_shape(inputs.shape)
         # A block reads what the one before it gives.
-        entry = replace(inputs, fresh=False, asked=self.needs(inputs.asked))
+        entry = replace(inputs, uncorrelated=False, after=self.needs(inputs.after))
         probe = self.inner.propagate(entry)
-        if not (probe.fresh and probe.centred):
+        if not (probe.uncorrelated and probe.centred):
             raise ModelError(
                 "a block whose output has a mean, or depends on its input, has no limit in depth",
                 where=f"kernel of {self}",
@@ -95,17 +95,18 @@ class InfiniteDepth(AbstractNetwork):
                 found=str(self.inner),
                 repair="end the block with a Dense or Conv: its output then has mean zero",
             )
-        entry = entry.reduce(inputs.pair and probe.pair, inputs.own and probe.own)
+        levels = Needs(min(inputs.pair, probe.pair), min(inputs.own, probe.own))
+        entry = entry.reduce(levels)
 
         def rate(arrays: Arrays) -> Arrays:
             moved = self.inner.propagate(_with(entry, arrays))
-            return _arrays(moved.reduce(entry.pair, entry.own))
+            return _arrays(moved.reduce(levels))
 
         def step(_: Any, arrays: Arrays) -> Arrays:
             return _runge_kutta(rate, arrays, 1 / _STEPS)
 
         last = _with(entry, jax.lax.fori_loop(0, _STEPS, step, _arrays(entry)))
-        return replace(last, fresh=inputs.fresh, asked=inputs.asked)
+        return replace(last, uncorrelated=inputs.uncorrelated, after=inputs.after)
 
 
 def _runge_kutta(rate: Callable[[Arrays], Arrays], start: Arrays, length: float) -> Arrays:

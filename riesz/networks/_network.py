@@ -1,5 +1,6 @@
 """The description of a network: one object, three readings."""
 
+import dataclasses
 from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,8 +9,9 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.text import parse as read
 from riesz._core.text import write
-from riesz.networks._covariances import Covariances, Needs
+from riesz.networks._covariances import Covariances, Level, Needs
 from riesz.networks._parameter import Place
 
 if TYPE_CHECKING:
@@ -70,12 +72,10 @@ class AbstractNetwork(eqx.Module):
 
     def needs(self, after: Needs) -> Needs:
         """What must be known before this network, for `after` to be known behind it."""
-        own = after.own
-        if own is not None:
-            own = own or self.couples
-        elif self.reads_variances:
-            own = False
-        return Needs(pair=after.pair or self.couples, own=own)
+        own = max(after.own, Level.DIAGONAL) if self.reads_variances else after.own
+        if not self.couples:
+            return Needs(after.pair, own)
+        return Needs(Level.FULL, Level.FULL if own else own)
 
     def __rshift__(self, after: "AbstractNetwork") -> "Chain":
         if not isinstance(after, AbstractNetwork):
@@ -164,11 +164,13 @@ class Chain(AbstractNetwork):
         return after
 
     def propagate(self, inputs: Covariances) -> Covariances:
-        asked = [inputs.asked]
+        # backwards: what each layer has to leave for those after it
+        after = [inputs.after]
         for link in reversed(self.links[1:]):
-            asked.append(link.needs(asked[-1]))
-        for link, after in zip(self.links, reversed(asked), strict=True):
-            inputs = link.propagate(replace(inputs, asked=after))
+            after.append(link.needs(after[-1]))
+        # forwards: the recursion
+        for link, needs in zip(self.links, reversed(after), strict=True):
+            inputs = link.propagate(replace(inputs, after=needs))
         return inputs
 
     def __len__(self) -> int:
@@ -187,3 +189,22 @@ class Identity(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         return inputs
+
+
+def parse(text: str) -> AbstractNetwork:
+    """Read a description of a network, such as `"Dense(512, w_std=1.4) >> Relu() >> Dense(1)"`.
+
+    The text is what a description prints: names of `riesz.networks` called with numbers, tuples,
+    strings, functions of `jax.nn` or `jax.numpy` and further descriptions, joined by `>>`.
+    Nothing is executed but these calls.
+
+    **Raises:** `ModelError` that points at the place that cannot be read.
+
+    ```python
+    assert str(parse("Dense(8) >> Erf() >> Dense(1)")) == "Dense(8) >> Erf() >> Dense(1)"
+    ```
+    """
+    from riesz import networks
+
+    names = {n: k for n, k in vars(networks).items() if dataclasses.is_dataclass(k)}
+    return read(text, names, "network", AbstractNetwork)

@@ -1,6 +1,7 @@
 """Layer normalisation and dropout."""
 
 from dataclasses import replace
+from math import prod
 from typing import Any, ClassVar
 
 import jax
@@ -89,26 +90,13 @@ class Dropout(AbstractNetwork):
             if not full:
                 return k / keep
             space = k.shape[k.ndim - inputs.axes :]
-            equal = jnp.eye(_size(space), dtype=bool)
+            equal = jnp.eye(prod(space), dtype=bool)
             return jnp.where(equal.reshape(*space, *space), k / keep, k)
 
-        pair = inputs.pair
-        return replace(
-            inputs,
-            xx=noisy(inputs.xx, inputs.own),
-            yy=noisy(inputs.yy, inputs.own),
-            nngp=noisy(inputs.nngp, pair) if inputs.same else inputs.nngp,
-            ntk=noisy(inputs.ntk, pair) if inputs.same and inputs.ntk is not None else inputs.ntk,
-            gaussian=False,
-        )
+        outputs = inputs.linear(noisy, gaussian=False)
+        # the noise of different inputs is independent
+        return outputs if inputs.same else replace(outputs, nngp=inputs.nngp, ntk=inputs.ntk)
 
 
 def _positive(variance: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.maximum(variance, jnp.finfo(variance.dtype).tiny)
-
-
-def _size(space: Shape) -> int:
-    size = 1
-    for n in space:
-        size *= n
-    return size

@@ -1,5 +1,6 @@
 """Layers that gather positions: flattening and averages."""
 
+from math import prod
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -7,19 +8,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.sizes import require_size
-from riesz.networks._covariances import Covariances, diagonal
+from riesz.networks._covariances import Covariances, Level, Needs, diagonal
 from riesz.networks._network import AbstractNetwork, Shape
 from riesz.networks._space import as_sizes, both_sides, require_space
+
+DIAGONAL = Needs(Level.DIAGONAL, Level.DIAGONAL)
 
 
 class Flatten(AbstractNetwork):
     """All positions and channels become features: K -> mean over a of K(a, a)."""
 
     def out_shape(self, shape: Shape) -> Shape:
-        size = 1
-        for n in shape:
-            size *= n
-        return (size,)
+        return (prod(shape),)
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del weights, key
@@ -34,9 +34,8 @@ class Flatten(AbstractNetwork):
 
         # Features of different positions are differently distributed.
         gaussian = inputs.gaussian and axes == 0
-        return inputs.linear(
-            transform, shape=self.out_shape(inputs.shape), pair=False, own=False, gaussian=gaussian
-        )
+        shape = self.out_shape(inputs.shape)
+        return inputs.linear(transform, DIAGONAL, shape=shape, gaussian=gaussian)
 
 
 class GlobalAveragePool(AbstractNetwork):
@@ -59,7 +58,7 @@ class GlobalAveragePool(AbstractNetwork):
             count = 2 * axes if full else axes  # what is not full is read by nobody after
             return jnp.mean(k, axis=tuple(range(k.ndim - count, k.ndim)))
 
-        return inputs.linear(transform, shape=self.out_shape(inputs.shape), pair=False, own=False)
+        return inputs.linear(transform, DIAGONAL, shape=self.out_shape(inputs.shape))
 
 
 class AveragePool(AbstractNetwork):
@@ -95,8 +94,7 @@ class AveragePool(AbstractNetwork):
                 return k[(..., *(slice(0, n // w) for n, w in kept))]
             return both_sides(self._means, k, axes) if wanted else self._own_means(k)
 
-        pair, own = inputs.read
-        return inputs.relaid(transform, pair, own, shape=self.out_shape(inputs.shape))
+        return inputs.relaid(transform, inputs.least, shape=self.out_shape(inputs.shape))
 
     def _own_means(self, k: Float[Array, "..."]) -> Float[Array, "..."]:
         """Covariances of means over equal windows: `(*batch, *S, *S)` to `(*batch, *S)`."""

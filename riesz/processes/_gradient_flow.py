@@ -6,7 +6,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.experimental.ode import odeint
 from jaxtyping import Array, Float
 
 from riesz.errors import DataError
@@ -15,6 +14,9 @@ from riesz.processes._compiled import compiled
 from riesz.processes._functionals import Inputs
 from riesz.processes._inputs import inputs_of
 from riesz.processes._process import On
+
+# An error then says that the flow is too stiff, or too long, for an explicit method.
+_MOST_STEPS = 2**20
 
 Loss = Callable[[Float[Array, "n c"], Float[Array, "n c"]], Float[Array, ""]]
 
@@ -94,17 +96,34 @@ def _follow(
     theta = kernel(x)
     force = jax.grad(loss)
 
-    def descent(pull: Array, _: Any) -> Array:
+    # With P the integral of dL/df over time, f = start - theta P.
+    def descent(t: Array, pull: Array, _: Any) -> Array:
         return force(start - theta @ pull, y)
 
-    def heavy_ball(state: tuple[Array, Array], _: Any) -> tuple[Array, Array]:
+    def heavy_ball(t: Array, state: tuple[Array, Array], _: Any) -> tuple[Array, Array]:
         pull, speed = state
         return speed, force(start - theta @ pull, y) - friction * speed
 
     rest = jnp.zeros_like(start)
-    tolerance = float(jnp.finfo(x.dtype).eps) ** 0.6
-    accuracy = {"rtol": tolerance, "atol": tolerance}
-    times = times.astype(x.dtype)
     if friction is None:
-        return odeint(descent, rest, times, **accuracy)
-    return odeint(heavy_ball, (rest, rest), times, **accuracy)[0]
+        return _integrate(descent, rest, times.astype(x.dtype))
+    return _integrate(heavy_ball, (rest, rest), times.astype(x.dtype))[0]
+
+
+def _integrate(rate: Callable[..., Any], start: Any, times: Float[Array, " t"]) -> Any:
+    """The states at these times, by the method of Tsitouras with steps by its error estimate."""
+    import diffrax  # only here, since it takes as long to import as all of riesz
+
+    tolerance = float(jnp.finfo(times.dtype).eps) ** 0.6
+    with jax.numpy_dtype_promotion("standard"):  # diffrax mixes counters with floats
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(rate),
+            diffrax.Tsit5(),
+            times[0],
+            times[-1],
+            None,
+            start,
+            saveat=diffrax.SaveAt(ts=times),
+            stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
+            max_steps=_MOST_STEPS,
+        ).ys

@@ -34,7 +34,7 @@ from riesz.kernels import (
     White,
     matvec,
 )
-from riesz.kernels.internal import Tile, fill
+from riesz.kernels.internal import by_tiles
 from riesz.testing._saving import comes_back
 
 
@@ -193,8 +193,7 @@ def _blocks(case: KernelCase) -> None:
     """Tiles and blocks of rows give the whole."""
     values = _Values.of(case)
     made, x = values.everything(), np.asarray(values.x)
-    out = np.empty((len(x), len(x)), np.float32)
-    fill(out, Tile(case.kernel, x.dtype), x, None, 4, False)
+    out = by_tiles(as_traced(case.kernel, x.dtype), x, None, (4, 4), False)
     _close(out, made["alone"], "tiles of kernel(x) are the whole")
     assert (out == out.T).all(), "tiles are symmetric to the last bit"
     vector = jnp.cos(jnp.arange(len(x), dtype=jnp.float32))

@@ -38,7 +38,7 @@ CLASS_CHECKS = {"isinstance", "issubclass"}
 PICKLES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 # Packages of the extras: a riesz module that needs one may be absent from this environment.
-EXTRAS = {"diffrax", "fastapi", "h5netcdf", "skfem", "uvicorn", "xarray"}
+EXTRAS = {"h5netcdf", "xarray"}
 
 
 def module_of(path):

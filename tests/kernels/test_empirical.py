@@ -138,7 +138,7 @@ def test_memory_is_bounded_for_many_inputs():
     """512 inputs, three hidden layers of width 256: the Jacobian would take 280 MB."""
     model = eqx.nn.MLP(16, 1, 256, 3, key=KEY)
     kernel, x = TangentKernel(model, method="jacobians"), jnp.zeros((512, 16))
-    program = gram.lower(kernel._contraction(x, None), x, x).compile()
+    program = gram.lower(kernel._contraction(), x, x).compile()
     assert program.compiled.memory_analysis().temp_size_in_bytes < 2**28
 
 
@@ -169,24 +169,6 @@ def test_the_kernel_runs_under_jit_and_vmap_and_has_no_hyperparameters():
     assert set(kinds(kernel)) == {FROZEN}
 
 
-def test_auto_measures_once_and_chooses_alike_in_compiled_code():
-    model, x = eqx.nn.Linear(3, 2, key=KEY), inputs(4)
-    kernel = TangentKernel(model, method="auto")
-    first = kernel.method_for(x)
-    assert first in METHODS and kernel.method_for(x) == first
-    chosen = []
-
-    @eqx.filter_jit
-    def traced(kernel, x):
-        chosen.append(kernel.method_for(x))
-        return kernel(x)
-
-    expected = x @ x.T + 1  # each output has its own weights and bias
-    np.testing.assert_allclose(traced(kernel, x), expected, rtol=1e-5, atol=1e-6)
-    assert chosen == [first]
-    assert TangentKernel(model, method="products").method_for(x) == "products"
-
-
 def message(error, call):
     with pytest.raises(error) as caught:
         call()
@@ -206,7 +188,7 @@ class Outputs(eqx.Module):
 
 def test_errors_say_what_to_do():
     x = inputs(4)
-    assert "structured, jacobians, products, auto" in message(
+    assert "structured, jacobians, products" in message(
         ModelError, lambda: TangentKernel(mlp(), method="fast")
     )
     text = message(ModelError, lambda: TangentKernel(eqx.nn.Lambda(jnp.tanh)))

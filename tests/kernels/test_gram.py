@@ -14,9 +14,7 @@ from riesz._core import progress as progress_module
 from riesz._core.progress import Progress
 from riesz.errors import DataError
 from riesz.kernels import AbstractKernel, Matern, SquaredExponential, White, gram, matvec
-from riesz.kernels import _matvec as matvec_module
-from riesz.kernels import _tile as tile_module
-from riesz.kernels._tile import Tile, fitting_rows, rows_of
+from riesz.kernels import _gram as gram_module
 
 X = np.random.default_rng(0).uniform(size=(23, 2)).astype(np.float32)
 Y = X[::-2]
@@ -26,7 +24,7 @@ KERNEL = Matern(1.5, 0.4) + 0.1 * White()
 @pytest.fixture
 def small(monkeypatch):
     """Tiles of at most 8 rows."""
-    monkeypatch.setattr(tile_module, "_ROWS", 8)
+    monkeypatch.setattr(gram_module, "_ROWS", 8)
 
 
 class Counted(AbstractKernel):
@@ -67,15 +65,19 @@ def test_one_program_makes_all_tiles_of_all_hyperparameters(small):
 
 
 def test_tiles_are_equal_and_do_not_alias_in_the_cache():
-    assert [rows_of(n, 1000) for n in (1, 999, 1000, 1001, 20_000)] == [1, 999, 1000, 501, 1000]
-    assert rows_of(2048 * 3, 1000) % 64 != 0
+    side = gram_module._side
+    assert [side(n, 1000) for n in (1, 999, 1000, 1001, 20_000)] == [1, 999, 1000, 501, 1000]
+    assert side(2048 * 3, 1000) % 64 != 0
 
 
 class Hungry(AbstractKernel):
-    """Takes a thousand numbers of working memory an entry."""
+    """Takes a thousand numbers of working memory an entry, and says when it is traced."""
+
+    traces = []
 
     def __call__(self, x, y=None):
         y = x if y is None else y
+        self.traces.append((len(x), len(y)))
         gaps = jnp.abs(x[:, None, :1] - y[None, :, 0, None]) + jnp.arange(1000, dtype=x.dtype)
         return jnp.exp(-jnp.sort(gaps, 2)[..., 0])
 
@@ -84,14 +86,13 @@ class Hungry(AbstractKernel):
 
 
 def test_tiles_are_as_small_as_the_memory_asks():
-    tile = Tile(Hungry(), np.float32)
-    assert fitting_rows(tile, X, None, 1e9) == 23
-    rows = fitting_rows(tile, X, None, 500_000.0)
-    assert 1 < rows < 12
-    part = jnp.asarray(X[:rows])
-    assert 4000 * rows**2 < 2 * tile.cost(part, part, jax.devices()[0]) <= 500_000
+    result = 23 * 23 * 4
+    found = gram(Hungry(), X, memory=result + 500_000)
+    np.testing.assert_allclose(found, Hungry()(jnp.asarray(X)), rtol=1e-6)
+    rows = Hungry.traces[-2][0]  # the last trace is that of the line above
+    assert 1 < rows < 12 and 2 * 4000 * rows**2 <= 500_000
     with pytest.raises(DataError, match=r"tile of one entry(.|\n)*1e.03 bytes(.|\n)*memory="):
-        gram(Hungry(), X, memory=23 * 23 * 4 + 1000)
+        gram(Hungry(), X, memory=result + 1000)
 
 
 def test_a_result_larger_than_the_memory_says_what_to_do():
@@ -143,15 +144,13 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(small, monkeypatch)
 
 TWO_DEVICES = """
 import jax, numpy as np
-from riesz.kernels import SquaredExponential, gram
-from riesz.kernels import _tile
-_tile._ROWS = 8
-used, call = set(), _tile.Tile.__call__
-def spy(self, x, y, device):
-    made = call(self, x, y, device)
-    used.update(made.devices())
-    return made
-_tile.Tile.__call__ = spy
+from riesz.kernels import SquaredExponential, _gram, gram
+_gram._ROWS = 8
+used, store = set(), _gram._store
+def spy(out, i, j, tile, mirror):
+    used.update(tile.devices())
+    store(out, i, j, tile, mirror)
+_gram._store = spy
 assert len(jax.devices()) == 2
 x = np.random.default_rng(0).uniform(size=(23, 2)).astype(np.float32)
 np.testing.assert_allclose(gram(SquaredExponential(0.4), x), SquaredExponential(0.4)(x), rtol=1e-5)
@@ -170,7 +169,7 @@ def test_all_devices_work(monkeypatch):
 
 @pytest.mark.parametrize("numbers", [2**22, 100])
 def test_products_with_and_without_blocks(numbers, monkeypatch):
-    monkeypatch.setattr(matvec_module, "_NUMBERS", numbers)
+    monkeypatch.setattr(gram_module, "_NUMBERS", numbers)
     x, y = jnp.asarray(X), jnp.asarray(Y)
     v = jnp.cos(jnp.arange(46.0)).reshape(23, 2)
     np.testing.assert_allclose(matvec(KERNEL, x, v), KERNEL(x) @ v, rtol=1e-4, atol=1e-5)

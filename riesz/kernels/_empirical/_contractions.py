@@ -112,7 +112,7 @@ def activations(f: Output, leaves: Leaves, x: PyTree) -> int:
     return floats_of(program_of(f, leaves, x).jaxpr)
 
 
-def contraction(method: Method, output: Output, leaves: Leaves) -> AbstractContraction:
+def contraction(method: str, output: Output, leaves: Leaves) -> AbstractContraction:
     """The order of contraction of this name."""
     if method == "products":
         return Products(output, leaves)

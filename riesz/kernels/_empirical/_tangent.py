@@ -6,9 +6,8 @@ from jaxtyping import Array, Float, PyTree
 from riesz._core.blocks import length
 from riesz.errors import DataError, ModelError
 from riesz.kernels._empirical import _gram as grams
-from riesz.kernels._empirical._contractions import METHODS, AbstractContraction, Method, contraction
+from riesz.kernels._empirical._contractions import METHODS, AbstractContraction, contraction
 from riesz.kernels._empirical._model import Parametrised
-from riesz.kernels._empirical._timing import fastest
 from riesz.kernels._kernel import AbstractKernel
 
 
@@ -34,7 +33,6 @@ class TangentKernel(AbstractKernel):
       `"jacobians"` makes both Jacobians and multiplies them. `"structured"` does so too, but leaves
       the Jacobians of the weights of dense layers as outer products, which for wide layers are
       far smaller. `"products"` applies J(x) to each row of J(y), and so holds no Jacobian of x.
-      `"auto"` takes the fastest, timed once for the shapes it meets; `method_for` says which.
 
     Inputs are batches: pytrees whose arrays have a leading axis. Memory beyond the result is
     bounded for any number of inputs and outputs. All methods run under jit and vmap.
@@ -57,21 +55,21 @@ class TangentKernel(AbstractKernel):
         self.split, self.method = Parametrised(model), method
 
     def __check_init__(self):
-        if self.method not in (*METHODS, "auto"):
+        if self.method not in METHODS:
             raise ModelError(
                 "no such order of contraction",
                 where="TangentKernel(model, method)",
-                expected=", ".join((*METHODS, "auto")),
+                expected=", ".join(METHODS),
                 found=self.method,
             )
 
     def __call__(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m"]:
         if y is not None:
             self._require_alike(x, y)
-        return grams.gram(self._contraction(x, y), x, y)
+        return grams.gram(self._contraction(), x, y)
 
     def diagonal(self, x: PyTree) -> Float[Array, " n"]:
-        return grams.diagonal(self._contraction(x, None), x)
+        return grams.diagonal(self._contraction(), x)
 
     def full(self, x: PyTree, y: PyTree | None = None) -> Float[Array, "n m o q"]:
         """J(x_i) J(y_j)^T for all pairs: between each of the o and each of the q output values.
@@ -80,7 +78,7 @@ class TangentKernel(AbstractKernel):
         """
         y = x if y is None else y
         split = self.split
-        parts = contraction(self.method_for(x, y), split.vector, split.leaves)
+        parts = contraction(self.method, split.vector, split.leaves)
         return grams.full(parts, x, y)
 
     def matvec(self, x: PyTree, y: PyTree, v: Float[Array, "m *out"]) -> Float[Array, "n *out"]:
@@ -104,14 +102,8 @@ class TangentKernel(AbstractKernel):
         out = grams.matvec(split.vector, split.leaves, x, y, v.reshape(v.shape[0], -1))
         return out.reshape(-1, *grams.output_shape(split.values, split.leaves, x))
 
-    def method_for(self, x: PyTree, y: PyTree | None = None) -> Method:
-        """The order of contraction at inputs of these shapes."""
-        if self.method in METHODS:
-            return self.method  # pyright: ignore[reportReturnType]
-        return fastest(self.split, x, x if y is None else y)
-
-    def _contraction(self, x: PyTree, y: PyTree | None) -> AbstractContraction:
-        return contraction(self.method_for(x, y), self.split.averaged, self.split.leaves)
+    def _contraction(self) -> AbstractContraction:
+        return contraction(self.method, self.split.averaged, self.split.leaves)
 
     def _require_alike(self, x: PyTree, y: PyTree) -> None:
         shapes = [grams.output_shape(self.split.values, self.split.leaves, z) for z in (x, y)]

@@ -4,9 +4,11 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz.errors import ModelError
+from riesz.networks._activations._pair import Duals, Numbers
 from riesz.networks._covariances import Covariances
 from riesz.networks._network import AbstractNetwork, Shape
 
@@ -19,29 +21,21 @@ class AbstractActivation(AbstractNetwork):
     """
 
     reads_variances: ClassVar[bool] = True
+    # Whether `duals` is a closed form.
+    exact: eqx.AbstractClassVar[bool]
+    # Whether E[phi'(u)^2] is finite, so that there is a tangent kernel.
+    differentiable: eqx.AbstractVar[bool]
 
     @abstractmethod
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """phi, entry by entry."""
 
     @abstractmethod
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         """E[phi(u) phi(v)] and E[phi'(u) phi'(v)], the arguments broadcast together.
 
         `duals(q, q, q)` is the exact value at u = v, and gradients are finite there.
         """
-
-    @property
-    @abstractmethod
-    def exact(self) -> bool:
-        """Whether `duals` is a closed form."""
-
-    @property
-    @abstractmethod
-    def differentiable(self) -> bool:
-        """Whether E[phi'(u)^2] is finite, so that there is a tangent kernel."""
 
     def out_shape(self, shape: Shape) -> Shape:
         return shape
@@ -81,7 +75,7 @@ class AbstractActivation(AbstractNetwork):
         )
         return outputs.computed_once()
 
-    def _own(self, inputs: Covariances, k: Float[Array, "..."]) -> Float[Array, "..."]:
+    def _own(self, inputs: Covariances, k: Numbers) -> Numbers:
         first, second = inputs.own_variances(k)
         return self.duals(first, k, second)[0]
 
@@ -89,10 +83,5 @@ class AbstractActivation(AbstractNetwork):
 class AbstractExactActivation(AbstractActivation):
     """A continuous activation with `duals` in closed form."""
 
-    @property
-    def exact(self) -> bool:
-        return True
-
-    @property
-    def differentiable(self) -> bool:
-        return True
+    exact: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = True

@@ -10,7 +10,7 @@ import jax
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._activation import AbstractExactActivation
-from riesz.networks._activations._pair import noisy_pair
+from riesz.networks._activations._pair import Duals, Numbers, noisy_pair
 
 
 class Erf(AbstractExactActivation):
@@ -23,9 +23,7 @@ class Erf(AbstractExactActivation):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return jax.lax.erf(x)
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         noisy = noisy_pair(q11, q12, q22, 0.5)
         return 2 / pi * noisy.angle, 2 / pi * noisy.inverse / noisy.complement
 
@@ -44,9 +42,7 @@ class Gelu(AbstractExactActivation):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return jax.nn.gelu(x, approximate=False)
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         noisy = noisy_pair(q11, q12, q22, 1.0)
         correlation, square = noisy.correlation, noisy.share**2
         inverse = 1 / noisy.complement

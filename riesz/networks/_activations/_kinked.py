@@ -13,7 +13,7 @@ Both integrals are split there. Negative correlations are those of u and -v.
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -22,10 +22,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._mehler import Entrywise, derivative, series
-from riesz.networks._activations._pair import Numbers, geometric_mean, quotient, root
-from riesz.networks._activations._panels import normal_panels, positions
+from riesz.networks._activations._pair import Duals, Numbers, geometric_mean, quotient, root
 
-Duals = tuple[Float[Array, "..."], Float[Array, "..."]]
 Kinks = tuple[float, ...]
 
 # Correlations up to here are left to the series.
@@ -160,7 +158,7 @@ def _coefficients(
 
     @jax.checkpoint
     def one(std: Array) -> Array:
-        z, weights = normal_panels(positions(kinks, std), accuracy.nodes, accuracy.reach)
+        z, weights = _normal_panels(_positions(kinks, std), accuracy.nodes, accuracy.reach)
         values = f(std * z) * weights
 
         def climb(rows: tuple[Array, Array], k: Array) -> tuple[tuple[Array, Array], Array]:
@@ -181,11 +179,44 @@ def _integral(f: Entrywise, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -
     """E[f(u) f(v)] for one pair, by the double integral."""
     side = jnp.where(at.correlation < 0, -1.0, 1.0).astype(at.u.dtype)
     sine, cosine = at.half, jnp.sqrt(1 - at.half**2)
-    of_u, of_v = positions(kinks, at.u), side * positions(kinks, at.v)
+    of_u, of_v = _positions(kinks, at.u), side * _positions(kinks, at.v)
     meet = (of_u[:, None] - of_v).ravel() / (2 * jnp.where(sine > 0, sine, 1))
-    y, weights_y = normal_panels(meet, accuracy.order, accuracy.reach)
+    y, weights_y = _normal_panels(meet, accuracy.order, accuracy.reach)
     shift = sine * y[:, None]
     breaks = jnp.concatenate([(of_u - shift) / cosine, (of_v + shift) / cosine], -1)
-    x, weights_x = normal_panels(breaks, accuracy.order, accuracy.reach)
+    x, weights_x = _normal_panels(breaks, accuracy.order, accuracy.reach)
     u, v = at.u * (cosine * x + shift), side * at.v * (cosine * x - shift)
     return jnp.sum(weights_y[:, None] * weights_x * f(u) * f(v))
+
+
+def _normal_panels(
+    breaks: Float[Array, "*rows breaks"], order: int, reach: float
+) -> tuple[Float[Array, "*rows nodes"], Float[Array, "*rows nodes"]]:
+    """Nodes z and weights of E[f(z)], for f smooth between the breaks, on [-reach, reach].
+
+    Two further breaks keep every panel so short that `order` nodes resolve the density.
+    """
+    points, weights = (jnp.asarray(x, breaks.dtype) for x in _legendre(order))
+    count = breaks.shape[-1]
+    # A break far out splits nothing that weighs: its panel does more in the middle.
+    spare = jnp.linspace(-2.0, 2.0, count + 2, dtype=breaks.dtype)[1:-1]
+    used = jnp.where(jnp.abs(breaks) < reach - 1.5, breaks, spare)
+    fixed = jnp.asarray([-reach, -2.0, 2.0, reach], breaks.dtype)
+    fixed = jnp.broadcast_to(fixed, (*breaks.shape[:-1], 4))
+    edges = jnp.sort(jnp.concatenate([fixed, used], -1), -1)
+    half = (edges[..., 1:] - edges[..., :-1]) / 2
+    z = (edges[..., :-1] + half)[..., None] + half[..., None] * points
+    density = jnp.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    shape = (*breaks.shape[:-1], -1)
+    return z.reshape(shape), (half[..., None] * weights * density).reshape(shape)
+
+
+def _positions(kinks: tuple[float, ...], std: Numbers) -> Float[Array, "... kinks"]:
+    """Where std z meets the kinks, held within a range that squares of floats leave finite."""
+    safe = jnp.maximum(std, 1e-8)[..., None]
+    return jnp.clip(jnp.asarray(kinks, safe.dtype) / safe, -1e4, 1e4)
+
+
+@lru_cache(maxsize=8)
+def _legendre(order: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(order)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 from math import isfinite, pi, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ from riesz.networks._activations._mehler import (
     mehler,
     mehler_error,
 )
+from riesz.networks._activations._pair import Duals, Numbers
 
 
 class AbstractNumericalActivation(AbstractActivation):
@@ -29,22 +30,19 @@ class AbstractNumericalActivation(AbstractActivation):
     # A function of one number. Pyright takes a variable of type Callable for a method.
     function: eqx.AbstractVar[Any]
     kinks: eqx.AbstractVar[tuple[float, ...]]
+    exact: ClassVar[bool] = False
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return entrywise(self.function)(x)
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         phi = entrywise(self.function)
         if self.kinks:
             return kinked_duals(phi, self.kinks, FINE, q11, q12, q22)
         slope = derivative(phi)
         return mehler(phi, phi, q11, q12, q22), mehler(slope, slope, q11, q12, q22)
 
-    def error(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def error(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         """Upper estimates of the absolute errors of the two `duals`.
 
         Without kinks: the terms left out of the Hermite series, bounded by the inequality of
@@ -56,10 +54,6 @@ class AbstractNumericalActivation(AbstractActivation):
             return kinked_error(phi, self.kinks, q11, q12, q22)
         return mehler_error(phi, q11, q12, q22), mehler_error(derivative(phi), q11, q12, q22)
 
-    @property
-    def exact(self) -> bool:
-        return False
-
 
 class Tanh(AbstractNumericalActivation):
     """tanh(u), by a Hermite series of 256 terms.
@@ -68,17 +62,9 @@ class Tanh(AbstractNumericalActivation):
     derivatives 2e-6; `error` tells.
     """
 
-    @property
-    def function(self) -> Entrywise:
-        return jnp.tanh
-
-    @property
-    def kinks(self) -> tuple[float, ...]:
-        return ()
-
-    @property
-    def differentiable(self) -> bool:
-        return True
+    function: ClassVar[Entrywise] = staticmethod(jnp.tanh)
+    kinks: ClassVar[tuple[float, ...]] = ()
+    differentiable: ClassVar[bool] = True
 
 
 class Silu(AbstractNumericalActivation):
@@ -87,17 +73,9 @@ class Silu(AbstractNumericalActivation):
     Errors are those of rounding up to variances of 10; `error` tells.
     """
 
-    @property
-    def function(self) -> Entrywise:
-        return jax.nn.silu
-
-    @property
-    def kinks(self) -> tuple[float, ...]:
-        return ()
-
-    @property
-    def differentiable(self) -> bool:
-        return True
+    function: ClassVar[Entrywise] = staticmethod(jax.nn.silu)
+    kinks: ClassVar[tuple[float, ...]] = ()
+    differentiable: ClassVar[bool] = True
 
 
 class Activation(AbstractNumericalActivation):

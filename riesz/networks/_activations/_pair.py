@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Numbers = Float[Array, "..."]
+Duals = tuple[Numbers, Numbers]
 
 # arcsin(sqrt z) / sqrt z on [0, 1/2], highest power first: interpolation at Chebyshev points,
 # whose error is 6e-18. A polynomial takes a fifth of the time of atan2.

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._activation import AbstractExactActivation
-from riesz.networks._activations._pair import pair
+from riesz.networks._activations._pair import Duals, Numbers, pair
 
 Scalar = float | Float[Array, ""]
 
@@ -30,9 +30,7 @@ class AbstractPiecewiseLinear(AbstractExactActivation):
     def parts(self) -> tuple[Scalar, Scalar]:
         """A and b."""
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         odd, even = (jnp.asarray(part, q12.dtype) ** 2 for part in self.parts)
         geometry = pair(q11, q12, q22)
         signs = 1 - 2 * geometry.angle / pi

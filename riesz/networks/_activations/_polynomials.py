@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 from riesz.networks._activations._activation import AbstractExactActivation
-from riesz.networks._activations._pair import Numbers
+from riesz.networks._activations._pair import Duals, Numbers
 
 
 class Monomial(AbstractExactActivation):
@@ -33,9 +33,7 @@ class Monomial(AbstractExactActivation):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return x**self.degree
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, square = self.degree, q11 * q22
         slope = k**2 * homogeneous(moments(k - 1), q12, square, k - 1)
         return homogeneous(moments(k), q12, square, k), slope
@@ -58,9 +56,7 @@ class Hermite(AbstractExactActivation):
             before, value = value, (x * value - sqrt(k) * before) / sqrt(k + 1)
         return value
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, square = self.degree, (q11 - 1) * (q22 - 1)
 
         def dual(degree: int) -> Numbers:

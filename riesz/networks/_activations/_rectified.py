@@ -16,6 +16,7 @@ error of rounding relative to the variances.
 """
 
 from math import pi
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from riesz.networks._activations._activation import AbstractActivation
-from riesz.networks._activations._pair import Numbers, Pair, pair
+from riesz.networks._activations._pair import Duals, Numbers, Pair, pair
 from riesz.networks._activations._polynomials import homogeneous, moments, require_degree
 
 
@@ -35,6 +36,7 @@ class RectifiedMonomial(AbstractActivation):
     """
 
     degree: int = eqx.field(static=True)
+    exact: ClassVar[bool] = True
 
     def __check_init__(self):
         require_degree("RectifiedMonomial", self.degree)
@@ -44,9 +46,7 @@ class RectifiedMonomial(AbstractActivation):
             return (x > 0).astype(x.dtype)
         return jax.nn.relu(x) ** self.degree
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, geometry = self.degree, pair(q11, q12, q22)
         if k == 0:
             step = (pi - geometry.angle) / (2 * pi)
@@ -54,10 +54,6 @@ class RectifiedMonomial(AbstractActivation):
         square = geometry.scale * geometry.scale
         slope = k**2 * _arc_cosine(k - 1, q12, square, geometry)
         return _arc_cosine(k, q12, square, geometry), slope
-
-    @property
-    def exact(self) -> bool:
-        return True
 
     @property
     def differentiable(self) -> bool:
@@ -71,23 +67,16 @@ class Sign(AbstractActivation):
     function, and E[phi'(u) phi'(v)] = (2/pi) / sqrt(q11 q22 - q12^2), infinite for u = v.
     """
 
+    exact: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = False
+
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return jnp.sign(x)
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         geometry = pair(q11, q12, q22)
         signs = 1 - 2 * geometry.angle / pi
         return _where_random(signs, q11, q22), 4 * geometry.density
-
-    @property
-    def exact(self) -> bool:
-        return True
-
-    @property
-    def differentiable(self) -> bool:
-        return False
 
 
 def _where_random(expectation: Numbers, q11: Numbers, q22: Numbers) -> Numbers:

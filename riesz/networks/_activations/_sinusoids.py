@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from riesz.errors import ModelError
 from riesz.networks._activations._activation import AbstractExactActivation
-from riesz.networks._activations._pair import Numbers
+from riesz.networks._activations._pair import Duals, Numbers
 
 Scalar = float | Float[Array, ""]
 
@@ -37,9 +37,7 @@ class AbstractSinusoid(AbstractExactActivation):
     def wave(self) -> Wave:
         """Amplitude, frequency and phase."""
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         power, square_frequency, odd = self.wave
         square_frequency = jnp.asarray(square_frequency, q12.dtype)
         if odd == 0.5:  # of equal shares only exp(w) remains
@@ -117,8 +115,6 @@ class Exp(AbstractExactActivation):
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return jnp.exp(x)
 
-    def duals(
-        self, q11: Float[Array, "..."], q12: Float[Array, "..."], q22: Float[Array, "..."]
-    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         expectation = jnp.exp((q11 + q22) / 2 + q12)
         return expectation, expectation

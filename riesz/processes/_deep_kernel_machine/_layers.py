@@ -32,7 +32,7 @@ class Layers(eqx.Module):
         size = x.shape[1]
         xx, yy = (jnp.sum(v * v, 1) / size for v in (x, y))
         each = (xx[:, None], yy[None], x @ y.T / size)
-        return Covariances(*each, ntk=None, shape=(size,), pair=False, own=False, same=False)
+        return Covariances(*each, ntk=None, shape=(size,))
 
     def _features(self, x: Inputs) -> Float[Array, "n d"]:
         shape = self.head.out_shape(x.shape[1:])
