@@ -109,9 +109,14 @@ def _units(*batches: Function) -> np.ndarray:
 
 def _typical(inputs: Function, predictions: Function) -> tuple[np.ndarray, np.ndarray]:
     """The units of `Roughness`, 1 where all vanish."""
-    slopes, bends = eqx.filter_jit(jax.vmap(typical_sizes))(inputs, predictions)
+    slopes, bends = _sizes(inputs, predictions)
     v, w = (np.asarray(x, np.float64).mean(0) for x in (slopes, bends))
     return np.where(v > 0, v, 1), np.where(w > 0, w, 1)
+
+
+@eqx.filter_jit
+def _sizes(inputs: Function, predictions: Function) -> tuple[Array, Array]:
+    return jax.vmap(typical_sizes)(inputs, predictions)
 
 
 @eqx.filter_jit
