@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from riesz.problems import AbstractProblem
 
-# Pairs and cells along an axis, where neither data nor options say otherwise.
-SAMPLES = {"antiderivative": 1000, "pendulum": 1000, "burgers": 1000}
-SAMPLES_ELSE = 500
+# Pairs and cells along an axis, by dimension, where neither data nor options say otherwise.
+SAMPLES = {1: 1000, 2: 500, 3: 500}
 GRID = {1: 128, 2: 32, 3: 16}
 
 # Values of all pairs, 4 bytes each, up to which they are read into memory before the fit.

@@ -47,7 +47,7 @@ def sample(
             repair=f"write to {Path(path.path).with_suffix('.h5')}",
         )
     family = make_problem(problem)
-    count = samples or defaults.SAMPLES.get(problem, defaults.SAMPLES_ELSE)
+    count = samples or defaults.SAMPLES[family.input_space.domain.dim]
     cells = grid or defaults.GRID[family.input_space.domain.dim]
     try:
         key, refine = jax.random.key(seed), defaults.refinement(family)

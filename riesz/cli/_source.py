@@ -107,7 +107,7 @@ def find_source(
     if spec is None:
         _refuse("is for data in a file", "--data FILE", **reading.given())
         assert problem is not None
-        count = samples or defaults.SAMPLES.get(source, defaults.SAMPLES_ELSE)
+        count = samples or defaults.SAMPLES[problem.input_space.domain.dim]
         cells = grid or defaults.GRID[problem.input_space.domain.dim]
         return Source(name, problem, None, count, cells)
     _refuse("is for pairs that the solver samples", "no file", samples=samples, grid=grid)

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from riesz.evaluation._statistics import Statistic
+from riesz.operators import OPERATORS
 
-# What to try where a baseline of this class is better.
-_ADVICE = {
-    "TrainingMean": "check that the inputs determine the outputs, and train longer",
-    "Persistence": "try to learn the change from the input, or keep persistence",
-    "PCARidge": "try a smaller model, one that learns the residual over it, or keep it",
-    "NearestNeighbours": "try more samples and a smaller model, or keep it",
-    "PointwiseLinear": "try to learn the residual over it, or keep it",
-}
 _OTHERWISE = "try to learn the residual over it, or keep it"
 
 
@@ -104,5 +97,6 @@ def verdict(
 
 
 def _advice(baseline: BaselineResult) -> str:
-    kinds = [text for kind, text in _ADVICE.items() if kind in baseline.operator]
-    return kinds[0] if kinds else _OTHERWISE
+    """What to try where a baseline of this class is better, as the class says."""
+    kinds = [kind for name, kind in OPERATORS.items() if name in baseline.operator]
+    return next((kind.advice for kind in kinds if hasattr(kind, "advice")), _OTHERWISE)

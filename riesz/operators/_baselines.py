@@ -1,5 +1,7 @@
 """Operators that need no training by gradients: the yardstick of every operator that does."""
 
+from typing import ClassVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from riesz.operators._registry import register
 class TrainingMean(AbstractOperator):
     """G(a) = mean of the training outputs, whatever a is; a function on their points `target`."""
 
+    advice: ClassVar[str] = "check that the inputs determine the outputs, and train longer"
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     mean: Frozen  # (*target.shape, channels)
@@ -32,6 +35,7 @@ class TrainingMean(AbstractOperator):
 class Persistence(AbstractOperator):
     """G(a) = a: the output is the input, at the points where it is asked for."""
 
+    advice: ClassVar[str] = "try to learn the change from the input, or keep persistence"
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
 
@@ -76,6 +80,7 @@ class PCARidge(AbstractOperator):
     the training outputs' points `target`.
     """
 
+    advice: ClassVar[str] = "try a smaller model, one that learns the residual over it, or keep it"
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     before: Frozen  # mean of the inputs (*source.shape, channels)
@@ -101,6 +106,7 @@ class NearestNeighbours(AbstractOperator):
     Nearest in L2 among the leading principal components of the training inputs.
     """
 
+    advice: ClassVar[str] = "try more samples and a smaller model, or keep it"
     input_space: Space = eqx.field(static=True)
     output_space: Space = eqx.field(static=True)
     neighbours: int = eqx.field(static=True)

@@ -6,6 +6,11 @@ import pathlib
 from collections import defaultdict
 
 import riesz
+from riesz.data import FORMATS
+from riesz.domains import DISCRETIZATIONS
+from riesz.operators import OPERATORS
+from riesz.problems import PROBLEMS
+from riesz.processes import PROCESSES
 
 PACKAGE = pathlib.Path(riesz.__file__).parent
 
@@ -70,3 +75,32 @@ def test_no_alias_has_the_name_of_a_public_class():
         if isinstance(target, ast.Name) and target.id in PUBLIC
     ]
     assert not aliases
+
+
+REGISTERED = {*OPERATORS, *PROBLEMS, *PROCESSES, *DISCRETIZATIONS}
+SUFFIXES = {suffix for kind in FORMATS.values() for suffix in kind.suffixes}
+
+
+def lists_of(names, source):
+    """The lines of lists, tuples, sets and dicts that hold two of the names or more as text."""
+    for node in ast.walk(ast.parse(source)):
+        parts = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
+        texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+        if len([text for text in texts if text in names]) > 1:
+            yield node.lineno
+
+
+def test_no_list_of_registered_names_beside_the_registries():
+    # The batteries list instances, and a paper names the problems that it measures.
+    paths = [p for p in PACKAGE.rglob("*.py") if not {"testing", "papers"} & set(p.parts)]
+    formats = [path for path in paths if "_formats" not in path.parts]
+    lists = [(p, line) for p in paths for line in lists_of(REGISTERED, p.read_text())]
+    lists += [(p, line) for p in formats for line in lists_of(SUFFIXES, p.read_text())]
+    assert not [f"{path.relative_to(PACKAGE)}:{line}" for path, line in lists]
+
+
+def test_the_check_of_lists_sees_each_form():
+    for form in ('["FNO", "DeepONet"]', '("FNO", "DeepONet")', '{"FNO", "DeepONet"}',
+                 '{"FNO": 1, "DeepONet": 2}', 'x in ("FNO", "other", "DeepONet")'):  # fmt: skip
+        assert list(lists_of(REGISTERED, form)) == [1]
+    assert not list(lists_of(REGISTERED, '["FNO", "other"]'))

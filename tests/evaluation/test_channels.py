@@ -14,7 +14,7 @@ import riesz
 from riesz.domains import Grid, Interval, MaskedGrid, Points, Space, Torus
 from riesz.errors import DataError, DriftWarning, InputRangeWarning, RunError
 from riesz.functions import Function, Pairs, batch, stack
-from riesz.operators import AbstractOperator, Normalised
+from riesz.operators import AbstractOperator, Normalised, Persistence
 
 CIRCLE = Torus(0.0, 1.0)
 GRID = Grid(CIRCLE, 16)
@@ -175,6 +175,8 @@ def test_baselines_stand_in_the_first_line():
     assert won.verdict.endswith("of the best, shift")
     lost = riesz.evaluate(bad, pairs, baselines={"mean": zero, "ridge": good})
     assert lost.verdict.startswith("ridge is better: ") and "; try " in lost.verdict
+    same = riesz.evaluate(bad, pairs, baselines={"itself": Persistence(TWO, TWO)})
+    assert same.verdict.endswith("try to learn the change from the input, or keep persistence")
     assert str(lost).splitlines()[0] == lost.verdict
     mean, ridge = lost.baselines
     assert (mean.worse, mean.better, ridge.better) == (True, False, True)
