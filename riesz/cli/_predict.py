@@ -196,6 +196,8 @@ def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
 
     One that is named as an array of all predictions is called so with _number behind it.
     """
+    import numpy as np
+
     from riesz.operators import parts_of
 
     parts, arrays = parts_of(model), {}
@@ -205,7 +207,7 @@ def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
         for name, part in parts[1].split(f).items():
             if part.domain != f.domain:
                 name = f"{name}_number" if name in _ARRAYS else name
-                arrays[name if role == "prediction" else f"{name}_{role}"] = part.values
+                arrays[name if role == "prediction" else f"{name}_{role}"] = np.asarray(part.values)
     return arrays
 
 
