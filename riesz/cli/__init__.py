@@ -14,6 +14,7 @@ from riesz.cli import _lists as _lists
 from riesz.cli import _papers as _papers
 from riesz.cli import _predict as _predict
 from riesz.cli import _sample as _sample
+from riesz.cli import _solve as _solve
 from riesz.cli import _train as _train
 from riesz.cli._app import app as app
 from riesz.cli._guard import INTERRUPTED, failed, say_interrupted

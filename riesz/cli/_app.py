@@ -18,6 +18,7 @@ ORDER = [
     "predict",
     "info",
     "fit-process",
+    "solve",
     "kernel",
     "sample",
     "problems",

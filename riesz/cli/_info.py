@@ -94,6 +94,10 @@ def _text(run: Path, model: dict[str, Any]) -> str:
         names = ", ".join(card["process"]["points"]), ", ".join(card["process"]["values"])
         lines = [f"model  {run}", f"data   {card['process']['file']}: {names[1]} at {names[0]}"]
         return "\n".join([*lines, *summary(card["process"])])
+    if "solution" in card:
+        from riesz.cli._solve import summary
+
+        return "\n".join([f"model  {run}", *summary(card["solution"])])
     rows = [
         ("model", str(run)),
         ("", model["text"]),

@@ -31,13 +31,14 @@ def open_model(run: Path) -> "tuple[AbstractOperator | Banded, dict[str, Any]]":
     return load_model(run), read_card(run)
 
 
-def is_process(run: Path) -> bool:
-    """Whether the model of a folder is a registered process."""
+def answers_at_points(run: Path) -> bool:
+    """Whether the model of a folder is a process or a field, which are asked at points."""
+    from riesz.functions import Field
     from riesz.io.internal import model_class
     from riesz.processes import PROCESSES
 
     require_model(run)
-    return model_class(run, trust=TRUSTED) in PROCESSES.values()
+    return model_class(run, trust=TRUSTED) in (Field, *PROCESSES.values())
 
 
 def require_model(run: Path) -> None:

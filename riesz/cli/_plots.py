@@ -149,6 +149,24 @@ def _fields(shown: _Example) -> Figure:
     return figure
 
 
+def solution(folder: Path, a: "Function", reference: "Function", u: "Function") -> str:
+    """Input, reference solution, solution and error side by side."""
+    figure = Figure(figsize=(16, 3.6), layout="constrained")
+    row = figure.subplots(1, 4)
+    curves = a.domain.dim == 1
+    both = np.concatenate([_present(reference, 0), _present(u, 0)])
+    ends = {"vmin": float(both.min()), "vmax": float(both.max())}
+    scale = {} if curves else {**ends, "cmap": "viridis"}
+    a.plot(row[0], **({} if curves else {"cmap": "cividis"}))
+    for ax, f in zip(row[1:3], (reference, u), strict=True):
+        f.plot(ax, **scale)
+    abs(u - reference).plot(row[3], **({} if curves else {"cmap": "magma", "vmin": 0}))
+    titles = ("input", "reference solver", "network", "|error|")
+    for ax, title in zip(row, titles, strict=True):
+        ax.set_title(title, fontsize=12)
+    return _save(figure, folder, "solution.png")
+
+
 def _ratio(f: "Function") -> float:
     """Width over height of the function's picture."""
     ax = Figure().subplots()

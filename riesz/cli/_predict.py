@@ -53,6 +53,16 @@ def predict(
             help="File with functions of the output, at whose points the answer is wanted.",
         ),
     ] = None,
+    given: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Of a process: points and values to condition it on first."
+        ),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Standard deviation of the noise of --given.", min=0),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an output that exists.")] = False,
     as_json: AsJson = False,
 ) -> Answer:
@@ -64,24 +74,42 @@ def predict(
     coordinates, of shape (points..., axes), or one set per sample. Outputs that are numbers are
     arrays of their names, too, such as drag, drag_lower and drag_upper.
 
-    Of a process, INPUT holds points; after riesz fit-process in the columns that had them in the
-    fit. The output holds mean, lower and upper, of shape (points, values), in the units of the
-    file, and the points. Intervals are of single values, after riesz fit-process with their noise.
+    Of a process, and of a solution by riesz solve, INPUT holds points; after riesz fit-process in
+    the columns that had them in the fit. The output holds mean, lower and upper, of shape (points,
+    values), in the units of the file, or a solution's prediction, and the points. Intervals are of
+    single values, after riesz fit-process with their noise.
     """
     from riesz.cli._arrays import require_free
-    from riesz.cli._models import is_process, open_model
-    from riesz.cli._predict_process import predict_process
+    from riesz.cli._models import answers_at_points, open_model
+    from riesz.cli._predict_points import predict_points
     from riesz.cli._reading import Reading
 
     reading = Reading(input, None, None, domain, channels, periodic, nodes)
     require_free(output, force, columns=True)  # whatever the run is
-    if is_process(run):
-        return predict_process(run, file, output, reading, on)
+    if answers_at_points(run):
+        used = {**reading.given(), **({} if on is None else {"on": on})}
+        _refuse(run, "operators", {name: x for name, x in used.items() if name != "input"})
+        return predict_points(run, file, output, reading, given, noise)
     require_free(output, force)
+    asked = {"given": given, "noise": noise}
+    _refuse(run, "processes", {name: x for name, x in asked.items() if x is not None})
     model, card = open_model(run)
     functions = read_inputs(file, reading, card, model.input_space)
     where = _output_points(run, on, card, model, functions)
     return _write_answers(output, model, functions, where)
+
+
+def _refuse(run: Path, kind: str, options: dict[str, Any]) -> None:
+    if options:
+        raise UsageError(
+            f"these options are for {kind}",
+            where=f"riesz predict {run}",
+            expected="a file of points, with --input NAMES where its columns have other names"
+            if kind == "operators"
+            else "a file of functions",
+            found=", ".join(f"--{name}" for name in options),
+            repair="leave them out",
+        )
 
 
 def _write_answers(

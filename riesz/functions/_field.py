@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from riesz._core.layers import Perceptron
 from riesz.domains import (
     AbstractDiscretization,
     AbstractProductDomain,
@@ -77,8 +78,8 @@ class Field(eqx.Module):
                 found=str(space.domain),
                 repair="multiply by a factor of your own: Field(lambda x: factor(x) * u(x), space)",
             )
-        sizes = feature_count(space.domain), space.channels, width, depth
-        network = eqx.nn.MLP(*sizes, activation, jax.nn.identity, key=key)
+        sizes = (feature_count(space.domain), *[width] * depth, space.channels)
+        network = Perceptron(sizes, activation, key=key)
         return cls(Coordinates(network, space, zero_boundary), space)
 
     def at(self, points: Any) -> Float[Array, "p c"]:

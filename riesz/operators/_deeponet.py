@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.draws import split
+from riesz._core.layers import Perceptron
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions.internal import require_inside
-from riesz.operators._layers import Perceptron
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 

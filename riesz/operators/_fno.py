@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from riesz._core.draws import split
+from riesz._core.layers import Perceptron, Pointwise, random_weights
 from riesz.domains import (
     AbstractDiscretization,
     AbstractTensorGrid,
@@ -18,7 +19,6 @@ from riesz.domains import (
 )
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
-from riesz.operators._layers import Perceptron, Pointwise, random_weights
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 from riesz.operators._spectral import (

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from riesz._core.blocks import fitting, mapped
+from riesz._core.layers import Perceptron, Pointwise
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
@@ -19,7 +20,6 @@ from riesz.domains import (
 )
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators._layers import Perceptron, Pointwise
 from riesz.operators._operator import AbstractOperator, require_input
 from riesz.operators._registry import register
 

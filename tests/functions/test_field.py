@@ -56,7 +56,7 @@ def test_a_network_vanishes_on_the_boundary_and_is_periodic():
     u = Field.mlp(SQUARE, width=8, depth=1, zero_boundary=True, key=KEY)
     corners = np.array([[1.0, 3.0], [2.0, 2.5], [1.5, 2.0], [1.5, 4.0]])
     assert (np.asarray(u.at(corners)) == 0).all()
-    assert abs(float(u.at([[1.5, 3.0]])[0, 0])) > 1e-3
+    assert abs(float(u.at([[1.3, 2.7]])[0, 0])) > 1e-3
     circle = Space(Torus(0.0, 2.0))
     v = Field.mlp(circle, width=8, depth=1, key=KEY)
     np.testing.assert_allclose(v.at([[0.0]]), v.at([[2.0]]), atol=1e-6)

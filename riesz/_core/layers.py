@@ -1,6 +1,6 @@
-"""Pointwise building blocks shared by operators."""
+"""Pointwise building blocks of operators and fields."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
@@ -38,11 +38,20 @@ class Pointwise(eqx.Module):
 
 
 class Perceptron(eqx.Module):
-    """Affine maps with GELU between them, along the last axis."""
+    """Affine maps with an activation between them, along the last axis."""
 
     layers: tuple[Pointwise, ...]
+    activation: Callable[[Array], Array] = eqx.field(static=True)
 
-    def __init__(self, sizes: Sequence[int], *, gain: float = 1.0, key: PRNGKeyArray):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: Callable[[Array], Array] = jax.nn.gelu,
+        *,
+        gain: float = 1.0,
+        key: PRNGKeyArray,
+    ):
+        self.activation = activation
         keys = split(key, len(sizes) - 1)
         gains = [2**0.5] * (len(sizes) - 2) + [gain]
         parts = zip(sizes[:-1], sizes[1:], gains, keys, strict=True)
@@ -50,5 +59,5 @@ class Perceptron(eqx.Module):
 
     def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
         for layer in self.layers[:-1]:
-            x = jax.nn.gelu(layer(x))
+            x = self.activation(layer(x))
         return self.layers[-1](x)
