@@ -7,6 +7,7 @@ import typer
 
 from riesz._core.progress import say
 from riesz.cli import _evaluate as _evaluate
+from riesz.cli import _fit_flow as _fit_flow
 from riesz.cli import _fit_process as _fit_process
 from riesz.cli import _info as _info
 from riesz.cli import _kernel as _kernel

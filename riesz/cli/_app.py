@@ -18,6 +18,7 @@ ORDER = [
     "predict",
     "info",
     "fit-process",
+    "fit-flow",
     "solve",
     "kernel",
     "sample",

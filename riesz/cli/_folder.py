@@ -4,14 +4,20 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from riesz import __version__
-from riesz.errors import UsageError
+from riesz._core.progress import say
+from riesz.cli._guard import Interrupted
+from riesz.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from riesz.learning import Fitted
 
 RUN, LOCK, FORMAT = "run.json", ".lock", "riesz.run"
 CHECKPOINT, DATA = "fit/checkpoint.safetensors", "data.h5"
@@ -64,6 +70,47 @@ class RunFolder:
 
         self.record.update(changes)
         write_atomically(self.path / RUN, json.dumps(self.record, indent=1).encode())
+
+    def run(self, work: Callable[[], None], started: float | None = None) -> None:
+        """Do what is left of the run: nothing, where it is finished.
+
+        `started` is the monotonic time from which its seconds are counted.
+        """
+        if self.finished:
+            say(f"{self.path} holds this run, finished: nothing to do")
+            return
+        started = time.monotonic() if started is None else started
+        try:
+            with self.locked():
+                work()
+                self.update(state="finished", seconds=round(time.monotonic() - started, 1))
+        except KeyboardInterrupt:
+            raise Interrupted(this_command()) from None
+
+    def usable(self, fitted: "Fitted") -> "Fitted":
+        """A fit that came to its end with usable weights.
+
+        **Raises:** `KeyboardInterrupt` for one that was interrupted, `RunError` for one without.
+        """
+        from riesz.learning import Status
+
+        if fitted.status is Status.interrupted:
+            raise KeyboardInterrupt
+        if not fitted.history:
+            raise RunError(
+                "the fit gave no usable weights",
+                where=str(self.path),
+                expected="at least one validation with a finite loss",
+                found=str(fitted.status),
+                repair="give a larger --time-budget and another --out"
+                if fitted.status is Status.time_spent
+                else "give a smaller --learning-rate and another --out",
+            )
+        if fitted.status is Status.diverged:
+            say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
+        for note in fitted.notes:
+            say(f"note: {note}")
+        return fitted
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -94,10 +94,15 @@ def _text(run: Path, model: dict[str, Any]) -> str:
         names = ", ".join(card["process"]["points"]), ", ".join(card["process"]["values"])
         lines = [f"model  {run}", f"data   {card['process']['file']}: {names[1]} at {names[0]}"]
         return "\n".join([*lines, *summary(card["process"])])
-    if "solution" in card:
-        from riesz.cli._solve import summary
+    if "solution" in card or "flow" in card:
+        from riesz.cli import _fit_flow, _solve
 
-        return "\n".join([f"model  {run}", *summary(card["solution"])])
+        found = (
+            _solve.summary(card["solution"])
+            if "solution" in card
+            else _fit_flow.summary(card["flow"])
+        )
+        return "\n".join([f"model  {run}", *found])
     rows = [
         ("model", str(run)),
         ("", model["text"]),

@@ -1,5 +1,6 @@
 """Opening a model of a run folder."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,13 @@ def answers_at_points(run: Path) -> bool:
 
     require_model(run)
     return model_class(run, trust=TRUSTED) in (Field, *PROCESSES.values())
+
+
+def has_double_numbers(run: Path) -> bool:
+    """Whether a model was saved with numbers of 64 bits, which it then computes with."""
+    from riesz.io import read_model
+
+    return "float64" in json.dumps(read_model(run)["structure"])
 
 
 def require_model(run: Path) -> None:

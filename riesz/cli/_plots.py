@@ -167,6 +167,24 @@ def solution(folder: Path, a: "Function", reference: "Function", u: "Function") 
     return _save(figure, folder, "solution.png")
 
 
+def samples(folder: Path, given: "Function", drawn: "Function") -> str:
+    """Some of the functions that were given, and as many samples, on one scale."""
+    from riesz.functions import take
+
+    flat, count = given.domain.dim == 1, 8 if given.domain.dim == 1 else 4
+    count = min(count, len(given.values))
+    figure = Figure(figsize=(13, 4) if flat else (3.3 * count, 6.4), layout="constrained")
+    axes = figure.subplots(*((1, 2) if flat else (2, count)), sharey=flat, squeeze=False)
+    both = np.concatenate([np.asarray(f.values)[:count, ..., 0].ravel() for f in (given, drawn)])
+    ends = {"vmin": float(both.min()), "vmax": float(both.max())}
+    for row, (functions, title) in enumerate(((given, "test function"), (drawn, "sample"))):
+        for i in range(count):
+            ax = axes[0, row] if flat else axes[row, i]
+            take(functions, i).plot(ax, **({"lw": 1} if flat else {**ends, "cmap": "viridis"}))
+            ax.set_title(f"{title}s" if flat else title, fontsize=12)
+    return _save(figure, folder, "samples.png")
+
+
 def _ratio(f: "Function") -> float:
     """Width over height of the function's picture."""
     ax = Figure().subplots()

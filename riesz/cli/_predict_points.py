@@ -30,17 +30,15 @@ def predict_points(
     import jax
     import numpy as np
 
-    from riesz.cli._models import TRUSTED, load_model
+    from riesz.cli._models import has_double_numbers, load_model
     from riesz.cli._process_run import LEVEL
     from riesz.data import Location
     from riesz.data.internal import format_to_write, write_arrays
-    from riesz.functions import Field
     from riesz.io import read_card
-    from riesz.io.internal import model_class
 
     fitted = read_card(run).get("process", {})
     points, origins = _points(file, reading, fitted)
-    with jax.enable_x64(model_class(run, trust=TRUSTED) is not Field):
+    with jax.enable_x64(has_double_numbers(run)):
         model = load_model(run)
         if given is not None:
             model = _conditioned(model, run, given, noise, fitted)

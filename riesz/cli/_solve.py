@@ -1,7 +1,6 @@
 """`riesz solve`."""
 
 import shlex
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from riesz.cli import _defaults as defaults
 from riesz.cli._app import AsJson, Data, Input, Nodes, command, count
 from riesz.cli._output import Answer
-from riesz.errors import RunError, UsageError
+from riesz.errors import UsageError
 
 if TYPE_CHECKING:
     from riesz.cli._folder import RunFolder
@@ -65,8 +64,7 @@ def solve(
     riesz info, and gets a figure. The same command in the same folder goes on with a run that was
     interrupted.
     """
-    from riesz.cli._folder import RunFolder, this_command
-    from riesz.cli._guard import Interrupted
+    from riesz.cli._folder import RunFolder
     from riesz.cli._reading import Reading
     from riesz.cli._source import is_problem, make_problem, unknown_problem
 
@@ -99,14 +97,7 @@ def solve(
         "seed": seed,
     }
     folder = RunFolder(out or Path("runs") / f"{problem}-solution", settings)
-    if not folder.finished:
-        try:
-            with folder.locked():
-                began = time.monotonic()
-                _run(family, a, settings, folder)
-                folder.update(state="finished", seconds=round(time.monotonic() - began, 1))
-        except KeyboardInterrupt:
-            raise Interrupted(this_command()) from None
+    folder.run(lambda: _run(family, a, settings, folder))
     return _answer(folder)
 
 
@@ -170,7 +161,6 @@ def _fit(
 ) -> "Fitted":
     from riesz import fit
     from riesz.functions import Field
-    from riesz.learning import Status
     from riesz.objectives import Residual
 
     equation = family.equation(a)
@@ -190,17 +180,7 @@ def _fit(
         folder=folder.path / "fit",
         key=keys[1],
     )
-    if fitted.status is Status.interrupted:
-        raise KeyboardInterrupt
-    if not fitted.history:
-        raise RunError(
-            "the fit gave no usable weights",
-            where=str(folder.path),
-            expected="at least one validation with a finite objective",
-            found=str(fitted.status),
-            repair="give a larger --time-budget and another --out",
-        )
-    return fitted
+    return folder.usable(fitted)
 
 
 def _answer(folder: "RunFolder") -> Answer:

@@ -12,13 +12,12 @@ import jax
 from riesz._core.progress import say
 from riesz.cli import _defaults as defaults
 from riesz.cli._card import make_card
-from riesz.cli._folder import RunFolder, this_command
-from riesz.cli._guard import Interrupted
+from riesz.cli._folder import RunFolder
 from riesz.cli._options import Options
 from riesz.cli._output import Answer, result_table
 from riesz.cli._report import next_commands, write_report
 from riesz.cli._source import Source, find_source
-from riesz.errors import DriftWarning, InputRangeWarning, RunError
+from riesz.errors import DriftWarning, InputRangeWarning
 
 if TYPE_CHECKING:
     from riesz.data import PairsFile
@@ -46,15 +45,7 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     split = _split(options, source)
     recipe = _recipe(options, source, len(split.training))
     folder = RunFolder(options.folder, _settings(options, source, split, recipe))
-    if folder.finished:
-        say(f"{folder.path} holds this run, finished: nothing to do")
-        return _answer(folder)
-    try:
-        with folder.locked():
-            _run(options, source, split, recipe, folder, started)
-            folder.update(state="finished", seconds=round(time.monotonic() - started, 1))
-    except KeyboardInterrupt:
-        raise Interrupted(this_command()) from None
+    folder.run(lambda: _run(options, source, split, recipe, folder, started), started)
     return _answer(folder)
 
 
@@ -166,8 +157,6 @@ def _fit(
     started: float,
 ) -> "Fitted":
     """Fit until the steps or the rest of the time budget are spent; usable weights, or an error."""
-    from riesz.learning import Status
-
     if options.time_budget is not None:
         if folder.record.get("fit_budget") is None:
             left = options.time_budget - (time.monotonic() - started)
@@ -183,23 +172,7 @@ def _fit(
         folder=folder.path / "fit",
         checkpoint_every=options.checkpoint_every,
     )
-    if fitted.status is Status.interrupted:
-        raise KeyboardInterrupt
-    if not fitted.history:
-        raise RunError(
-            "the fit gave no usable weights",
-            where=str(folder.path),
-            expected="at least one validation with a finite loss",
-            found=str(fitted.status),
-            repair="give a larger --time-budget and another --out"
-            if fitted.status is Status.time_spent
-            else "give a smaller --learning-rate and another --out",
-        )
-    if fitted.status is Status.diverged:
-        say(f"warning: {fitted.status}; a smaller --learning-rate may do better")
-    for note in fitted.notes:
-        say(f"note: {note}")
-    return fitted
+    return folder.usable(fitted)
 
 
 def _calibrate(

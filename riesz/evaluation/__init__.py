@@ -9,6 +9,7 @@ from riesz.evaluation._conformal import calibrate as calibrate
 from riesz.evaluation._drift import Adaptive as Adaptive
 from riesz.evaluation._drift import Block as Block
 from riesz.evaluation._drift import Drift as Drift
+from riesz.evaluation._energy_score import energy_score as energy_score
 from riesz.evaluation._error_scale import ErrorScale as ErrorScale
 from riesz.evaluation._evaluate import evaluate as evaluate
 from riesz.evaluation._exchangeability import Exchangeability as Exchangeability
