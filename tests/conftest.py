@@ -17,6 +17,10 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
+# Programs are lowered a tenth faster without the places in the source that each part came from.
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
+os.environ["JAX_INCLUDE_FULL_TRACEBACKS_IN_LOCATIONS"] = "0"
+
 import gc
 
 import jax
@@ -25,6 +29,9 @@ from jaxtyping import install_import_hook
 
 # Check every annotated shape and type in riesz while it is tested. Must precede its first import.
 install_import_hook("riesz", "beartype.beartype")
+
+# Tracing makes millions of small objects, few of them in cycles; modules collect at their end.
+gc.set_threshold(200_000, 20, 100)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -54,8 +54,10 @@ def curves_to_curves(draw, path):
     return (17,)
 
 
-@pytest.mark.parametrize("kind", [sensors_to_field, field_to_points, curves_to_curves])
-@pytest.mark.parametrize("base", ["--base", "--no-base"])
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [(sensors_to_field, "--base"), (field_to_points, "--no-base"), (curves_to_curves, "--base")],
+)
 def test_outputs_lie_at_other_points(kind, base, tmp_path, value):
     data, out, answer = tmp_path / "data.npz", tmp_path / "run", tmp_path / "answer.npz"
     shape = kind(np.random.default_rng(0), data)

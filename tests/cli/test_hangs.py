@@ -87,6 +87,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 def test_a_training_on_scattered_points_ends(files, repository):
     train(files, repository, "line.h5", SCATTERED, files / "first")
     riesz(files, repository, "predict", files / "first", "line.h5", "-o", files / "first.npz")

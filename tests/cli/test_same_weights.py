@@ -19,11 +19,10 @@ def file(tmp_path_factory, write):
     return write(path, a=a.astype(np.float32), u=(a + 0.3 * a**2).astype(np.float32))
 
 
-@pytest.mark.parametrize("base", [["--no-base"], []], ids=["network alone", "base by the data"])
-def test_a_recipe_in_python_gives_the_weights_of_the_command(file, base, call, tmp_path):
+def test_a_recipe_in_python_gives_the_weights_of_the_command(file, call, tmp_path):
     out = tmp_path / "run"
     options = ["--nodes", "left", "--operator", "FNO(modes=3, width=4)", "--steps", "30"]
-    call("train", file, *options, *base, "--seed", SEED, "--out", out)
+    call("train", file, *options, "--seed", SEED, "--out", out)
     card = riesz.read_card(out)
     pairs = riesz.open_pairs(file, nodes="left")
     parts = ("validation", "calibration", "test")
@@ -33,7 +32,6 @@ def test_a_recipe_in_python_gives_the_weights_of_the_command(file, base, call, t
         pairs[rest],
         pairs[held["validation"]],
         key=jax.random.fold_in(jax.random.key(SEED), FIT),
-        base=False if base else None,
         progress=False,
     )
     trained = riesz.load(out).operator

@@ -33,6 +33,7 @@ def test_an_operator_learns_poisson_on_meshes_that_differ(example):
     assert errors["refined"] < 0.75 * errors["mean"]
 
 
+@pytest.mark.slow
 def test_fields_solve_equations_without_data(example):
     errors = example("solve_without_data").main(steps=300)
     assert errors["Poisson", "residual"] < 0.02
@@ -49,6 +50,7 @@ def test_a_flow_learns_the_covariance_of_a_field(example):
     assert errors["mean"] < 0.2
 
 
+@pytest.mark.slow
 def test_an_operator_makes_steps_of_burgers(example):
     reports = example("burgers_in_steps").main(n=32, steps=100)
     for report in reports.values():

@@ -52,7 +52,7 @@ SMALLER = {
         "problem, resolutions=(32, 64, 128), key=keys[5]": "held_out",
         "problem.discretization(100)": "problem.discretization(20)",
     },
-    "docs/tutorial.md": {"rods(400, x)": "rods(200, x)"},
+    "docs/tutorial.md": {"rods(400, x)": "rods(100, x)"},
 }
 SMALL_COMMAND = "--steps 2 --operator 'FNO(modes=2, width=4, layers=1)'"
 

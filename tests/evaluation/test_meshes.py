@@ -34,11 +34,11 @@ def banded():
 
 
 def test_bands_keep_their_level_on_other_meshes(banded):
-    fresh = pairs_of(300, 2)
+    fresh = pairs_of(100, 2)
     report = riesz.evaluate(banded, fresh, key=KEY)
     coverage = report.results[0].channels[0].coverage
-    # 0.8 by 119 scores: a deviation of 0.037 by the calibration, of 0.023 by the test
-    assert abs(coverage.share - 0.8) < 3 * np.hypot(0.037, 0.023)
+    # 0.8 by 119 scores: a deviation of 0.037 by the calibration, of 0.040 by the test
+    assert abs(coverage.share - 0.8) < 3 * np.hypot(0.037, 0.040)
     assert coverage.calibrated
 
 

@@ -1,5 +1,6 @@
 """A crash at any moment of a save leaves the old model or the new one."""
 
+import functools
 import os
 import pathlib
 
@@ -18,6 +19,7 @@ from riesz.operators import FNO
 SPACE = Space(Torus(0.0, 1.0))
 
 
+@functools.cache
 def model(number):
     """Models of one architecture whose weights say their number."""
     operator = FNO(SPACE, SPACE, modes=1, width=2, layers=1, key=jax.random.key(0))
