@@ -235,6 +235,7 @@ _EXAMPLES = {
     "network": "Dense(512, w_std=1.4) >> Relu() >> Dense(1)",
     "operator": "FNO(modes=12, width=32)",
     "kernel": "SquaredExponential(0.3) + 0.1 * Matern(2.5, 1.0)",
+    "problem": "Burgers(viscosity=0.02, time=0.1)",
 }
 
 

@@ -12,6 +12,7 @@ from riesz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from riesz.cli._folder import RunFolder
+    from riesz.cli._options import stem_of
     from riesz.cli._reading import Reading
     from riesz.functions import Function
     from riesz.learning import Fitted
@@ -87,7 +88,7 @@ def fit_flow(
         "time_budget": time_budget,
         "seed": seed,
     }
-    folder = RunFolder(out or Path("runs") / Path(file.partition("::")[0]).stem, settings)
+    folder = RunFolder(out or Path("runs") / stem_of(file), settings)
     folder.run(lambda: _run(functions, settings, folder))
     return _answer(folder)
 

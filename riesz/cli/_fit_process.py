@@ -65,6 +65,7 @@ def fit_process(
 
     from riesz.cli import _process_run as work
     from riesz.cli._folder import new_folder
+    from riesz.cli._options import stem_of
     from riesz.cli._process_plots import draw
     from riesz.data.internal import read_table
 
@@ -75,7 +76,7 @@ def fit_process(
             expected="0 < SHARE < 1",
             found=test,
         )
-    folder = out or Path("runs") / Path(file.partition("::")[0]).stem
+    folder = out or Path("runs") / stem_of(file)
     if folder.exists():
         raise UsageError(
             "the folder exists and was left untouched",

@@ -26,6 +26,7 @@ class Options:
     split: str | None = None
     gap: int | None = None
     operator: str | None = None
+    rollout: int | None = None
     base: bool | None = None
     steps: int | None = None
     time_budget: float | None = None
@@ -71,4 +72,10 @@ class Options:
         """The run folder."""
         if self.out is not None:
             return self.out
-        return Path("runs") / (Path(self.source.partition("::")[0]).stem or "run")
+        return Path("runs") / stem_of(self.source)
+
+
+def stem_of(source: str) -> str:
+    """The name of a run's folder: that of a file without its suffix, or of a problem."""
+    name, called, _ = source.partition("::")[0].partition("(")
+    return name.lower() if called else Path(name).stem or "run"

@@ -26,10 +26,9 @@ def example(folder: Path, banded: "Banded", pairs: "Pairs") -> tuple[str, str]:
     import jax
     import jax.numpy as jnp
 
-    from riesz.functions import take
-
-    a, target = jax.tree.map(jnp.asarray, (take(pairs.inputs, 0), take(pairs.outputs, 0)))
-    band = banded(a, target.discretization)
+    one = jax.tree.map(jnp.asarray, pairs[:1])
+    bands = banded.apply(one.inputs, one.outputs.discretization)
+    a, target, band = jax.tree.map(lambda x: x[0], (one.inputs, one.outputs, bands))
     shown = _Example(a, target, band, banded.level, _errors(banded, band.prediction, target))
     figure = _curves(shown) if target.domain.dim == 1 else _fields(shown)
     inside = "lies" if bool(band.contains(target)) else "does not lie"

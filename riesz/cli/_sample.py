@@ -12,7 +12,13 @@ from riesz.errors import UsageError
 
 @command("sample", "riesz sample burgers --samples 200 --grid 128 --seed 1 -o burgers.h5")
 def sample(
-    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="riesz problems lists them.")],
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROBLEM",
+            help='Such as darcy or "Darcy(source=2.0)"; riesz problems lists them.',
+        ),
+    ],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE.h5[::GROUP]", help="File to write.")
     ],

@@ -13,6 +13,7 @@ from riesz.errors import UsageError
 
 if TYPE_CHECKING:
     from riesz.cli._folder import RunFolder
+    from riesz.cli._options import stem_of
     from riesz.cli._reading import Reading
     from riesz.functions import Function
     from riesz.learning import Fitted
@@ -28,7 +29,13 @@ _STEPS, _REFINE = 1000, 4  # the reference is solved so much finer
     "riesz solve darcy --data media.npz --nodes vertex --steps 2000 --out runs/medium",
 )
 def solve(
-    problem: Annotated[str, typer.Argument(metavar="PROBLEM", help="riesz problems lists them.")],
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROBLEM",
+            help='Such as darcy or "Darcy(source=2.0)"; riesz problems lists them.',
+        ),
+    ],
     objective: Annotated[
         str,
         typer.Option(
@@ -96,7 +103,7 @@ def solve(
         "time_budget": time_budget,
         "seed": seed,
     }
-    folder = RunFolder(out or Path("runs") / f"{problem}-solution", settings)
+    folder = RunFolder(out or Path("runs") / f"{stem_of(problem)}-solution", settings)
     folder.run(lambda: _run(family, a, settings, folder))
     return _answer(folder)
 

@@ -117,18 +117,21 @@ def find_source(
     return Source(name, problem, file, len(file), _resolution(file, problem), reading)
 
 
-def is_problem(name: str) -> bool:
-    """Whether a problem has this name."""
+def is_problem(text: str) -> bool:
+    """Whether this is the name of a problem, or its class called with arguments."""
     from riesz.problems import PROBLEMS
 
-    return name in list(PROBLEMS)  # as it is written there, since files may have names like it
+    if text in list(PROBLEMS):  # as it is written there, since files may have names like it
+        return True
+    called, bracket, _ = text.partition("(")
+    return bool(bracket) and called in {kind.__name__ for kind in PROBLEMS.values()}
 
 
-def make_problem(name: str) -> "AbstractProblem":
-    """The problem of a name, with its default parameters."""
-    from riesz.problems import PROBLEMS
+def make_problem(text: str) -> "AbstractProblem":
+    """The problem of a name, with its default parameters, or of a text with others."""
+    from riesz.problems import PROBLEMS, parse
 
-    return PROBLEMS[name]()
+    return PROBLEMS[text]() if text in list(PROBLEMS) else parse(text)
 
 
 def unknown_problem(name: str, command: str, otherwise: str = "") -> UsageError:

@@ -30,10 +30,15 @@ process_start: float | None = None
     "riesz train burgers --samples 1000 --grid 128 --out runs/burgers",
     "riesz train darcy --data darcy.h5::train_16 --nodes left --out runs/darcy --time-budget 180",
     "riesz train sst_monthly.nc --lead 1 --out runs/sst",
+    'riesz train "Burgers(viscosity=0.02, time=0.1)" --rollout 4 --out runs/steps',
 )
 def train(
     source: Annotated[
-        str, typer.Argument(metavar="PROBLEM|FILE", help="A problem's name, or a data file.")
+        str,
+        typer.Argument(
+            metavar="PROBLEM|FILE",
+            help='A problem, such as burgers or "Burgers(time=0.1)", or a data file.',
+        ),
     ],
     data: Data = None,
     input: Input = None,
@@ -62,6 +67,14 @@ def train(
             metavar="TEXT",
             help='Such as "FNO(width=64)" or "DeepONet()", see riesz operators. Sizes left out, '
             "and by default the operator, are chosen by the data.",
+        ),
+    ] = None,
+    rollout: Annotated[
+        int | None,
+        count(
+            "Train on the error along K steps of the operator's own, and measure rollouts: for "
+            "problems that step in time, and for a series with --lead.",
+            min=1,
         ),
     ] = None,
     base: Annotated[
@@ -123,6 +136,7 @@ def train(
         split=split,
         gap=gap,
         operator=operator,
+        rollout=rollout,
         base=base,
         steps=steps,
         time_budget=time_budget,

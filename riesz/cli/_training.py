@@ -56,7 +56,7 @@ def _split(options: Options, source: Source) -> "Split":
     """
     from riesz.learning import split
 
-    key = _key(options.seed, 0)
+    key = make_key(options.seed, 0)
     if source.resolution is not None:
         return split(source.samples, key=key, level=options.level, held_out=0.0)
     file = source.file
@@ -110,6 +110,7 @@ def _settings(options: Options, source: Source, split: "Split", recipe: "Recipe"
         "data": source.settings(),
         "split": {"by": split.by, "gap": split.gap},
         "recipe": recipe.to_json(),
+        "rollout": options.rollout,
         "base": options.base,
         "level": options.level,
         "seed": options.seed,
@@ -138,10 +139,15 @@ def _run(
     card = make_card(options, source, file, split, recipe, training, fitted, folder.record)
     save(folder.path, banded, card=card)  # what follows may fail; the model is kept
     _save_points(folder.path, file)
-    rivals = baselines(training, key=_key(seed, 7), groups=split.groups)
+    rivals = baselines(training, key=make_key(seed, 7), groups=split.groups)
     save_baselines(folder.path, rivals)
     report, example = _measure(options, source, banded, test, rivals, split, file)
     card["metrics"] = report.to_json()
+    if options.rollout is not None:
+        from riesz.cli._rollout import measure_steps
+
+        found = measure_steps(options, source, banded.operator, test)
+        card["metrics"]["rollout"] = found.to_json()
     card["resolutions_tested"] = [r["resolution"] for r in card["metrics"]["results"]]
     save(folder.path, banded, card=card)
     write_report(folder.path, banded, card, fitted.history, example)
@@ -162,9 +168,13 @@ def _fit(
             left = options.time_budget - (time.monotonic() - started)
             folder.update(fit_budget=max(1.0, left))
         recipe = recipe.replace(time_budget=folder.record["fit_budget"])
+    if options.rollout is not None:
+        from riesz.cli._rollout import fit_steps
+
+        return folder.usable(fit_steps(options, source, split, recipe, folder, parts))
     fitted = recipe.fit(
         *parts,
-        key=_key(options.seed, 2),
+        key=make_key(options.seed, 2),
         groups=split.groups,
         ordered=split.by == "time",
         base=options.base,
@@ -183,13 +193,13 @@ def _calibrate(
     from riesz.evaluation import sample_at
 
     network = symmetrise(fitted.model, source)
-    key = _key(options.seed, 3)
+    key = make_key(options.seed, 3)
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
         return calibrate(network, calibration, level=options.level, few="maximum", key=key)
     count, resolutions = defaults.fresh_calibration(options.level), _resolutions(source)
     say(f"calibrating on {count} fresh samples at {resolutions}")
-    held_out = sample_at(source.problem, resolutions, count, key=_key(options.seed, 6))
+    held_out = sample_at(source.problem, resolutions, count, key=make_key(options.seed, 6))
     return calibrate(network, held_out, level=options.level, key=key)
 
 
@@ -227,10 +237,10 @@ def _measure(
             baselines=rivals,
             resolutions=resolutions,
             n=defaults.TEST_SAMPLES,
-            key=_key(seed, 4),
+            key=make_key(seed, 4),
         )
     refine = defaults.refinement(source.problem)
-    example = source.problem.sample(1, source.resolution, key=_key(seed, 5), refine=refine)
+    example = source.problem.sample(1, source.resolution, key=make_key(seed, 5), refine=refine)
     return report, example
 
 
@@ -264,7 +274,7 @@ def _resolutions(source: Source) -> tuple[int, ...]:
     return tuple(r for r in wanted if r == wanted[0] or r**dim <= defaults.MOST_POINTS)
 
 
-def _key(seed: int, use: int) -> Any:
+def make_key(seed: int, use: int) -> Any:
     """A key for a use; `riesz sample --seed` folds in the numbers of samples, below these."""
     return jax.random.fold_in(jax.random.key(seed), _FOLD + use)
 

@@ -1,6 +1,6 @@
 """Errors of a one-step operator that is applied to its own answers."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import equinox as eqx
@@ -37,6 +37,12 @@ class RolloutReport:
         """Steps before the mean error is first larger than 1, or is not finite."""
         good = [bool(e.mean <= 1) for e in self.errors]
         return good.index(False) if False in good else len(good)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        steps = zip(self.errors, self.persistence, strict=True)
+        records = [{"error": asdict(e), "persistence": asdict(p)} for e, p in steps]
+        return {"model": self.model, "lasts": self.lasts, "steps": records}
 
     def __repr__(self) -> str:
         lines = [

@@ -57,7 +57,25 @@ def remarks(report: dict[str, Any]) -> list[str]:
     lines += report["promise"]
     lines += [f"Warning: {text}" for text in report["warnings"]]
     lines += report["drift"]["words"] if report["drift"] else []
-    return [*lines, *report["notes"], *speed_lines(report)]
+    return [*lines, *report["notes"], *speed_lines(report), *rollout_lines(report)]
+
+
+def rollout_lines(report: dict[str, Any]) -> list[str]:
+    """One line on the operator applied to its own answers, where that was measured."""
+    found = report.get("rollout")
+    if not found:
+        return []
+    steps = found["steps"]
+    shown = sorted({0, len(steps) // 2, len(steps) - 1})
+    errors = [
+        f"{_interval(steps[k]['error'])} after {k + 1} "
+        f"(standing still {steps[k]['persistence']['mean']:.2%})"
+        for k in shown
+    ]
+    return [
+        f"Rollout of {len(steps)} steps, error relative to the deviation of the states: "
+        f"{', '.join(errors)}; better than the mean state for {found['lasts']} steps."
+    ]
 
 
 def speed_lines(report: dict[str, Any]) -> list[str]:

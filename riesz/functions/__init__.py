@@ -15,3 +15,4 @@ from riesz.functions._symmetries import AbstractSymmetry as AbstractSymmetry
 from riesz.functions._symmetries import Reflection as Reflection
 from riesz.functions._symmetries import Translation as Translation
 from riesz.functions._symmetries import Transposition as Transposition
+from riesz.functions._trajectories import trajectories as trajectories

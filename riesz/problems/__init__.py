@@ -21,6 +21,7 @@ from riesz.problems._pendulum import PendulumEquation as PendulumEquation
 from riesz.problems._pendulum import RungeKutta4 as RungeKutta4
 from riesz.problems._problem import PROBLEMS as PROBLEMS
 from riesz.problems._problem import AbstractProblem as AbstractProblem
+from riesz.problems._problem import parse as parse
 from riesz.problems._problem import register as register
 from riesz.problems._solver import AbstractReferenceSolver as AbstractReferenceSolver
 from riesz.problems._solver import Solution as Solution

@@ -1,5 +1,6 @@
 """The contract of a problem: an equation, a distribution of inputs and a reference solver."""
 
+from dataclasses import is_dataclass
 from os import PathLike
 from typing import overload
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from riesz._core.registry import Registry
+from riesz._core.text import parse as read
 from riesz._core.tracing import traced
 from riesz.data import PairsFile
 from riesz.domains import AbstractDiscretization, Space
@@ -174,6 +176,25 @@ class AbstractProblem(eqx.Module):
         return sample(
             self, n, grid, key=key, path=path, refine=refine, batch=batch, progress=progress
         )
+
+
+def parse(text: str) -> AbstractProblem:
+    """Read a problem, such as `"Burgers(viscosity=0.02, time=0.1)"`.
+
+    Names of `riesz.problems`, and of registered problems, called with literals and further calls.
+    Nothing is executed but these calls.
+
+    **Raises:** `ModelError` that points at the place that cannot be read.
+
+    ```python
+    problem = riesz.problems.parse("Darcy(source=2.0)")
+    ```
+    """
+    from riesz import problems
+
+    names = {name: kind for name, kind in vars(problems).items() if is_dataclass(kind)}
+    names |= {kind.__name__: kind for kind in PROBLEMS.values()}
+    return read(text, names, "problem", AbstractProblem)
 
 
 def checked(solution: Solution, where: str) -> Function:
