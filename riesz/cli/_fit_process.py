@@ -18,6 +18,7 @@ _LITTLE = 0.5  # of the spread of the values: an error above it
 @command(
     "fit-process",
     'riesz fit-process co2.csv --kernel "SquaredExponential(50) + Periodic(1)" --drop-missing',
+    "riesz fit-process spectra.npz --points spectra --values fat --curves 1",
     'riesz fit-process curve.csv --kernel ntk --network "Dense(512) >> Erf() >> Dense(1)"',
 )
 def fit_process(
@@ -40,6 +41,18 @@ def fit_process(
     values: Annotated[
         str | None, typer.Option(metavar="NAMES", help="Columns or the array of the values.")
     ] = None,
+    curves: Annotated[
+        int | None,
+        count(
+            "Each point is a curve, a row of values at equal distances: compare them in L2 by "
+            "their derivative of this order, 0 for themselves.",
+            min=0,
+            max=2,
+        ),
+    ] = None,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="The values are classes, a number for each.")
+    ] = False,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out rows without a value.")
     ] = False,
@@ -63,6 +76,7 @@ def fit_process(
     """
     import jax
 
+    from riesz.cli import _class_run
     from riesz.cli import _process_run as work
     from riesz.cli._folder import new_folder
     from riesz.cli._options import stem_of
@@ -88,16 +102,26 @@ def fit_process(
         say(note)
     if table.dropped:
         say(f"{table.dropped} rows without a value are left out, {len(table.points)} are used")
+    settings = kernel, network, curves, test, restarts, seed
     with jax.enable_x64(True):
-        run = work.fit_process(table, kernel, network, test, restarts, seed)
-        value = _record(file, kernel, network, seed, run)
+        run: Any
+        if classes:
+            run = _class_run.fit_classes(table, *settings)
+            value = _record(file, kernel, network, curves, seed, run)
+            value |= {"classes": run.classes, **run.metrics}
+        else:
+            run = work.fit_process(table, *settings)
+            value = _record(file, kernel, network, curves, seed, run)
+            value |= {"noise": run.noise.tolist(), **run.metrics}
         with new_folder(folder):
-            figures = draw(folder, run, seed)
+            figures = _class_run.draw(folder, run) if classes else draw(folder, run, seed)
             _write(folder, value, run)
     return Answer(value, describe(folder, value, figures))
 
 
-def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) -> dict[str, Any]:
+def _record(
+    file: str, kernel: str, network: str | None, curves: int | None, seed: int, run: Any
+) -> dict[str, Any]:
     """What is said of a fit, for machines."""
     from riesz._core.text import write
 
@@ -106,6 +130,7 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "file": file,
         "kernel": kernel,
         "network": network,
+        "curves": curves,
         "seed": seed,
         "points": list(run.train.names[0]),
         "values": column_names(run.train.names[1], run.train.values.shape[1]),
@@ -118,8 +143,6 @@ def _record(file: str, kernel: str, network: str | None, seed: int, run: Any) ->
         "status": tuned.status,
         "gradient": tuned.gradient,
         "tuned_kernel": write(tuned.process.kernel, digits=6),
-        "noise": run.noise.tolist(),
-        **run.metrics,
     }
 
 
@@ -134,12 +157,11 @@ def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
     from riesz.cli._output import to_json
     from riesz.data.internal import write_arrays
 
-    arrays = {
-        "points": run.test.points,
-        "values": run.test.values,
-        "mean": run.law.mean,
-        "standard_deviation": run.law.standard_deviation,
-    }
+    arrays = {"points": run.test.points, "values": run.test.values}
+    if "classes" in value:
+        arrays |= {"probabilities": run.probabilities}
+    else:
+        arrays |= {"mean": run.law.mean, "standard_deviation": run.law.standard_deviation}
     write_arrays(folder / "predictions.npz", arrays, {})
     write_atomically(folder / "metrics.json", to_json(value).encode())
     save(folder, run.posterior, card={"process": value})
@@ -151,7 +173,7 @@ def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
     lines = [*summary(value)]
     if not value["converged"]:
         lines[-1] += "; try --restarts 5"
-    if max(value["relative_rmse"]) > _LITTLE:
+    if max(value.get("relative_rmse", [0.0])) > _LITTLE:
         lines.append("this kernel explains little of the values: compare the evidence of others")
         if value["network"] and "b_std" not in value["tuned_kernel"]:
             lines[-1] += "; a network without biases is a rigid one, give its Dense a b_std=0.5"
@@ -162,6 +184,8 @@ def describe(folder: Path, value: dict[str, Any], figures: list[str]) -> str:
 
 def summary(value: dict[str, Any]) -> list[str]:
     """How a process was fitted and how good it is."""
+    if "classes" in value:
+        return _summary_of_classes(value)
     shares = ", ".join(f"{r:.1%}" for r in value["relative_rmse"])
     noise = ", ".join(
         f"{n:.3g} of {name}" for n, name in zip(value["noise"], value["values"], strict=True)
@@ -174,6 +198,18 @@ def summary(value: dict[str, Any]) -> list[str]:
         f"kernel: {value['tuned_kernel']}",
         f"its lengths are in the units of {', '.join(_units(value))}; its variances are relative "
         f"to that of the values; noise {noise}",
+        f"tuning: {value['status']}",
+    ]
+
+
+def _summary_of_classes(value: dict[str, Any]) -> list[str]:
+    return [
+        f"{value['kernel']} on {value['n_train']} points of {len(value['classes'])} classes: "
+        f"approximate log evidence {value['log_evidence']:.2f}",
+        f"test of {value['n_test']} points: {value['accuracy']:.1%} right, mean -log probability "
+        f"{value['log_loss']:.3f}; the most frequent class {value['most_frequent']:.1%}, "
+        f"the shares of the classes {value['log_loss_of_shares']:.3f}",
+        f"kernel: {value['tuned_kernel']}",
         f"tuning: {value['status']}",
     ]
 

@@ -46,6 +46,8 @@ def predict_points(
     first = next(iter(answers.values()))
     card = {"points": fitted.get("points", ["x"]), "origins": origins}
     card["values"] = fitted.get("values") or column_names(_channels(model), first.shape[-1])
+    if "classes" in fitted:
+        card["values"] = [f"{card['values'][0]} {c:g}" for c in fitted["classes"]]
     about = {"values": card["values"], **({"level": LEVEL} if "lower" in answers else {})}
     if format_to_write(Location(output), columns=True).columns:
         write_arrays(output, _columns(card, points, answers), {})
@@ -110,6 +112,10 @@ def _answers(model: Any, points: "np.ndarray", fitted: dict[str, Any]) -> dict[s
 
     if isinstance(model, Field):
         return {"prediction": model.at(points)}
+    if "classes" in fitted:
+        from riesz.cli._class_run import probabilities
+
+        return {"probability": probabilities(model, points)}
     if "noise" in fitted:
         law = predictive(model, points, np.asarray(fitted["noise"]))
     else:

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from riesz.data.internal import Table
+from riesz.domains import Grid, Interval
 from riesz.errors import DataError, UsageError
+from riesz.functions import Embedding
 from riesz.kernels import (
     AbstractKernel,
     Matern,
@@ -51,12 +53,17 @@ class Run(NamedTuple):
     metrics: dict[str, Any]
 
 
-def make_kernel(text: str, network: str | None, points: np.ndarray) -> AbstractKernel:
+def make_kernel(
+    text: str, network: str | None, curves: int | None, points: np.ndarray
+) -> AbstractKernel:
     """The kernel of a text, or of a name, for points in the units of the file.
 
     A name stands for a kernel of one length for each column, about the spread of the points, or
-    for that of a wide network of standardised points.
+    for that of a wide network of standardised points. With `curves` the points are curves on
+    [0, 1], which are compared in L2 by their derivative of that order.
     """
+    if curves is not None:
+        return _of_curves(text, network, curves, points)
     if text in _WIDE:
         return _wide(text, network, points)
     if network is not None:
@@ -85,6 +92,25 @@ def make_kernel(text: str, network: str | None, points: np.ndarray) -> AbstractK
     return parse_kernel(text)
 
 
+def _of_curves(text: str, network: str | None, order: int, points: np.ndarray) -> AbstractKernel:
+    """The kernel on vectors whose distances are those of the curves."""
+    if text in _WIDE or points.ndim not in (2, 3):
+        raise UsageError(
+            "curves are compared by kernels of distances",
+            where=f"riesz fit-process --kernel {text} --curves {order}",
+            expected=f"{', '.join(_SMOOTH)} or a text, and points of shape (curves, values)",
+            found=f"--kernel {text}, points of shape {points.shape}",
+            repair="leave --curves out, or name another kernel",
+        )
+    line = Grid(Interval(0.0, 1.0), points.shape[1])
+    embedding = Embedding(line, order)
+    vectors = np.asarray(jax.vmap(embedding)(jnp.asarray(points)))
+    one = np.sqrt(vectors.var(0).sum(keepdims=True))  # a typical distance, as the one length
+    if text in _SMOOTH:
+        return Warped(_SMOOTH[text](jnp.asarray(_spread(one)[0])), embedding)
+    return Warped(make_kernel(text, network, None, vectors), embedding)
+
+
 def _wide(name: str, network: str | None, points: np.ndarray) -> AbstractKernel:
     """A kernel of the network, with a free variance."""
     if network is None:
@@ -102,17 +128,23 @@ def _wide(name: str, network: str | None, points: np.ndarray) -> AbstractKernel:
 
 
 def fit_process(
-    table: Table, kernel: str, network: str | None, test: float, restarts: int, seed: int
+    table: Table,
+    kernel: str,
+    network: str | None,
+    curves: int | None,
+    test: float,
+    restarts: int,
+    seed: int,
 ) -> Run:
     """Split, tune by evidence on the training part, and measure on the other.
 
     Values are standardised for it, points are not, so that lengths have the units of the file.
     """
     _require_varying(table)
-    train, held_out = _split(table, test, seed)
+    train, held_out, _ = split_rows(table, test, seed)
     shift, scale = train.values.mean(0), _spread(train.values.std(0))
     process = GaussianProcess(
-        make_kernel(kernel, network, train.points), channels=train.values.shape[1]
+        make_kernel(kernel, network, curves, train.points), channels=train.values.shape[1]
     )
     seen = Values(jnp.asarray(train.points), jnp.asarray((train.values - shift) / scale), noise=0.1)
     tuned = tune(process, seen, key=jax.random.key(seed), restarts=restarts, progress=True)
@@ -129,7 +161,10 @@ def predictive(process: AbstractProcess, points: np.ndarray, noise: np.ndarray) 
     return Normal(law.mean, law.variance + jnp.asarray(noise) ** 2)
 
 
-def _split(table: Table, test: float, seed: int) -> tuple[Table, Table]:
+def split_rows(
+    table: Table, test: float, seed: int
+) -> tuple[Table, Table, tuple[np.ndarray, np.ndarray]]:
+    """A training and a test part at random, and the rows of both."""
     n = len(table.points)
     count = round(test * n)
     if count < 2 or n - count < 3:
@@ -141,8 +176,8 @@ def _split(table: Table, test: float, seed: int) -> tuple[Table, Table]:
             repair="give more points, or another --test fraction",
         )
     order = np.random.default_rng(seed).permutation(n)
-    parts = order[count:], order[:count]
-    return tuple(table.rows(i) for i in parts)  # pyright: ignore[reportReturnType]
+    rows = order[count:], order[:count]
+    return table.rows(rows[0]), table.rows(rows[1]), rows
 
 
 def _require_varying(table: Table) -> None:

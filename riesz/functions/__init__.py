@@ -4,6 +4,7 @@ from riesz.functions._assembly import Assembly as Assembly
 from riesz.functions._batch import batch as batch
 from riesz.functions._batch import stack as stack
 from riesz.functions._batch import take as take
+from riesz.functions._embedding import Embedding as Embedding
 from riesz.functions._embedding import embed as embed
 from riesz.functions._field import Field as Field
 from riesz.functions._function import Function as Function
