@@ -1,62 +1,77 @@
 """Random numbers without a compiled program for every shape.
 
 Outside compiled functions each shape of `jax.random.normal` is a program that takes a third of a
-second to compile, so that a network of ten shapes takes seconds to make. The first numbers of a
-Threefry key do not depend on how many are drawn, so that they can be cut from draws of few
-lengths.
+second to compile, so that a network of ten shapes takes seconds to make. The generator of JAX is
+short enough to be followed in NumPy.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+import scipy
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from riesz._core.tracing import traced
 
-_KEYS = 16  # that are split at once
-_LENGTHS = (2**14, 2**20)  # of draws; longer ones are programs of their own
+_MOST = 2**20  # numbers that are drawn in NumPy; more are compiled, on all cores
+# Of Threefry-2x32 with 20 rounds (Salmon et al. 2011, doi 10.1145/2063384.2063405).
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = np.uint32(0x1BD11BDA)
 
 
 def normal(key: PRNGKeyArray, shape: Sequence[int]) -> Float[Array | np.ndarray, "..."]:
-    """The numbers of `jax.random.normal(key, shape)`, in NumPy where the key is known.
+    """The numbers of `jax.random.normal(key, shape)` up to rounding, in NumPy for a known key.
 
     Products with NumPy arrays are rounded as those of JAX, and are not compiled.
     """
     count = prod(shape)
-    length = next((n for n in _LENGTHS if count <= n), None)
-    if length is not None and _cuttable(key):
-        numbers = _normal(key, length)
-        if not traced(numbers):  # as all is inside a compiled function
-            return np.asarray(numbers)[:count].reshape(shape)
-    return jax.random.normal(key, tuple(shape))
+    if count > _MOST or not _followed(key):
+        return jax.random.normal(key, tuple(shape))
+    high, low = _threefry(key, count)
+    # the highest bits are the digits of a number in [1, 2), which is moved to (-1, 1)
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        bits = (high.astype(np.uint64) << np.uint64(32)) | low
+        unit = ((bits >> np.uint64(12)) | np.float64(1).view(np.uint64)).view(np.float64) - 1
+    else:
+        unit = (((high ^ low) >> np.uint32(9)) | np.float32(1).view(np.uint32)).view(np.float32) - 1
+    least = np.nextafter(unit.dtype.type(-1), unit.dtype.type(0))
+    uniform = np.maximum(least, unit * (1 - least) + least)
+    numbers = np.sqrt(2) * scipy.special.erfinv(uniform.astype(np.float64))
+    return numbers.astype(unit.dtype).reshape(shape)
 
 
 def split(key: PRNGKeyArray, count: int) -> list[PRNGKeyArray]:
     """The keys of `jax.random.split(key, count)`."""
-    if count <= _KEYS and _cuttable(key):
-        data = _split(key)
-        if not traced(data):
-            rows = np.asarray(data)[:count]
-            return [jax.random.wrap_key_data(row, impl="threefry2x32") for row in rows]
-    return list(jax.random.split(key, count))
+    if not _followed(key):
+        return list(jax.random.split(key, count))
+    rows = np.stack(_threefry(key, count), -1)
+    with jax.ensure_compile_time_eval():  # a key of a compiled function's constants
+        return [jax.random.wrap_key_data(row, impl="threefry2x32") for row in rows]
 
 
-def _cuttable(key: PRNGKeyArray) -> bool:
-    """Whether the first numbers of a key are the same in draws of every length."""
+def _followed(key: PRNGKeyArray) -> bool:
+    """Whether the generator of a key is the one below, and the key is known."""
     typed = not traced(key) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     threefry = typed and str(jax.random.key_impl(key)) == "threefry2x32"
     return threefry and bool(jax.config.jax_threefry_partitionable)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@partial(jax.jit, static_argnums=1)
-def _normal(key: PRNGKeyArray, length: int) -> Array:
-    return jax.random.normal(key, (length,))
-
-
-@jax.jit
-def _split(key: PRNGKeyArray) -> Array:
-    return jax.random.key_data(jax.random.split(key, _KEYS))
+def _threefry(
+    key: PRNGKeyArray, count: int
+) -> tuple[UInt32[np.ndarray, " n"], UInt32[np.ndarray, " n"]]:
+    """The words that a key makes of the counters (0, i), i < count < 2^32."""
+    with jax.ensure_compile_time_eval():
+        first, second = np.asarray(jax.random.key_data(key))
+    keys = first, second, first ^ second ^ _PARITY
+    x, y = np.full(count, first), np.arange(count, dtype=np.uint32) + second
+    for group in range(5):
+        for r in _ROTATIONS[group % 2]:
+            x += y
+            y = (y << np.uint32(r)) | (y >> np.uint32(32 - r))
+            y ^= x
+        x += keys[(group + 1) % 3]
+        y += keys[(group + 2) % 3] + np.uint32(group + 1)
+    return x, y

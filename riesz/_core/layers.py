@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -18,7 +17,7 @@ def random_weights(
     numbers = normal(key, shape)
     # XLA divides by a constant as it multiplies by its reciprocal, rounded to the type
     reciprocal = 1 / np.asarray(inputs**0.5, numbers.dtype)
-    return jnp.asarray(numbers * gain * reciprocal)
+    return jax.device_put(numbers * gain * reciprocal)
 
 
 class Pointwise(eqx.Module):
@@ -29,7 +28,7 @@ class Pointwise(eqx.Module):
 
     def __init__(self, size_in: int, size_out: int, *, gain: float = 1.0, key: PRNGKeyArray):
         self.weight = random_weights(key, (size_in, size_out), gain, size_in)
-        self.bias = jnp.asarray(np.zeros(size_out))
+        self.bias = jax.device_put(np.zeros(size_out, self.weight.dtype))
 
     def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
         # one flat product: XLA on CPU copies operands of a product with several free axes

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float
-from scipy.linalg import solve_banded
 
 _WRAP = 40
 _MERGE = 0.01
@@ -120,7 +120,7 @@ def host_solve(bands: Bands, right: Float[np.ndarray, "n c"]) -> Float[np.ndarra
     """Solution of a tridiagonal system by LAPACK."""
     lower, diagonal, upper = bands
     stacked = np.stack([np.roll(upper, 1), diagonal, np.roll(lower, -1)])
-    return solve_banded((1, 1), stacked, right, check_finite=False)
+    return scipy.linalg.solve_banded((1, 1), stacked, right, check_finite=False)
 
 
 def traced_solve(bands: Bands, right: Float[Array, "n c"]) -> Float[Array, "n c"]:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Bool, Float, Int
-from scipy.spatial import KDTree
 
 from riesz._core.blocks import fitting, mapped
 from riesz.domains._domain import AbstractDomain
@@ -75,8 +75,8 @@ class Cloud:
         offsets = self.offset(self.nodes[index], self.nodes[centres][:, None])
         return _scale(np, index, offsets, valid)
 
-    def _plant(self, nodes: np.ndarray) -> KDTree:
-        return KDTree(nodes, boxsize=np.where(self.periodic, 1.0, 0.0))
+    def _plant(self, nodes: np.ndarray) -> "scipy.spatial.KDTree":
+        return scipy.spatial.KDTree(nodes, boxsize=np.where(self.periodic, 1.0, 0.0))
 
 
 def traced_merged(

@@ -14,8 +14,8 @@ the next one, and where that does not help either, takes a lower degree; degree 
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix
 
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._line import Line, make_line, spline_weights
@@ -135,7 +135,7 @@ def _lattice_cells(cloud: Cloud) -> tuple[np.ndarray, np.ndarray, Moments]:
         centres = cloud.nearest(points)
         powers = _powers(cloud.offset(points, nodes[centres]), 2)
         where = (np.full(len(points), share), (centres, np.arange(len(points))))
-        sums += csr_matrix(where, (count, len(points))) @ powers
+        sums += scipy.sparse.csr_matrix(where, (count, len(points))) @ powers
     sums[:, 0] = np.maximum(sums[:, 0], _FLOOR / count)
 
     def moments(rows, centre, radius):

@@ -1,4 +1,4 @@
-"""Draws cut from longer ones are those of JAX, bit for bit."""
+"""Draws in NumPy are those of JAX: keys bit for bit, normal numbers up to rounding."""
 
 import jax
 import numpy as np
@@ -23,7 +23,8 @@ def test_draws_are_those_of_jax(key, x64):
         for shape in [(1,), (3, 5), (64, 33), (5, 3, 7, 11), (2**14 + 1,)]:
             found, expected = draws.normal(made, shape), jax.random.normal(made, shape)
             assert found.dtype == expected.dtype
-            np.testing.assert_array_equal(found, expected)
+            # the inverse of the error function is steep where numbers are large
+            np.testing.assert_allclose(found, expected, rtol=1e-5 if not x64 else 1e-13)
         for count in (1, 2, 6, 16, 17):
             mine, its = draws.split(made, count), jax.random.split(made, count)
             assert len(mine) == count
@@ -37,13 +38,16 @@ def _numbers(key):
     return jax.random.key_data(key) if typed else key
 
 
-def test_networks_of_many_shapes_share_their_programs():
-    space = Space(Box((0, 0), (1, 1)))
-    FNO(space, space, modes=3, width=4, layers=1, key=jax.random.key(0))
-    before = draws._normal._cache_size(), draws._split._cache_size()
+def test_networks_of_many_shapes_draw_nothing_by_compiled_programs(monkeypatch):
+    space, key = Space(Box((0, 0), (1, 1))), jax.random.key(0)
+
+    def compiled(*_):
+        raise AssertionError("a draw was compiled")
+
+    monkeypatch.setattr(jax.random, "normal", compiled)
+    monkeypatch.setattr(jax.random, "split", compiled)
     for width in (5, 6, 7):
-        FNO(space, space, modes=4, width=width, layers=2, key=jax.random.key(0))
-    assert (draws._normal._cache_size(), draws._split._cache_size()) == before
+        FNO(space, space, modes=4, width=width, layers=2, key=key)
 
 
 def test_weights_are_the_same_inside_compiled_functions():
@@ -56,4 +60,4 @@ def test_weights_are_the_same_inside_compiled_functions():
     plain = jax.tree.leaves(made(key))
     for inside in (jax.jit(made)(key), jax.jit(lambda: made(key))()):  # a constant, too
         for x, y in zip(plain, jax.tree.leaves(inside), strict=True):
-            np.testing.assert_allclose(x, y, rtol=3e-7)
+            np.testing.assert_allclose(x, y, rtol=1e-5)  # as the inverse error function

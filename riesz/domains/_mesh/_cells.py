@@ -16,8 +16,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float, Int
-from scipy.sparse import csr_matrix
 
 
 def geometry(xp: Any, corners: Any) -> tuple[Any, Any]:
@@ -92,8 +92,10 @@ def times_stiffness(
     return summed(cells, jnp.einsum("mkd,mcd->mkc", slopes, flux), len(values))
 
 
-def matrix(cells: Int[np.ndarray, "m k"], local: Float[np.ndarray, "m k k"], n: int) -> csr_matrix:
+def matrix(
+    cells: Int[np.ndarray, "m k"], local: Float[np.ndarray, "m k k"], n: int
+) -> "scipy.sparse.csr_matrix":
     """The sparse matrix (n, n) of local matrices, in float64."""
     k = cells.shape[1]
     rows, columns = np.repeat(cells, k, axis=1).ravel(), np.tile(cells, (1, k)).ravel()
-    return csr_matrix((local.ravel(), (rows, columns)), shape=(n, n))
+    return scipy.sparse.csr_matrix((local.ravel(), (rows, columns)), shape=(n, n))

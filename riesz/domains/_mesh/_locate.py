@@ -14,8 +14,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Float, Int
-from scipy.spatial import KDTree
 
 from riesz._core.blocks import fitting, mapped
 from riesz._core.tracing import padded
@@ -58,10 +58,10 @@ def make_bins(nodes: Float[np.ndarray, "n d"], cells: Int[np.ndarray, "m k"], dt
     step, counts = _division(corners, low, high)
     index = np.indices(counts).reshape(len(counts), -1).T
     centres, radius = low + (index + 0.5) * step, float(np.linalg.norm(step)) / 2
-    tree, reach = KDTree(corners.mean(1)), _reach(corners)
+    tree, reach = scipy.spatial.KDTree(corners.mean(1)), _reach(corners)
     rows = np.flatnonzero(tree.query(centres)[0] <= radius + reach)
     listed = _near(tree, corners, centres[rows], radius, reach)
-    row = KDTree(centres[rows]).query(centres)[1]
+    row = scipy.spatial.KDTree(centres[rows]).query(centres)[1]
     return Bins(
         jnp.asarray(low, dtype),
         jnp.asarray(step, dtype),
@@ -87,7 +87,11 @@ def _reach(corners: np.ndarray) -> float:
 
 
 def _near(
-    tree: KDTree, corners: np.ndarray, centres: np.ndarray, radius: float, reach: float
+    tree: "scipy.spatial.KDTree",
+    corners: np.ndarray,
+    centres: np.ndarray,
+    radius: float,
+    reach: float,
 ) -> Int[np.ndarray, "r q"]:
     """The cells that may be nearest to a point within `radius` of each centre."""
     low, high = corners.min(1), corners.max(1)

@@ -7,8 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jaxtyping import Array, Bool, Float, Int
-from scipy.sparse import csr_matrix
 
 from riesz._core.tracing import padded, traced
 from riesz.domains._discretization import AbstractDiscretization, register
@@ -180,14 +180,14 @@ class Mesh(AbstractDiscretization):
         """The stiffness matrix times values: integrals of grad u . grad lambda_i."""
         return times_stiffness(*self.geometry(values.dtype), self.cells, self.present(values))
 
-    def mass_matrix(self) -> csr_matrix:
+    def mass_matrix(self) -> "scipy.sparse.csr_matrix":
         """The integrals of products of hat functions, shape (n, n), in float64; not under jit."""
         measure, _, cells = self._host()
         k = cells.shape[1]
         local = (measure / (k * (k + 1)))[:, None, None] * (1 + np.eye(k))
         return matrix(cells, local, self.shape[0])
 
-    def stiffness_matrix(self) -> csr_matrix:
+    def stiffness_matrix(self) -> "scipy.sparse.csr_matrix":
         """The integrals of products of their gradients, shape (n, n), in float64; not under jit."""
         measure, slopes, cells = self._host()
         local = measure[:, None, None] * (slopes @ slopes.swapaxes(1, 2))
