@@ -158,7 +158,7 @@ def sha256(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     text = json.dumps({k: x for k, x in record.items() if k != "sha256"}, allow_nan=False)
     digest = hashlib.sha256(text.encode())
     for one in record["sets"].values():
-        for part in kind_of(one).stored:
+        for part in kind_of(one).stored_in(one):
             x = arrays[f"{one['name']}_{part}"]
             digest.update(f"{part} {x.shape}".encode())
             digest.update(np.ascontiguousarray(x, "<f8").data)

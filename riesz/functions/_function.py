@@ -13,6 +13,7 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractProductDomain,
+    DisjointUnion,
     Space,
 )
 from riesz.errors import DomainError
@@ -162,6 +163,20 @@ class Function(eqx.Module):
     def channels(self) -> int:
         """Number of components of a value."""
         return self.values.shape[-1]
+
+    @property
+    def components(self) -> "tuple[Function, ...]":
+        """The functions on one domain each: this one, but on a `DisjointUnion`.
+
+        Of a batch they are batches.
+        """
+        if not isinstance(self.domain, DisjointUnion):
+            return (self,)
+        if is_batch(self):
+            return eqx.filter_vmap(lambda f: f.components)(self)
+        parts = self.discretization.components(self.values)
+        spaces = (space for _, space in self.domain.spaces)
+        return tuple(Function(v, on, s) for (on, v), s in zip(parts, spaces, strict=True))
 
     def at(self, points: Any) -> Float[Array, "p c"]:
         """Values at points, shape (p, d), by the interpolation the discretization's `method` names.
