@@ -155,18 +155,23 @@ class AbstractDiscretization(eqx.Module):
         more = [(0, n - m) for m, n in zip(self.shape, onto.shape, strict=True)]
         return padded(values, (*more, (0, 0)))
 
+    @property
+    def parts(self) -> "tuple[AbstractDiscretization, ...]":
+        """Discretizations of one domain each: this one, but on a `DisjointUnion`."""
+        return (self,)
+
     def components(
         self, values: Float[Any, "*lead c"]
     ) -> "tuple[tuple[AbstractDiscretization, Any], ...]":
-        """Discretizations of one domain each, and the values there, `(*lead, *shape, c)`.
+        """The `parts`, and the values there, `(*lead, *shape, c)`.
 
-        One, this one, but on a `DisjointUnion`. What is done with each channel on its own is done
-        with each component; `joined` is the inverse.
+        What is done with each channel on its own is done with each component; `joined` is the
+        inverse.
         """
         return ((self, values),)
 
     def composed(self, parts: "Sequence[AbstractDiscretization]") -> "AbstractDiscretization":
-        """The discretization whose components are on these points."""
+        """The discretization whose `parts` these are."""
         (part,) = parts
         return part
 

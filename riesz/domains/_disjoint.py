@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -38,10 +39,10 @@ class DisjointPoints(AbstractDiscretization):
     """
 
     domain: DisjointUnion = eqx.field(static=True)
-    parts: tuple[AbstractDiscretization, ...]
+    each: tuple[AbstractDiscretization, ...]
 
     def __init__(self, domain: DisjointUnion, parts: Sequence[AbstractDiscretization]):
-        self.domain, self.parts = domain, tuple(parts)
+        self.domain, self.each = domain, tuple(parts)
 
     def __check_init__(self):
         if tuple(part.domain for part in self.parts) != self.domain.domains:
@@ -52,6 +53,11 @@ class DisjointPoints(AbstractDiscretization):
                 found=" + ".join(str(part.domain) for part in self.parts) or "none",
                 repair="give one discretization per space, in the order of domain.spaces",
             )
+
+    @property
+    def parts(self) -> tuple[AbstractDiscretization, ...]:
+        """The discretization of each domain."""
+        return self.each
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -178,7 +184,7 @@ class DisjointPoints(AbstractDiscretization):
         if not isinstance(onto, DisjointPoints):
             raise apart(self.domain, "DisjointPoints.resample(values, onto)")
         parts = zip(self.components(values), onto.parts, strict=True)
-        return onto.joined([part.resample(v, other) for (part, v), other in parts])
+        return onto.joined([v if _same(p, q) else p.resample(v, q) for (p, v), q in parts])
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -228,3 +234,9 @@ class DisjointPoints(AbstractDiscretization):
             for i, one in enumerate(record["parts"])
         ]
         return cls(domain, parts)  # pyright: ignore[reportArgumentType]
+
+
+def _same(first: AbstractDiscretization, second: AbstractDiscretization) -> bool:
+    """Whether two discretizations without arrays, such as grids, are the same."""
+    alike = jax.tree.structure(first) == jax.tree.structure(second)
+    return alike and not jax.tree.leaves(first)

@@ -23,8 +23,9 @@ from riesz.errors import DomainError
 def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
     """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry per axis.
 
-    A region is `{"region": dim}`, a disjoint union `{"union": [spaces with a "name"]}`. Where axes have names or units, the object has
-    `{"axis_names": [...], "axis_units": [...]}`, too.
+    A region is `{"region": dim}`, a disjoint union `{"union": [spaces with a "name"]}`.
+    Where axes have names or units, the object has `{"axis_names": [...], "axis_units": [...]}`,
+    too.
     """
     if isinstance(domain, AbstractProductDomain):
         ends = {"lower": domain.lower, "upper": domain.upper, "periodic": domain.periodic}

@@ -97,7 +97,7 @@ class DisjointUnion(AbstractDomain):
             raise apart(self, str(error.where)) from None
 
     def __repr__(self) -> str:
-        return " + ".join(f"{domain} ({n})" for (n, _), domain in zip(self.spaces, self.domains))
+        return " + ".join(f"{space.domain} ({name})" for name, space in self.spaces)
 
 
 def apart(union: DisjointUnion, where: str) -> DomainError:

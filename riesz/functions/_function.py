@@ -360,11 +360,13 @@ def _ranges(f: Function) -> str:
     """Smallest and largest value of each channel at points that are present."""
     if traced(f.values, f.discretization.weights):
         return f", {f.values.dtype} traced"
-    values = np.asarray(f.values).reshape(-1, f.channels)
-    keep = np.broadcast_to(np.asarray(f.discretization.weights) > 0, f.values.shape[:-1]).ravel()
-    if not keep.any():
-        return ""
-    parts = [f"{v[keep].min():.4g} to {v[keep].max():.4g}" for v in values.T]
+    parts = []
+    for g in f.components:
+        keep = np.broadcast_to(np.asarray(g.discretization.weights) > 0, g.values.shape[:-1])
+        if not keep.any():
+            return ""
+        present = np.asarray(g.values)[keep]
+        parts += [f"{v.min():.4g} to {v.max():.4g}" for v in present.T]
     named = [f"{n} {p}" for n, p in zip(f.space.names, parts, strict=True)]
     return f", values {', '.join(named if f.channels > 1 else parts)}"
 

@@ -11,6 +11,7 @@ from riesz.functions._batch import by_parts as by_parts
 from riesz.functions._fixed import fixed_pairs as fixed_pairs
 from riesz.functions._fixed import with_slopes as with_slopes
 from riesz.functions._function import unchecked as unchecked
+from riesz.functions._norms import average as average
 from riesz.functions._norms import norm as norm
 from riesz.functions._norms import root as root
 from riesz.functions._pairs import Parts as Parts
