@@ -254,14 +254,19 @@ def _mean(f: Function, space: Space) -> Function:
     return Function(f.integral() / volume, Grid(Point()), space)
 
 
+def kept_apart(sides: Sequence[Sequence[AbstractDomain]], apart: bool) -> list[bool]:
+    """Whether the functions of each side of pairs are kept apart, by their domains.
+
+    Where those of one side lie on several domains, numbers are kept apart on both sides.
+    """
+    several = any(len({*side} - {Point()}) > 1 for side in sides)
+    return [(apart and len(side) > 1) or (several and len({*side}) > 1) for side in sides]
+
+
 def assembled(
     inputs: Any, outputs: Any, apart: bool
 ) -> tuple[Function, Function, tuple[Assembly, Assembly]]:
-    """Both sides of pairs as one batch each, and how; numbers lie where the other side does.
-
-    Where functions of one side have to be kept apart, those of the other one are, too, unless all
-    share a domain.
-    """
+    """Both sides of pairs as one batch each, and how; numbers lie where the other side does."""
     sides = (inputs, outputs)
     if not all(isinstance(f, Function) for s in sides for f in _values(s)) or not all(sides):
         raise DataError(
@@ -272,16 +277,15 @@ def assembled(
             repair="name the functions of both sides, also where one side has only one",
         )
     fields = [f for side in sides for f in side.values() if f.domain != Point()]
-    domains = [{f.domain for f in side.values()} for side in sides]
-    several = any(len(side - {Point()}) > 1 for side in domains)
+    kept = kept_apart([[f.domain for f in side.values()] for side in sides], apart)
     joined, parts = [], []
-    for side, own in zip(sides, domains, strict=True):
-        numbers = not (apart or several) and all(f.domain == Point() for f in side.values())
+    for side, own in zip(sides, kept, strict=True):
+        numbers = not any(kept) and all(f.domain == Point() for f in side.values())
         on = fields[0].discretization if numbers and fields else None
         assembly = Assembly(
             {n: f.space for n, f in side.items()},
             None if on is None else on.domain,
-            (apart and len(side) > 1) or (several and len(own) > 1),
+            own,
         )
         joined.append(assembly.join(side, on))
         parts.append(assembly)
