@@ -55,14 +55,10 @@ class Samples(eqx.Module):
     assembly: Assembly | None = None
 
     def __repr__(self) -> str:
-        domain = self.space.domain
-        spaces = (
-            [s for _, s in domain.spaces] if isinstance(domain, DisjointUnion) else [self.space]
-        )
-        labels = [", ".join(space.labels) for space in spaces]
-        if len(labels) > 1:  # channels are called as their function is
-            names = zip(domain.spaces, labels, strict=True)
-            labels = [n if s.channels == 1 else f"{n} ({label})" for (n, s), label in names]
+        labels, start = [], 0
+        for part in self.space.components:
+            labels.append(", ".join(self.space.labels[start : start + part.channels]))
+            start += part.channels
         parts = zip(labels, self.places(), strict=True)
         return "; ".join(f"{label} on {place}" for label, place in parts)
 
@@ -114,7 +110,7 @@ class Samples(eqx.Module):
 
 
 def _place(where: AbstractDiscretization, own: AbstractDiscretization, each: bool) -> str:
-    """Where functions on one domain lie: on points `own`, `each` sample on its own or all on one."""
+    """Where functions on one domain lie, on points of their `own`, which may differ in `each`."""
     domain, grid = where.domain, where.tensor
     text = f"{own.describe()} of {domain}"
     if grid is not None:

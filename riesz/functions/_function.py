@@ -175,7 +175,7 @@ class Function(eqx.Module):
         if is_batch(self):
             return eqx.filter_vmap(lambda f: f.components)(self)
         parts = self.discretization.components(self.values)
-        spaces = (space for _, space in self.domain.spaces)
+        spaces = self.space.components
         return tuple(Function(v, on, s) for (on, v), s in zip(parts, spaces, strict=True))
 
     def at(self, points: Any) -> Float[Array, "p c"]:

@@ -83,7 +83,7 @@ class MIONet(AbstractOperator):
     ):
         self.input_space, self.output_space = input_space, output_space
         self.sensors, self.width, self.depth, self.basis = sensors, width, depth, basis
-        inputs, outputs = _spaces(input_space), _spaces(output_space)
+        inputs, outputs = input_space.components, output_space.components
         counts = _sensor_counts(sensors, inputs)
         if len(counts) != len(inputs) or min(width, depth, basis, *counts) < 1:
             raise ModelError(
@@ -138,16 +138,10 @@ class MIONet(AbstractOperator):
     def _default(self, a: Function) -> AbstractDiscretization:
         """The points of an input of the same domain, else a grid; for each output."""
         given = {f.domain: f.discretization for f in reversed(a.components)}
-        domains = [space.domain for space in _spaces(self.output_space)]
+        domains = [space.domain for space in self.output_space.components]
         places = [given[d] if d in given else Grid(d, 64) for d in domains]
         union = self.output_space.domain
         return DisjointPoints(union, places) if isinstance(union, DisjointUnion) else places[0]
-
-
-def _spaces(space: Space) -> tuple[Space, ...]:
-    """The spaces of the functions that are kept apart."""
-    union = space.domain
-    return tuple(s for _, s in union.spaces) if isinstance(union, DisjointUnion) else (space,)
 
 
 def _sensor_counts(sensors: int | tuple[int, ...] | None, inputs: tuple[Space, ...]):
