@@ -113,9 +113,10 @@ def _text(run: Path, model: dict[str, Any]) -> str:
         data, split, training = card["data"], card["split"], card["training"]
         group = f"::{data['group']}" if data["group"] else ""
         points = " x ".join(map(str, data["shape"]))
+        nodes = f" ({' '.join(data['nodes'])})" if isinstance(data["nodes"], list) else ""
         rows += [
             ("problem", card["problem"] or "none: data of a file"),
-            ("data", f"{data['pairs']} pairs on {points} points ({' '.join(data['nodes'])})"),
+            ("data", f"{data['pairs']} pairs on {points} points{nodes}"),
             ("", f"{data['file']}{group}"),
             ("", f"SHA-256 {data['fingerprint'][:16]}..."),
             (

@@ -96,6 +96,8 @@ def known_reading(
         one = len(names) > 1 and set(known) <= set(source.arrays)
         if option not in values and (one or len(known) > 1):  # of several each is needed
             values[option] = data[option]
+    if "=" in str(data.get("nodes")):  # said for each array
+        values.setdefault("nodes", data["nodes"])
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
     name = next((n for n in names_in(source, name) if n in names), name)
     told = "nodes" in values or name not in source.arrays
