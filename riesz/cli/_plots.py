@@ -56,32 +56,46 @@ def _apart(
     from riesz.evaluation import Band
 
     found, start = [], 0
-    sides = (target, band.prediction, band.lower, band.upper)
-    several = len(target.components) > 1
-    for u, *edges in zip(*(f.components for f in sides), strict=True):
+    sides = [_components(f) for f in (target, band.prediction, band.lower, band.upper)]
+    inputs = _components(a)
+    for u, *edges in zip(*sides, strict=True):
         own = errors[start : start + u.channels]
         start += u.channels
-        if several and not u.domain.dim:
+        if len(sides[0]) > 1 and not u.domain.dim:
             continue
-        like = (f for f in a.components if f.domain == u.domain)
-        fields = (f for f in a.components if f.domain.dim)
-        one = next(like, None) or next(fields, None) or a.components[0]
-        found.append(_Example(one, u, Band(*edges), level, own))
+        like = [f for f in inputs if f.domain == u.domain] or [f for f in inputs if f.domain.dim]
+        found.append(_Example((like or inputs)[0], u, Band(*edges), level, own))
+    return found
+
+
+def _components(f: "Function") -> "list[Function]":
+    """The functions that are kept apart, with the names that channels have together."""
+    from riesz.domains import Space
+    from riesz.functions import Function
+
+    found, start = [], 0
+    for g in f.components:
+        part = slice(start, start + g.channels)
+        space = Space(g.domain, g.channels, f.space.names[part], f.space.units[part])
+        found.append(Function(g.values, g.discretization, space))
+        start += g.channels
     return found
 
 
 def _inputs(a: "Function") -> Figure:
     """The functions that are kept apart; numbers are in the title."""
-    spaces = dict(getattr(a.domain, "spaces", ()))
-    named = list(zip(spaces, a.components, strict=True))
-    fields = [(name, f) for name, f in named if f.domain.dim]
+    parts = _components(a)
+    fields = [f for f in parts if f.domain.dim]
     figure = Figure(figsize=(4.5 * max(1, len(fields)), 3.8), layout="constrained")
-    axes = figure.subplots(1, max(1, len(fields)), squeeze=False)[0]
-    for ax, (name, f) in zip(axes, fields, strict=False):
+    for ax, f in zip(
+        figure.subplots(1, max(1, len(fields)), squeeze=False)[0], fields, strict=False
+    ):
         f.plot(ax)
-        ax.set_title(name)
-    numbers = [f"{name} = {np.asarray(f.values).tolist()}" for name, f in named if not f.domain.dim]
-    figure.suptitle(", ".join(numbers))
+        ax.set_title(", ".join(f.space.labels))
+    numbers = [
+        zip(f.space.names, np.asarray(f.values), strict=True) for f in parts if not f.domain.dim
+    ]
+    figure.suptitle(", ".join(f"{name} = {x:.4g}" for one in numbers for name, x in one))
     return figure
 
 

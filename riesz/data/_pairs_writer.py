@@ -91,8 +91,8 @@ class PairsWriter:
         self.length = length
         self._extra = {"problem": problem, "seed": seed, "details": dict(details or {})}
         self._target = os.path.realpath(location.path)
-        parts = filter(None, location.group.split("/"))
-        self._partial = ".".join((self._target, *parts, "partial"))
+        groups = filter(None, location.group.split("/"))
+        self._partial = ".".join((self._target, *groups, "partial"))
         shapes = [(length, *samples.shape) for samples in self.sets.values()]
         self.rows = min(chunks_of(shape)[0] for shape in shapes)
         self._buffer: list[dict[str, np.ndarray]] = []

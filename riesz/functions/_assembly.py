@@ -259,7 +259,7 @@ def kept_apart(sides: Sequence[Sequence[AbstractDomain]], apart: bool) -> list[b
 
     Where those of one side lie on several domains, numbers are kept apart on both sides.
     """
-    several = any(len({*side} - {Point()}) > 1 for side in sides)
+    several = any(len({domain for domain in side if domain != Point()}) > 1 for side in sides)
     return [(apart and len(side) > 1) or (several and len({*side}) > 1) for side in sides]
 
 

@@ -1,6 +1,7 @@
 """The deep operator network of several inputs (Jin, Meng, Lu 2022, arXiv 2202.06137)."""
 
 from collections.abc import Mapping
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -119,17 +120,16 @@ class MIONet(AbstractOperator):
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
         on = self._default(a) if on is None else on
+        parts = zip(a.components, self.positions, self.branches, strict=True)
+        readings = [branch(_read(f, x)) for f, x, branch in parts]
         # (k, c): the product of the branches
-        coefficients = prod(
-            branch(_read(f, x)).reshape(self.basis, -1)
-            for f, x, branch in zip(a.components, self.positions, self.branches, strict=True)
-        )
+        coefficients = reduce(jnp.multiply, readings).reshape(self.basis, -1)
         values, start = [], 0
-        parts = on.components(jnp.zeros((*on.shape, self.output_space.channels), a.values.dtype))
-        for (part, empty), trunk in zip(parts, self.trunks, strict=True):
-            stop = start + empty.shape[-1]
+        outputs = zip(on.parts, self.output_space.components, self.trunks, strict=True)
+        for part, space, trunk in outputs:
+            stop = start + space.channels
             # (*shape, k, c) of this output
-            modes = trunk(_features(part, empty.dtype)).reshape(*part.shape, self.basis, -1)
+            modes = trunk(_features(part, a.values.dtype)).reshape(*part.shape, self.basis, -1)
             sums = jnp.einsum("...kc,kc->...c", modes, coefficients[:, start:stop])
             values.append(sums / self.basis**0.5 + self.bias[start:stop])
             start = stop
