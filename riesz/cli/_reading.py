@@ -27,6 +27,7 @@ class Reading:
     channels: str | None = None
     periodic: str | None = None
     nodes: str | None = None
+    apart: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that were given, by name."""
@@ -50,7 +51,8 @@ class Reading:
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `open_pairs`."""
-        return {"input": self.input, "output": self.output, "lead": self.lead, **self.options()}
+        own = {"input": self.input, "output": self.output, "lead": self.lead}
+        return {**own, "apart": bool(self.apart), **self.options()}
 
     def options(self) -> dict[str, Any]:
         """The domain, channels, periodicity and nodes, by side and by the names of arrays."""
