@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.draws import split
+from riesz._core.layers import Perceptron
 from riesz._core.parameters import Frozen
 from riesz.domains import (
     AbstractDiscretization,
@@ -26,7 +27,6 @@ from riesz.domains import (
 from riesz.errors import ModelError
 from riesz.functions import Function
 from riesz.operators._deeponet import FEW, SENSORS
-from riesz.operators._layers import Perceptron
 from riesz.operators._operator import AbstractOperator, Workload, require_input
 from riesz.operators._registry import register
 
