@@ -131,6 +131,14 @@ Nodes = Annotated[
         "centre, chebyshev, uniform; for all axes of space, or for each, such as vertex,left.",
     ),
 ]
+Apart = Annotated[
+    bool | None,
+    typer.Option(
+        "--apart",
+        help="Keep several functions of one domain apart, each at its own points, for operators "
+        "such as MIONet; functions on several domains always are.",
+    ),
+]
 
 
 def count(help: str, min: int | None = None, max: int | None = None) -> Any:

@@ -42,10 +42,10 @@ def make_card(
             "input": file.inputs.name,
             "output": file.outputs.name,
             "shape": list(grid.shape),
-            "nodes": file.inputs.describe().get("nodes", ["scattered"]),
+            "nodes": _nodes(file.inputs, source),
             "output_shape": list(out.shape),
             "outputs_elsewhere": file.outputs.each is not None and not file[:1].same_points,
-            "output_nodes": file.outputs.describe().get("nodes", ["scattered"]),
+            "output_nodes": _nodes(file.outputs, source),
             **{k: v for k, v in source.reading.given().items() if k in ("lead", "channels")},
             "understood": file.understood(),
             "notes": list(file.notes),
@@ -68,6 +68,13 @@ def make_card(
         "versions": _versions(),
         "hardware": _hardware(),
     }
+
+
+def _nodes(samples: Any, source: "Source") -> Any:
+    """The nodes of the grid; of functions that are kept apart what the call said of them."""
+    if samples.assembly is not None and samples.assembly.apart:
+        return source.reading.given().get("nodes")
+    return samples.describe().get("nodes", ["scattered"])
 
 
 def _fresh(options: "Options", source: "Source") -> dict[str, int]:

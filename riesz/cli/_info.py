@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riesz.cli._app import (
+    Apart,
     AsJson,
     Channels,
     Domain,
@@ -36,6 +37,7 @@ def info(
     channels: Channels = None,
     periodic: Periodic = None,
     nodes: Nodes = None,
+    apart: Apart = None,
     as_json: AsJson = False,
 ) -> Answer:
     """Show the card of a model, or what a data file is taken for.
@@ -47,7 +49,7 @@ def info(
     from riesz.cli._reading import Reading
     from riesz.io import read_model
 
-    reading = Reading(input, output, lead, domain, channels, periodic, nodes)
+    reading = Reading(input, output, lead, domain, channels, periodic, nodes, apart)
     if "::" in str(run) or run.is_file():
         return _of_data(str(run), reading)
     if reading.given():
@@ -113,9 +115,10 @@ def _text(run: Path, model: dict[str, Any]) -> str:
         data, split, training = card["data"], card["split"], card["training"]
         group = f"::{data['group']}" if data["group"] else ""
         points = " x ".join(map(str, data["shape"]))
+        nodes = f" ({' '.join(data['nodes'])})" if isinstance(data["nodes"], list) else ""
         rows += [
             ("problem", card["problem"] or "none: data of a file"),
-            ("data", f"{data['pairs']} pairs on {points} points ({' '.join(data['nodes'])})"),
+            ("data", f"{data['pairs']} pairs on {points} points{nodes}"),
             ("", f"{data['file']}{group}"),
             ("", f"SHA-256 {data['fingerprint'][:16]}..."),
             (

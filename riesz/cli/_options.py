@@ -21,6 +21,7 @@ class Options:
     channels: str | None = None
     periodic: str | None = None
     nodes: str | None = None
+    apart: bool | None = None
     samples: int | None = None
     grid: int | None = None
     split: str | None = None
@@ -65,6 +66,7 @@ class Options:
             self.channels,
             self.periodic,
             self.nodes,
+            self.apart,
         )
 
     @property

@@ -21,21 +21,82 @@ _ROWS = 3  # channels of the example
 _STRIP = 2.5  # width over height from which panels stand one below the other
 
 
-def example(folder: Path, banded: "Banded", pairs: "Pairs") -> tuple[str, str]:
-    """Input, target, prediction, error and band of one test pair, for up to three channels."""
+def examples(folder: Path, banded: "Banded", pairs: "Pairs") -> list[tuple[str, str]]:
+    """Input, target, prediction, error and band of one test pair, for up to three channels.
+
+    A figure for each output that is kept apart, but for numbers, and one of the inputs.
+    """
     import jax
     import jax.numpy as jnp
 
     one = jax.tree.map(jnp.asarray, pairs[:1])
     bands = banded.apply(one.inputs, one.outputs.discretization)
     a, target, band = jax.tree.map(lambda x: x[0], (one.inputs, one.outputs, bands))
-    shown = _Example(a, target, band, banded.level, _errors(banded, band.prediction, target))
-    figure = _curves(shown) if target.domain.dim == 1 else _fields(shown)
+    errors = _errors(banded, band.prediction, target)
     inside = "lies" if bool(band.contains(target)) else "does not lie"
-    errors = ", ".join(f"{name} {shown.errors[c]:.2%}" for c, name in enumerate(target.space.names))
+    each = ", ".join(f"{name} {errors[c]:.2%}" for c, name in enumerate(target.space.names))
     text = "A test function the model was not trained on: error relative to the channel's "
-    text += f"deviation {errors}; the target {inside} in the {banded.level:.0%} band everywhere."
-    return _save(figure, folder, "prediction.png"), text
+    text += f"deviation {each}; the target {inside} in the {banded.level:.0%} band everywhere."
+    figures = []
+    if len(a.components) > 1:
+        figures.append((_save(_inputs(a), folder, "inputs.png"), "The inputs of a test function."))
+    for part in _apart(a, target, band, banded.level, errors):
+        figure = _curves(part) if part.target.domain.dim == 1 else _fields(part)
+        number = len([name for name, _ in figures if name.startswith("prediction")])
+        name = f"prediction_{number + 1}.png" if number else "prediction.png"
+        figures.append((_save(figure, folder, name), text))
+        text = f"The same for {', '.join(part.target.space.labels)}."
+    return figures
+
+
+def _apart(
+    a: "Function", target: "Function", band: "Band", level: float, errors: np.ndarray
+) -> "list[_Example]":
+    """An example for each output that is kept apart and no number, beside an input like it."""
+    from riesz.evaluation import Band
+
+    found, start = [], 0
+    sides = [_components(f) for f in (target, band.prediction, band.lower, band.upper)]
+    inputs = _components(a)
+    for u, *edges in zip(*sides, strict=True):
+        own = errors[start : start + u.channels]
+        start += u.channels
+        if len(sides[0]) > 1 and not u.domain.dim:
+            continue
+        like = [f for f in inputs if f.domain == u.domain] or [f for f in inputs if f.domain.dim]
+        found.append(_Example((like or inputs)[0], u, Band(*edges), level, own))
+    return found
+
+
+def _components(f: "Function") -> "list[Function]":
+    """The functions that are kept apart, with the names that channels have together."""
+    from riesz.domains import Space
+    from riesz.functions import Function
+
+    found, start = [], 0
+    for g in f.components:
+        part = slice(start, start + g.channels)
+        space = Space(g.domain, g.channels, f.space.names[part], f.space.units[part])
+        found.append(Function(g.values, g.discretization, space))
+        start += g.channels
+    return found
+
+
+def _inputs(a: "Function") -> Figure:
+    """The functions that are kept apart; numbers are in the title."""
+    parts = _components(a)
+    fields = [f for f in parts if f.domain.dim]
+    figure = Figure(figsize=(4.5 * max(1, len(fields)), 3.8), layout="constrained")
+    for ax, f in zip(
+        figure.subplots(1, max(1, len(fields)), squeeze=False)[0], fields, strict=False
+    ):
+        f.plot(ax)
+        ax.set_title(", ".join(f.space.labels))
+    numbers = [
+        zip(f.space.names, np.asarray(f.values), strict=True) for f in parts if not f.domain.dim
+    ]
+    figure.suptitle(", ".join(f"{name} = {x:.4g}" for one in numbers for name, x in one))
+    return figure
 
 
 @dataclass(frozen=True)
@@ -56,16 +117,20 @@ def _errors(banded: "Banded", prediction: "Function", target: "Function") -> np.
     """Root mean square errors in deviations of the training data, or of the target without."""
     from riesz.operators import training_scale
 
-    weights = np.asarray(target.discretization.weights, np.float64)[..., None]
-    axes = tuple(range(weights.ndim - 1))
-
-    def mean(x: np.ndarray) -> np.ndarray:
-        return np.where(weights > 0, x * weights, 0).sum(axes) / weights.sum()
-
-    u, v = (np.asarray(f.values, np.float64) for f in (target, prediction))
     scale = training_scale(banded.operator)
-    unit = np.sqrt(mean((u - mean(u)) ** 2)) if scale is None else np.asarray(scale.unit)
-    return np.sqrt(mean((u - v) ** 2)) / np.where(unit > 0, unit, 1)
+    square, spread = [], []
+    for f, g in zip(target.components, prediction.components, strict=True):
+        weights = np.asarray(f.discretization.weights, np.float64)[..., None]
+        u, v = (np.asarray(x.values, np.float64) for x in (f, g))
+        square.append(_mean((u - v) ** 2, weights))
+        spread.append(_mean((u - _mean(u, weights)) ** 2, weights))
+    unit = np.sqrt(np.concatenate(spread)) if scale is None else np.asarray(scale.unit)
+    return np.sqrt(np.concatenate(square)) / np.where(unit > 0, unit, 1)
+
+
+def _mean(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    axes = tuple(range(weights.ndim - 1))
+    return np.where(weights > 0, x * weights, 0).sum(axes) / weights.sum()
 
 
 def _curves(shown: _Example) -> Figure:

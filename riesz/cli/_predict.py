@@ -72,7 +72,8 @@ def predict(
     inputs in training, the answer is given there. The output holds the arrays prediction, lower
     and upper, of shape (samples, points..., channels), NaN where a value is missing, and
     coordinates, of shape (points..., axes), or one set per sample. Outputs that are numbers are
-    arrays of their names, too, such as drag, drag_lower and drag_upper.
+    arrays of their names, too, such as drag, drag_lower and drag_upper; where outputs lie on
+    several domains, there is u, u_lower, u_upper and u_coordinates for each output u instead.
 
     Of a process, and of a solution by riesz solve, INPUT holds points; after riesz fit-process in
     the columns that had them in the fit. The output holds mean, lower and upper, of shape (points,
@@ -118,8 +119,6 @@ def _write_answers(
     """Compute the answers, write them, and say what they are worth."""
     import warnings
 
-    import numpy as np
-
     from riesz.data.internal import write_arrays
     from riesz.evaluation import Banded, check_range
     from riesz.operators import apply
@@ -133,15 +132,15 @@ def _write_answers(
     answers = {"prediction": u}
     if band is not None:
         answers |= {"lower": band.lower, "upper": band.upper}
-    present = np.asarray(u.discretization.weights) > 0
-    arrays: dict[str, Any] = {
-        **_numbers(model, answers),
-        **{name: np.where(present[..., None], f.values, np.nan) for name, f in answers.items()},
-        "coordinates": _coordinates(u),
-    }
+    arrays: dict[str, Any] = _numbers(model, answers)
+    if len(u.components) == 1:
+        arrays |= {name: _present(f) for name, f in answers.items()}
+        arrays["coordinates"] = _coordinates(u)
     attributes = {"channels": list(u.space.names), "level": getattr(model, "level", None)}
     write_arrays(output, arrays, attributes)
-    count, shape = u.values.shape[0], list(u.values.shape[1:-1])
+    shapes = [list(f.values.shape[1:-1]) for f in u.components]
+    count, shape = u.values.shape[0], shapes if len(shapes) > 1 else shapes[0]
+    points = " + ".join(" x ".join(map(str, one)) or "1" for one in shapes)
     value = {
         "output": str(output),
         "samples": count,
@@ -150,7 +149,7 @@ def _write_answers(
         "arrays": sorted(arrays),
         "warnings": [str(w) for w in beyond],
     }
-    text = f"{output}: {count} predictions on {' x '.join(map(str, shape))} points"
+    text = f"{output}: {count} predictions on {points} points"
     if band is not None:
         more, said = _worth(model, band, bool(beyond))
         value, text = {**value, **more}, text + said
@@ -222,10 +221,9 @@ def _one_or_each(target: "Function", count: int, spec: str) -> "AbstractDiscreti
 def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
     """The outputs that are numbers, `(samples, channels)`: drag, drag_lower and drag_upper.
 
-    One that is named as an array of all predictions is called so with _number behind it.
+    One that is named as an array of all predictions is called so with _number behind it. Outputs
+    that are kept apart are all here, with their coordinates.
     """
-    import numpy as np
-
     from riesz.operators import parts_of
 
     parts, arrays = parts_of(model), {}
@@ -235,8 +233,18 @@ def _numbers(model: Any, answers: "dict[str, Function]") -> dict[str, Any]:
         for name, part in parts[1].split(f).items():
             if part.domain != f.domain:
                 name = f"{name}_number" if name in _ARRAYS else name
-                arrays[name if role == "prediction" else f"{name}_{role}"] = np.asarray(part.values)
+                arrays[name if role == "prediction" else f"{name}_{role}"] = _present(part)
+                if part.domain.dim:
+                    arrays[f"{name}_coordinates"] = _coordinates(part)
     return arrays
+
+
+def _present(f: "Function") -> Any:
+    """Values, NaN where they are missing."""
+    import numpy as np
+
+    present = np.asarray(f.discretization.weights) > 0
+    return np.where(present[..., None], np.asarray(f.values), np.nan)
 
 
 def _coordinates(u: "Function") -> Any:

@@ -27,6 +27,7 @@ class Reading:
     channels: str | None = None
     periodic: str | None = None
     nodes: str | None = None
+    apart: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The options that were given, by name."""
@@ -50,7 +51,8 @@ class Reading:
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `open_pairs`."""
-        return {"input": self.input, "output": self.output, "lead": self.lead, **self.options()}
+        own = {"input": self.input, "output": self.output, "lead": self.lead}
+        return {**own, "apart": bool(self.apart), **self.options()}
 
     def options(self) -> dict[str, Any]:
         """The domain, channels, periodicity and nodes, by side and by the names of arrays."""
@@ -96,6 +98,8 @@ def known_reading(
         one = len(names) > 1 and set(known) <= set(source.arrays)
         if option not in values and (one or len(known) > 1):  # of several each is needed
             values[option] = data[option]
+    if "=" in str(data.get("nodes")):  # said for each array
+        values.setdefault("nodes", data["nodes"])
     name = values.get(role) or (next(iter(names)) if len(names) == 1 else None)
     name = next((n for n in names_in(source, name) if n in names), name)
     told = "nodes" in values or name not in source.arrays

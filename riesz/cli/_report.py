@@ -23,7 +23,7 @@ def write_report(
     from riesz._core.files import write_atomically
     from riesz.cli import _plots as plots
 
-    figures = [plots.example(folder, banded, example), plots.loss(folder, history)]
+    figures = [*plots.examples(folder, banded, example), plots.loss(folder, history)]
     figures += plots.results(folder, card["metrics"])
     write_atomically(folder / "report.md", _report(folder, card, figures).encode())
 

@@ -7,6 +7,7 @@ import typer
 
 from riesz.cli import _defaults as defaults
 from riesz.cli._app import (
+    Apart,
     AsJson,
     Channels,
     Data,
@@ -48,6 +49,7 @@ def train(
     channels: Channels = None,
     periodic: Periodic = None,
     nodes: Nodes = None,
+    apart: Apart = None,
     samples: Annotated[int | None, count("Pairs to sample.", min=1)] = None,
     grid: Annotated[int | None, count("Cells along an axis to sample on.", min=4)] = None,
     split: Annotated[
@@ -131,6 +133,7 @@ def train(
         channels=channels,
         periodic=periodic,
         nodes=nodes,
+        apart=apart,
         samples=samples,
         grid=grid,
         split=split,

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from riesz.data._axes import Side
 from riesz.data._source import AbstractSource
-from riesz.domains import AbstractDiscretization, AbstractDomain, Space
+from riesz.domains import AbstractDiscretization, AbstractDomain, DisjointUnion, Space
 from riesz.errors import DataError
 
 Channels = Literal["first", "last", "none"]
@@ -81,6 +81,22 @@ def given_of(
     points = nodes if isinstance(nodes, AbstractDiscretization) else None
     side = Side(domain, channels, periodic, None if points is not None else nodes)  # pyright: ignore[reportArgumentType]
     return Given(name, side, points, space)
+
+
+def domain_of(space: Space, name: str | None) -> AbstractDomain:
+    """The domain of a space, or that of one of the named functions that it keeps apart."""
+    union = space.domain
+    if not isinstance(union, DisjointUnion):
+        return union
+    domains = {one: part.domain for one, part in union.spaces}
+    if name not in domains:
+        raise DataError(
+            f"{name!r} is none of the functions that are kept apart",
+            expected=", ".join(domains),
+            found=repr(name),
+            repair="name the arrays as those the model was trained on",
+        )
+    return domains[name]
 
 
 def of_role(options: Mapping[str, Any], role: str, name: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from riesz.data._settle import Stored
-from riesz.domains import AbstractDiscretization, Space
+from riesz.domains import AbstractDiscretization, DisjointUnion, Space
 from riesz.domains.internal import (
     discretization_from_json,
     discretization_to_json,
@@ -55,30 +55,23 @@ class Samples(eqx.Module):
     assembly: Assembly | None = None
 
     def __repr__(self) -> str:
-        return f"{', '.join(self.space.labels)} on {self.places()}"
+        labels, start = [], 0
+        for part in self.space.components:
+            labels.append(", ".join(self.space.labels[start : start + part.channels]))
+            start += part.channels
+        parts = zip(labels, self.places(), strict=True)
+        return "; ".join(f"{label} on {place}" for label, place in parts)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the values of one sample, `(*grid, channels)`."""
         return (*self.discretization.shape, self.space.channels)
 
-    def places(self) -> str:
-        """Where the samples lie, in words."""
-        where, domain = self.discretization, self.space.domain
-        own, grid = where if self.each is None else self.each, where.tensor
-        text = f"{own.describe()} of {domain}"
-        if grid is not None:
-            parts = zip(domain.lower, domain.upper, grid.shape, grid.kinds, strict=True)
-            names = (domain.axis_label(i) if any(domain.names) else "" for i in range(domain.dim))
-            ends = zip(names, parts, strict=True)
-            text = " x ".join(f"{k} {a:g}..{b:g} ({n} {kind})" for k, (a, b, n, kind) in ends)
-            text = text.strip()
-        elif self.each is not None:
-            text = f"up to {text}, others in each sample"
-        if grid is not None and own.mask is not None:
-            kind = "in all samples" if self.each is None else "in some samples"
-            text += f", {1 - np.asarray(own.mask).mean():.1%} of the places missing {kind}"
-        return text
+    def places(self) -> tuple[str, ...]:
+        """Where the samples lie, in words; an entry for each function that is kept apart."""
+        own = self.discretization if self.each is None else self.each
+        parts = zip(self.discretization.parts, own.parts, strict=True)
+        return tuple(_place(where, each, where is not each) for where, each in parts)
 
     def describe(self) -> dict[str, Any]:
         """The space and the points as JSON values; coordinates and masks are data sets."""
@@ -116,11 +109,31 @@ class Samples(eqx.Module):
         return eqx.tree_at(lambda f: (f.values, f.discretization), one, (values, spread))
 
 
+def _place(where: AbstractDiscretization, own: AbstractDiscretization, each: bool) -> str:
+    """Where functions on one domain lie, on points of their `own`, which may differ in `each`."""
+    domain, grid = where.domain, where.tensor
+    text = f"{own.describe()} of {domain}"
+    if grid is not None:
+        axes = zip(grid.domain.lower, grid.domain.upper, grid.shape, grid.kinds, strict=True)
+        names = (domain.axis_label(i) if any(domain.names) else "" for i in range(domain.dim))
+        ends = zip(names, axes, strict=True)
+        text = " x ".join(f"{k} {a:g}..{b:g} ({n} {kind})" for k, (a, b, n, kind) in ends)
+        text = text.strip() or "point"
+    elif each:
+        text = f"up to {text}, others in each sample"
+    if grid is not None and own.mask is not None:
+        kind = "in some samples" if each else "in all samples"
+        text += f", {1 - np.asarray(own.mask).mean():.1%} of the places missing {kind}"
+    return text
+
+
 def read_samples(record: Any, arrays: dict[str, np.ndarray]) -> Samples:
     """The inverse of `Samples.describe` and `Samples.arrays`. May raise any exception."""
     name, space = str(record["name"]), space_from_json(record)
     spaces = {str(one["name"]): space_from_json(one) for one in record.get("functions", ())}
-    assembly = Assembly(spaces, space.domain) if spaces else None
+    united = isinstance(space.domain, DisjointUnion)
+    whole = None if united else space.domain
+    assembly = Assembly(spaces, whole, apart=united) if spaces else None
     if assembly is not None and not space.accepts(assembly.space):
         raise DomainError("named functions and channels disagree", expected=space, found=spaces)
     if not record["each"]:
@@ -158,7 +171,7 @@ def sha256(record: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
     text = json.dumps({k: x for k, x in record.items() if k != "sha256"}, allow_nan=False)
     digest = hashlib.sha256(text.encode())
     for one in record["sets"].values():
-        for part in kind_of(one).stored:
+        for part in kind_of(one).stored_in(one):
             x = arrays[f"{one['name']}_{part}"]
             digest.update(f"{part} {x.shape}".encode())
             digest.update(np.ascontiguousarray(x, "<f8").data)

@@ -8,7 +8,7 @@ import numpy as np
 from riesz.data._coordinates import fields_of
 from riesz.data._foreign import foreign_samples, require_rows
 from riesz.data._format import open_source
-from riesz.data._given import Channels, Nodes, given_of, of_role
+from riesz.data._given import Channels, Nodes, domain_of, given_of, of_role
 from riesz.data._joined import joined, names_in
 from riesz.data._layout import FUNCTIONS, PAIRS, Samples
 from riesz.data._names import describe_arrays
@@ -16,7 +16,7 @@ from riesz.data._native import native_samples, require_agreement, require_finger
 from riesz.data._read import read_functions, scanned
 from riesz.data._source import AbstractSource
 from riesz.data._spec import Location
-from riesz.domains import AbstractDomain, Space
+from riesz.domains import AbstractDomain, DisjointUnion, Space
 from riesz.errors import DataError
 from riesz.functions import Function
 
@@ -31,6 +31,7 @@ def load_functions(
     channels: Channels | Mapping[str, Channels] | None = None,
     periodic: bool | Sequence[bool] | Mapping[str, bool | Sequence[bool]] | None = None,
     space: Space | None = None,
+    apart: bool = False,
 ) -> Function:
     """Read a batch of functions, with NumPy values, from a file that `open_pairs` reads.
 
@@ -46,6 +47,7 @@ def load_functions(
     - `nodes`, `domain`, `channels`, `periodic`: as for `open_pairs`.
     - `lead`: as for `open_pairs`: each time of a series is a function.
     - `space`: gives the domain and the channels.
+    - `apart`: as for `open_pairs`; so where `space` is on a disjoint union.
 
     **Raises:** `DataError`, which names the file, the data set and the repair.
     """
@@ -57,7 +59,9 @@ def load_functions(
     else:
         names = names_in(source, name or _only_array(source))
         if len(names) > 1 and space is not None:
-            options["domain"], space = domain or space.domain, None
+            apart = apart or isinstance(space.domain, DisjointUnion)
+            options["domain"] = domain or {str(one): domain_of(space, one) for one in names}
+            space = None
         given = {
             f"input {i}": given_of(source, one, space, **of_role(options, "input", one))
             for i, one in enumerate(names)
@@ -67,7 +71,7 @@ def load_functions(
     digest, sets, _ = scanned(source, sets)
     require_fingerprint(source, digest)
     if record is None:
-        (samples,) = joined(sets)[0].values()
+        (samples,) = joined(sets, apart)[0].values()
     else:
         samples = _of_name(source, name, sets)
         own = given_of(source, name, space, **of_role(options, "input", name))

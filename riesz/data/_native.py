@@ -26,7 +26,7 @@ def native_samples(source: AbstractSource, kind: str) -> dict[str, Samples]:
         )
     sets = {}
     with reading(source.location):
-        stored = {role: kind_of(one).stored for role, one in record["sets"].items()}
+        stored = {role: kind_of(one).stored_in(one) for role, one in record["sets"].items()}
         names = {r: [f"{record['sets'][r]['name']}_{p}" for p in stored[r]] for r in stored}
         places = {name: source.whole(name) for each in names.values() for name in each}
         for role, one in record["sets"].items():

@@ -11,7 +11,15 @@ from jaxtyping import Float
 from riesz.data._coordinates import groups_of
 from riesz.data._foreign import foreign_samples, require_rows
 from riesz.data._format import open_source
-from riesz.data._given import Channels, Given, HasSpaces, Nodes, given_of, of_role
+from riesz.data._given import (
+    Channels,
+    Given,
+    HasSpaces,
+    Nodes,
+    domain_of,
+    given_of,
+    of_role,
+)
 from riesz.data._joined import joined, names_in
 from riesz.data._layout import PAIRS, Samples
 from riesz.data._names import choose_names
@@ -21,7 +29,7 @@ from riesz.data._scan import ranges
 from riesz.data._settle import Settled
 from riesz.data._source import AbstractSource
 from riesz.data._spec import Location
-from riesz.domains import AbstractDiscretization, AbstractDomain, Space
+from riesz.domains import AbstractDiscretization, AbstractDomain, DisjointUnion, Space
 from riesz.errors import DataError
 from riesz.functions import Pairs
 from riesz.functions.internal import Parts
@@ -166,6 +174,7 @@ def open_pairs(
     periodic: bool | Sequence[bool] | Mapping[str, bool | Sequence[bool]] | None = None,
     nodes: Nodes | Mapping[str, Nodes] = None,
     problem: HasSpaces | None = None,
+    apart: bool = False,
 ) -> PairsFile:
     """Open pairs of functions in a file of one of `riesz.data.FORMATS`.
 
@@ -177,8 +186,9 @@ def open_pairs(
     - `path_spec`: `"FILE"`, or `"FILE::GROUP"` where files have groups (HDF5, NetCDF).
     - `input`, `output`: names of the arrays; names such as a/u, x/y, input/output are
       understood, and `notes` says what was guessed. Several, such as `"a,viscosity"`, are read
-      as the channels of one function. An array `(n,)` holds a number per sample, and one `(n, k)`
-      with `channels={"NAME": "last"}` k numbers: functions on `Point`.
+      as the channels of one function, and those on several domains apart. An array `(n,)` holds
+      a number per sample, and one `(n, k)` with `channels={"NAME": "last"}` k numbers: functions
+      on `Point`.
     - `lead`: pairs each sample of one array with that `lead` steps later in time; 1 where a file
       holds one variable with an axis of time and nothing else.
     - `domain`: by default that of the coordinates, or the unit box.
@@ -186,6 +196,8 @@ def open_pairs(
     - `periodic`: whether the axes of the domain are closed.
     - `nodes`: where the samples lie, as for `riesz.domains.Grid`, or a `Grid` or `Points`.
     - `problem`: gives both spaces.
+    - `apart`: whether several functions of one domain are kept apart too, each at its own points,
+      see `riesz.functions.Assembly`; so where the problem's spaces are on disjoint unions.
 
     `domain`, `channels`, `periodic` and `nodes` may be mappings with keys `"input"` and
     `"output"`, or names of arrays; `periodic` and `nodes` take one entry for all axes of the
@@ -233,7 +245,7 @@ def open_pairs(
     notes += found
     require_fingerprint(source, digest)
     if source.description is None:
-        both, found = joined(both)
+        both, found = joined(both, apart or _keeps_apart(problem))
         notes += found
     rows = _rows(source, both, stored, lead)
     times, label = _times(settled, rows[1])
@@ -319,6 +331,13 @@ def _groups(
     return None if found is None else found[rows]
 
 
+def _keeps_apart(problem: HasSpaces | None) -> bool:
+    if problem is None:
+        return False
+    domains = problem.input_space.domain, problem.output_space.domain
+    return any(isinstance(domain, DisjointUnion) for domain in domains)
+
+
 def _given(
     role: str,
     source: AbstractSource,
@@ -330,5 +349,5 @@ def _given(
     """What a call of `open_pairs` says of the inputs or the outputs, or of one of their arrays."""
     space, own = getattr(problem, f"{role}_space", None), of_role(options, role, name)
     if several and space is not None:  # which is that of all arrays together
-        own["domain"], space = own["domain"] or space.domain, None
+        own["domain"], space = own["domain"] or domain_of(space, name), None
     return given_of(source, name, space, **own)

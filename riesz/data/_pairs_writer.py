@@ -34,6 +34,7 @@ from riesz.data._write import (
 from riesz.domains import AbstractDiscretization, Space
 from riesz.errors import DataError
 from riesz.functions import Pairs
+from riesz.functions.internal import Parts
 
 _UNKNOWN = ("fingerprint", "sha256")  # entries of the description until all values are there
 
@@ -46,6 +47,7 @@ class PairsWriter:
     - `path`, `group`: the file, and the group in it (`""` for the root).
     - `input_space`, `output_space`, `input_grid`, `output_grid`: what the pairs are.
     - `length`: how many pairs there will be.
+    - `parts`: `pairs.parts`, where the sides of the pairs are made of named functions.
     - `problem`, `seed`, `details`: kept in the file; JSON values.
 
     A writer that was interrupted, at any moment and by any signal, is continued by making it
@@ -71,6 +73,7 @@ class PairsWriter:
         output_grid: AbstractDiscretization,
         length: int,
         *,
+        parts: Parts = None,
         problem: str | None = None,
         seed: Any = None,
         details: Mapping[str, Any] | None = None,
@@ -79,14 +82,17 @@ class PairsWriter:
             raise DataError("data needs at least one pair", where="PairsWriter", found=length)
         self.location = location = Location(f"{os.fspath(path)}::{group}")
         self.sets = {
-            "input": Samples("input", input_space, input_grid),
-            "output": Samples("output", output_space, output_grid),
+            role: Samples(role, space, grid, assembly=assembly)
+            for role, space, grid, assembly in (
+                ("input", input_space, input_grid, parts and parts[0]),
+                ("output", output_space, output_grid, parts and parts[1]),
+            )
         }
         self.length = length
         self._extra = {"problem": problem, "seed": seed, "details": dict(details or {})}
         self._target = os.path.realpath(location.path)
-        parts = filter(None, location.group.split("/"))
-        self._partial = ".".join((self._target, *parts, "partial"))
+        groups = filter(None, location.group.split("/"))
+        self._partial = ".".join((self._target, *groups, "partial"))
         shapes = [(length, *samples.shape) for samples in self.sets.values()]
         self.rows = min(chunks_of(shape)[0] for shape in shapes)
         self._buffer: list[dict[str, np.ndarray]] = []

@@ -72,6 +72,8 @@ def read_functions(
         # numbers of a trajectory are those of each of its times
         times = {m.name: samples.stored.steps // m.stored.steps for m in samples.members}
         parts = {m.name: read_functions(source, m, rows // times[m.name]) for m in samples.members}
+        if samples.assembly.apart:
+            return samples.assembly.join(parts)
         empty = samples.function(np.zeros((len(rows), *samples.shape), np.float32), rows)
         return samples.assembly.join(parts, empty.discretization)
     steps = samples.stored.steps

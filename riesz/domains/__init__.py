@@ -11,6 +11,7 @@ from riesz.domains._discretization import DISCRETIZATIONS as DISCRETIZATIONS
 from riesz.domains._discretization import AbstractDiscretization as AbstractDiscretization
 from riesz.domains._discretization import register as register
 from riesz.domains._discretization import stack_discretizations as stack_discretizations
+from riesz.domains._disjoint import DisjointPoints as DisjointPoints
 from riesz.domains._domain import AbstractDomain as AbstractDomain
 from riesz.domains._domain import AbstractProductDomain as AbstractProductDomain
 from riesz.domains._domain import Box as Box
@@ -29,3 +30,4 @@ from riesz.domains._mesh import Mesh as Mesh
 from riesz.domains._points import Points as Points
 from riesz.domains._region import Region as Region
 from riesz.domains._space import Space as Space
+from riesz.domains._union import DisjointUnion as DisjointUnion

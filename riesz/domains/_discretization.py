@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from riesz._core.parameters import FROZEN
 from riesz._core.registry import Registry
-from riesz._core.tracing import stacked, traced
+from riesz._core.tracing import padded, stacked, traced
 from riesz.domains._domain import AbstractDomain
 from riesz.domains._features import coordinate_features
 from riesz.errors import DomainError
@@ -148,6 +148,38 @@ class AbstractDiscretization(eqx.Module):
         """The same discretization with padding of weight zero, in arrays of these sizes."""
         return self
 
+    def extended(
+        self, values: Float[Array, "*shape c"], onto: "AbstractDiscretization"
+    ) -> Float[Array, "..."]:
+        """Values followed by zeros at the padding of `onto`, which is this one padded."""
+        more = [(0, n - m) for m, n in zip(self.shape, onto.shape, strict=True)]
+        return padded(values, (*more, (0, 0)))
+
+    @property
+    def parts(self) -> "tuple[AbstractDiscretization, ...]":
+        """Discretizations of one domain each: this one, but on a `DisjointUnion`."""
+        return (self,)
+
+    def components(
+        self, values: Float[Any, "*lead c"]
+    ) -> "tuple[tuple[AbstractDiscretization, Any], ...]":
+        """The `parts`, and the values there, `(*lead, *shape, c)`.
+
+        What is done with each channel on its own is done with each component; `joined` is the
+        inverse.
+        """
+        return ((self, values),)
+
+    def composed(self, parts: "Sequence[AbstractDiscretization]") -> "AbstractDiscretization":
+        """The discretization whose `parts` these are."""
+        (part,) = parts
+        return part
+
+    def joined(self, values: Sequence[Float[Any, "..."]]) -> Float[Any, "..."]:
+        """The values whose components are these."""
+        (one,) = values
+        return one
+
     def features(self) -> Float[Array, "*shape f"]:
         """What a network may see of the points, see `riesz.domains.coordinate_features`."""
         return coordinate_features(self.domain, self.relative)
@@ -208,6 +240,11 @@ class AbstractDiscretization(eqx.Module):
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that a file holds, by name; a leading axis of the leaves stays in front."""
         raise _unwritten(type(self), "arrays()")
+
+    @classmethod
+    def stored_in(cls, record: dict[str, Any]) -> tuple[str, ...]:
+        """The names of the `arrays` that `restored` needs for this record."""
+        return cls.stored
 
     @classmethod
     def restored(

@@ -16,18 +16,22 @@ from riesz.domains._domain import (
 )
 from riesz.domains._region import Region
 from riesz.domains._space import Space
+from riesz.domains._union import DisjointUnion
 from riesz.errors import DomainError
 
 
 def domain_to_json(domain: AbstractDomain) -> dict[str, Any]:
     """`{"lower": [...], "upper": [...], "periodic": [...]}`, one entry per axis.
 
-    A region is `{"region": dim}`. Where axes have names or units, the object has
-    `{"axis_names": [...], "axis_units": [...]}`, too.
+    A region is `{"region": dim}`, a disjoint union `{"union": [spaces with a "name"]}`.
+    Where axes have names or units, the object has `{"axis_names": [...], "axis_units": [...]}`,
+    too.
     """
     if isinstance(domain, AbstractProductDomain):
         ends = {"lower": domain.lower, "upper": domain.upper, "periodic": domain.periodic}
         record: dict[str, Any] = {name: list(entries) for name, entries in ends.items()}
+    elif isinstance(domain, DisjointUnion):
+        return {"union": [{"name": name, **space_to_json(s)} for name, s in domain.spaces]}
     else:
         record = {"region": domain.dim}
     if any(domain.names + domain.units):
@@ -40,6 +44,11 @@ def domain_from_json(record: Any) -> AbstractDomain:
 
     **Raises:** `DomainError` for anything else.
     """
+    if isinstance(record, dict) and "union" in record:
+        spaces = entries(record, "union")[0]
+        if not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in spaces):
+            raise damaged("spaces with names", record)
+        return DisjointUnion({s["name"]: space_from_json(s) for s in spaces})
     labels: dict[str, Any] = {}
     if isinstance(record, dict) and "axis_names" in record:
         labels["names"], labels["units"] = entries(record, "axis_names", "axis_units")

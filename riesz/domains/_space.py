@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import equinox as eqx
 
 from riesz.domains._domain import AbstractDomain
+from riesz.domains._union import DisjointUnion
 from riesz.errors import DomainError
 
 
@@ -50,6 +51,12 @@ class Space(eqx.Module):
                 found=f"channels={self.channels}, names={self.names}, units={self.units}",
                 repair="give as many names and units as channels, or leave them out",
             )
+
+    @property
+    def components(self) -> "tuple[Space, ...]":
+        """The spaces of `Function.components`: this one, but on a `DisjointUnion`."""
+        union = self.domain
+        return tuple(s for _, s in union.spaces) if isinstance(union, DisjointUnion) else (self,)
 
     @property
     def labels(self) -> tuple[str, ...]:

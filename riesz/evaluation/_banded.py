@@ -19,6 +19,7 @@ from riesz.evaluation._inputs import InputStatistics
 from riesz.evaluation._latent import batched
 from riesz.evaluation._scale import Scale
 from riesz.functions import Function
+from riesz.functions.internal import average
 from riesz.operators import AbstractOperator, parts_of
 from riesz.operators import apply as apply_operator
 
@@ -54,10 +55,7 @@ class Band(eqx.Module):
 
         For a batch use `jax.vmap(lambda band: band.half_width())(bands)`.
         """
-        weights = self.prediction.discretization.weights
-        weights = (weights / weights.sum()).astype(self.upper.values.dtype)
-        width = jnp.where((weights > 0)[..., None], self.width().values, 0)
-        return jnp.tensordot(weights, width / 2, weights.ndim)
+        return average(self.width().values / 2, self.prediction.discretization)
 
     def __repr__(self) -> str:
         if traced(self.upper.values):
@@ -194,7 +192,8 @@ class Banded(eqx.Module):
         half = np.asarray(self.scale.field.value, np.float64) * float(
             self.quantile_at(self.sizes[0])
         )
-        half = half.reshape(-1, half.shape[-1]).mean(0)  # at a prediction of typical size
+        parts = self.scale.grid.components(half)  # at a prediction of typical size
+        half = np.concatenate([x.reshape(-1, x.shape[-1]).mean(0) for _, x in parts])
         name, shown = write(self.operator, digits=6), _amounts(half, self.output_space)
         return f"Banded({name}, level={self.level:.4g}, n={self.n}, half-width {shown})"
 

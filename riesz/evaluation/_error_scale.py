@@ -45,10 +45,10 @@ class ErrorScale:
                 np.asarray(x.value, np.float64) for x in (affine.mean, affine.deviation)
             )
             return cls(space.names, space.units, _tuple(mean), _tuple(deviation), "training data")
-        volume, means = tally.all("volume")[:, None], tally.all("mean")
-        mean = (volume * means).sum(0) / volume.sum()
+        volume, means = tally.all("volume"), tally.all("mean")
+        mean = (volume * means).sum(0) / volume.sum(0)
         square = volume * (tally.all("deviation") ** 2 + (means - mean) ** 2)
-        deviation = np.sqrt(square.sum(0) / volume.sum())
+        deviation = np.sqrt(square.sum(0) / volume.sum(0))
         deviation = np.where(deviation > 1e-6 * np.abs(mean), deviation, 0)  # only rounding
         return cls(space.names, space.units, _tuple(mean), _tuple(deviation), "test data")
 

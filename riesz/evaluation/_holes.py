@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 from riesz.domains import AbstractDiscretization, Grid
-from riesz.evaluation._latent import sums
+from riesz.evaluation._latent import split_nodes, sums
 
 _ROUNDING = 1e-3  # share of a node
 
@@ -22,20 +22,23 @@ class Holes:
     least: np.ndarray  # (p,)
     most: np.ndarray  # (p,)
     always: np.ndarray  # (p,)
-    grid: Grid
+    grid: AbstractDiscretization
 
     @classmethod
-    def of(cls, absent: np.ndarray, grid: Grid) -> "Holes":
+    def of(cls, absent: np.ndarray, grid: AbstractDiscretization) -> "Holes":
         """From the shares `absence` (n, p) of n inputs."""
         least = absent.min(0)
         return cls(least, absent.max(0), least, grid)
 
     def widened(self) -> "Holes":
         """With the extremes among neighbouring nodes: on another grid an edge lies elsewhere."""
-        modes = ["wrap" if p else "nearest" for p in self.grid.domain.periodic]
 
         def around(extreme, x: np.ndarray) -> np.ndarray:
-            return extreme(x.reshape(self.grid.shape), 3, mode=modes).reshape(-1)
+            parts = []
+            for grid, part in split_nodes(self.grid, x):
+                modes = ["wrap" if p else "nearest" for p in grid.domain.periodic]
+                parts.append(extreme(part.reshape(grid.shape), 3, mode=modes).reshape(-1))
+            return np.concatenate(parts)
 
         least, most = around(minimum_filter, self.least), around(maximum_filter, self.most)
         return Holes(least, most, around(maximum_filter, self.always), self.grid)
@@ -48,18 +51,13 @@ class Holes:
         """
         new = np.maximum(absent - self.most, 0).sum(1) + np.maximum(self.least - absent, 0).sum(1)
         some = np.maximum(absent - self.always, 0).sum(1)
-        depth = np.asarray([self._depth(one) for one in absent])
+        depth = np.max([_depths(*part) for part in self._parts(absent)], 0)
         return np.stack([new, some, depth], 1)
 
-    def _depth(self, absent: np.ndarray) -> float:
-        hole = (absent > 0.5).reshape(self.grid.shape)
-        if not hole.any() or hole.all():
-            return float(np.prod(hole.shape)) * hole.all()
-        periodic, shape = self.grid.domain.periodic, hole.shape
-        around = [n // 2 * p for n, p in zip(shape, periodic, strict=True)]
-        far = distance_transform_edt(np.pad(hole, [(n, n) for n in around], mode="wrap"))
-        inner = tuple(slice(a, a + n) for a, n in zip(around, shape, strict=True))
-        return float((np.asarray(far)[inner].reshape(-1) * (self.always <= 0.5)).max())
+    def _parts(self, absent: np.ndarray) -> list[tuple[Grid, np.ndarray, np.ndarray]]:
+        """The grids, and the shares and `always` at the nodes of each."""
+        both = zip(split_nodes(self.grid, absent), split_nodes(self.grid, self.always), strict=True)
+        return [(grid, one, always) for (grid, one), (_, always) in both]
 
     def box(self, absent: np.ndarray) -> np.ndarray:
         """Opposite corners of boxes around the nodes of the two counts, (n, 2, 2, d).
@@ -76,12 +74,34 @@ class Holes:
         return out
 
 
-def absence(number: np.ndarray, on: AbstractDiscretization, grid: Grid) -> np.ndarray:
+def _depths(grid: Grid, absent: np.ndarray, always: np.ndarray) -> list[float]:
+    return [_depth(grid, one, always) for one in absent]
+
+
+def _depth(grid: Grid, absent: np.ndarray, always: np.ndarray) -> float:
+    hole = (absent > 0.5).reshape(grid.shape)
+    if not hole.any() or hole.all():
+        return float(np.prod(hole.shape)) * hole.all()
+    periodic, shape = grid.domain.periodic, hole.shape
+    around = [n // 2 * p for n, p in zip(shape, periodic, strict=True)]
+    far = distance_transform_edt(np.pad(hole, [(n, n) for n in around], mode="wrap"))
+    inner = tuple(slice(a, a + n) for a, n in zip(around, shape, strict=True))
+    return float((np.asarray(far)[inner].reshape(-1) * (always <= 0.5)).max())
+
+
+def absence(
+    number: np.ndarray, on: AbstractDiscretization, grid: AbstractDiscretization
+) -> np.ndarray:
     """The share of missing points at each node of `grid`, (n, p), from their counts (see `sums`).
 
     Where a coarser grid has no point, masked or not, none is missing. Scattered points are missing
     where there are none.
     """
+    parts = zip(split_nodes(grid, number), on.parts, strict=True)
+    return np.concatenate([_absence(x, part, nodes) for (nodes, x), part in parts], -1)
+
+
+def _absence(number: np.ndarray, on: AbstractDiscretization, grid: Grid) -> np.ndarray:
     below = on.tensor
     if below is None:
         return (number <= _ROUNDING).astype(np.float64)

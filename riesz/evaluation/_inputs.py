@@ -1,7 +1,7 @@
 """What inputs a calibration has met: by point, channel mean, principal component and hole."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid
 from riesz.evaluation._holes import Holes, absence
-from riesz.evaluation._latent import batched, latent_grid, sums
+from riesz.evaluation._latent import batched, kept_at, latent_grid, sums
 from riesz.functions import Function, PairsLike, take
 from riesz.functions.internal import chunks, subset
 
@@ -45,7 +45,7 @@ class InputStatistics(eqx.Module):
     most: Frozen  # grid.shape
     reference: Frozen  # (n, 7)
     means: Frozen  # (n, c)
-    grid: Grid = eqx.field(static=True)
+    grid: AbstractDiscretization = eqx.field(static=True)
 
     @classmethod
     def of(cls, inputs: Function | PairsLike) -> "InputStatistics":
@@ -97,7 +97,7 @@ class InputStatistics(eqx.Module):
         spread = _spread(means, deviation)
         least, most = (np.asarray(x.value, np.float64).ravel() for x in (self.least, self.most))
         holes = Holes(least, most, least, self.grid)
-        if inputs.discretization.tensor != self.grid:
+        if not kept_at(self.grid, inputs.discretization):
             holes = holes.widened()
         model = _Model(mean, deviation, components, variances, means.mean(0), spread, holes)
         if not batched(inputs):
@@ -137,7 +137,7 @@ class _Model:
     holes: Holes
 
     @classmethod
-    def of(cls, seen: _Seen, grid: Grid) -> "_Model":
+    def of(cls, seen: _Seen, grid: AbstractDiscretization) -> "_Model":
         """That of n inputs."""
         values, present, means, absent = seen
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
@@ -190,12 +190,17 @@ def _positive(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, x, 1.0)
 
 
-def _grid(inputs: Function | PairsLike) -> Grid:
+def _grid(inputs: Function | PairsLike) -> AbstractDiscretization:
     one = inputs if isinstance(inputs, Function) else inputs[:1].inputs
     total = (len(inputs.values) if isinstance(inputs, Function) else len(inputs)) * int(
         np.prod(one.values.shape[1:-1])
     )
     grid = latent_grid(one.discretization, total)
+    return grid.composed([_not_finer(part) for part in grid.parts])
+
+
+def _not_finer(grid: Any) -> Grid:
+    """The grid, or one of at most 4096 nodes."""
     if int(np.prod(grid.shape)) <= _FINEST:
         return grid
     most = int(_FINEST ** (1 / grid.domain.dim))
@@ -210,13 +215,15 @@ def _batches(inputs: Function | PairsLike):
         yield from ((part.inputs, count) for part, count in chunks(inputs, _CHUNK))
 
 
-def _averages(f: Function, grid: Grid, count: int) -> _Seen:
+def _averages(f: Function, grid: AbstractDiscretization, count: int) -> _Seen:
     values, on = f.values, f.discretization
     unit = jnp.asarray(_unit(f), values.dtype)
     total, number = (np.asarray(x, np.float64)[:count] for x in _sums(values / unit, on, grid))
     total = total.reshape(len(total), -1, total.shape[-1]) * np.asarray(unit, np.float64)
     number = number.reshape(len(number), -1)
-    means = total.sum(1) / np.maximum(number.sum(1), 1e-12)[:, None]
+    spread = grid.components(np.broadcast_to(number[..., None], total.shape))
+    counts = [x.reshape(len(total), -1, x.shape[-1]).sum(1) for _, x in spread]
+    means = total.sum(1) / np.maximum(np.concatenate(counts, -1), 1e-12)
     averages = total / np.maximum(number, 1e-12)[..., None]
     return _Seen(averages, number > 1e-6, means, absence(number, on, grid))
 
@@ -227,5 +234,5 @@ def _unit(f: Function) -> np.ndarray:
 
 
 @eqx.filter_jit
-def _sums(values: Array, on: AbstractDiscretization, grid: Grid):
+def _sums(values: Array, on: AbstractDiscretization, grid: AbstractDiscretization):
     return jax.vmap(lambda v, d: sums(v, grid, d))(values, on)

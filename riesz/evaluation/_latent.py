@@ -7,6 +7,8 @@ of them. Between its nodes fields are
 multilinear, so that they stay positive and between their values.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,12 +21,18 @@ _FINEST = 16  # nodes along an axis of the grid for scattered points
 _EACH = 40  # points that a node of it should have
 
 
-def latent_grid(discretization: AbstractDiscretization, points: int) -> Grid:
+def latent_grid(discretization: AbstractDiscretization, points: int) -> AbstractDiscretization:
     """The grid on which fields of functions with this discretization are kept.
 
     `points` is the number of scattered points of all functions together; there are then at
-    least about forty for each node.
+    least about forty for each node. Functions on several domains have one grid on each.
     """
+    each = points / np.size(discretization.weights)
+    grids = [_latent_grid(part, each * np.size(part.weights)) for part in discretization.parts]
+    return discretization.composed(grids)
+
+
+def _latent_grid(discretization: AbstractDiscretization, points: float) -> Grid:
     base = discretization.tensor
     if base is not None:
         return base
@@ -49,10 +57,21 @@ def batched(f: Function) -> bool:
     return f.values.ndim > (2 if below is None else len(below.shape) + 1)
 
 
+def kept_at(grid: AbstractDiscretization, discretization: AbstractDiscretization) -> bool:
+    """Whether the nodes of `grid` are the points of a discretization, or those below its holes."""
+    pairs = zip(grid.parts, discretization.parts, strict=True)
+    return all(part.tensor == nodes for nodes, part in pairs)
+
+
 def on_grid(
-    field: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
+    field: Float[Array, "..."], grid: AbstractDiscretization, discretization: AbstractDiscretization
 ) -> Array:
     """A field `(*grid.shape, c)` at the points of a discretization, `(*shape, c)`."""
+    parts = zip(grid.components(field), discretization.parts, strict=True)
+    return discretization.joined([_on_grid(f, nodes, on) for (nodes, f), on in parts])
+
+
+def _on_grid(field: Array, grid: Any, discretization: AbstractDiscretization) -> Array:
     if discretization.tensor == grid:
         return field
     nodes, weights = _stencil(grid, discretization)
@@ -62,12 +81,22 @@ def on_grid(
 
 
 def sums(
-    values: Float[Array, "..."], grid: Grid, discretization: AbstractDiscretization
+    values: Float[Array, "..."],
+    grid: AbstractDiscretization,
+    discretization: AbstractDiscretization,
 ) -> tuple[Array, Array]:
     """Sums of values `(*shape, c)` at present points by the hat functions of the nodes.
 
     Returns `(*grid.shape, c)` and the sums of the hat functions themselves, `grid.shape`.
     """
+    parts = zip(grid.parts, discretization.components(values), strict=True)
+    totals, counts = zip(*[_sums(v, nodes, on) for nodes, (on, v) in parts], strict=True)
+    if len(counts) == 1:
+        return totals[0], counts[0]
+    return grid.joined(totals), jnp.concatenate([count.reshape(-1) for count in counts])
+
+
+def _sums(values: Array, grid: Any, discretization: AbstractDiscretization) -> tuple[Array, Array]:
     present = (discretization.weights > 0).astype(values.dtype)
     values = jnp.where(present[..., None] > 0, values, 0)
     if discretization.tensor == grid:
@@ -112,7 +141,19 @@ def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array
     return jnp.asarray(numbers)[left], jnp.asarray(numbers)[left + 1], share
 
 
-def mean_over(grid: Grid, field: np.ndarray, present: np.ndarray) -> np.ndarray:
+def split_nodes(
+    grid: AbstractDiscretization, x: Float[np.ndarray, "*lead p"]
+) -> list[tuple[Any, np.ndarray]]:
+    """The grids of which a grid is made, and the entries of their nodes, `(*lead, nodes)`."""
+    ends = np.cumsum([int(np.prod(part.shape)) for part in grid.parts])[:-1]
+    return list(zip(grid.parts, np.split(x, ends, -1), strict=True))
+
+
+def mean_over(grid: AbstractDiscretization, field: np.ndarray, present: np.ndarray) -> np.ndarray:
     """The mean of a field over the present part of the domain, one per channel, in float64."""
-    weights = np.asarray(grid.weights, np.float64) * present
-    return np.tensordot(weights, field, weights.ndim) / weights.sum()
+    found = []
+    places = split_nodes(grid, present.reshape(-1).astype(float))
+    for (nodes, values), (_, there) in zip(grid.components(field), places, strict=True):
+        weights = np.asarray(nodes.weights, np.float64) * there.reshape(nodes.shape)
+        found.append(np.tensordot(weights, values, weights.ndim) / weights.sum())
+    return np.concatenate(found)

@@ -21,6 +21,7 @@ from riesz.evaluation._statistics import Coverage, Statistic
 from riesz.functions import Function, Norm, Pairs
 from riesz.functions.internal import norm
 
+_SPECTRA = {"error spectrum", "target spectrum"}  # of functions on one domain
 _NORMS: tuple[Norm, ...] = ("L2", "H1", "Linf")
 
 
@@ -176,6 +177,11 @@ def _one(functions: Function) -> AbstractDiscretization:
 
 @eqx.filter_jit
 def _measure(prediction: Function, target: Function) -> dict[str, Array]:
+    def each(p: Function, u: Function) -> dict[str, Array]:
+        found = [one(*pair) for pair in zip(p.components, u.components, strict=True)]
+        names = set.intersection(*map(set, found)) - (_SPECTRA if len(found) > 1 else set())
+        return {name: jnp.concatenate([part[name] for part in found]) for name in sorted(names)}
+
     def one(p: Function, u: Function) -> dict[str, Array]:
         on = u.discretization
         values = u.values.astype(p.values.dtype)
@@ -189,7 +195,7 @@ def _measure(prediction: Function, target: Function) -> dict[str, Array]:
             out[f"error {kind}"], out[f"target {kind}"] = jnp.split(found, 2)
         out["rms"] = out["error L2"] / jnp.sqrt(volume)
         mean = jnp.tensordot(weights, on.present(values), weights.ndim) / volume
-        out["volume"], out["mean"] = volume, mean
+        out["volume"], out["mean"] = jnp.full(mean.shape, volume), mean
         out["deviation"] = _norms(on.present(values - mean), on, "L2") / jnp.sqrt(volume)
         if has_spectrum(on):
             top = jnp.max(jnp.abs(values), tuple(range(values.ndim - 1)))
@@ -198,7 +204,7 @@ def _measure(prediction: Function, target: Function) -> dict[str, Array]:
             out["target spectrum"] = _energies(values / out["unit"], on)
         return out
 
-    return jax.vmap(one)(prediction, target)
+    return jax.vmap(each)(prediction, target)
 
 
 @eqx.filter_jit

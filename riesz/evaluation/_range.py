@@ -38,14 +38,17 @@ def input_range(inputs: Function | PairsLike) -> list[dict[str, Any]]:
     points: `[{"name": "u", "min": 0.0, "max": 1.0}, ...]`.
     """
     parts = [inputs] if isinstance(inputs, Function) else [p.inputs for p in pieces(inputs)]
-    ends = []
-    for f in parts:
-        weights = np.broadcast_to(np.asarray(f.discretization.weights), f.values.shape[:-1])
-        values = np.asarray(f.values)[weights > 0]
-        ends.append((values.min(0), values.max(0)))
+    ends = [np.concatenate([_ends(f) for f in part.components], -1) for part in parts]
     low, high = np.min([e[0] for e in ends], 0), np.max([e[1] for e in ends], 0)
     rows = zip(parts[0].space.names, low, high, strict=True)
     return [{"name": n, "min": float(a), "max": float(b)} for n, a, b in rows]
+
+
+def _ends(f: Function) -> np.ndarray:
+    """The smallest and the largest value of each channel, (2, c)."""
+    weights = np.broadcast_to(np.asarray(f.discretization.weights), f.values.shape[:-1])
+    values = np.asarray(f.values)[weights > 0]
+    return np.stack([values.min(0), values.max(0)])
 
 
 def check_range(source: Any, functions: Function) -> list[InputRangeWarning]:

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDiscretization, Grid
+from riesz.domains import AbstractDiscretization
 from riesz.errors import DataError
-from riesz.evaluation._latent import latent_grid
+from riesz.evaluation._latent import kept_at, latent_grid
 from riesz.evaluation._predict import predict
 from riesz.evaluation._roughness import combined, local_sizes, typical_sizes
 from riesz.functions import Function, PairsLike
-from riesz.functions.internal import chunks
+from riesz.functions.internal import average, chunks
 from riesz.operators import AbstractOperator
 
 _REACH = 4.0  # the size factor lies between 1 / 4 and 4
@@ -35,7 +35,7 @@ class Residuals:
     typical: tuple[np.ndarray, ...]  # (c,) each
     unit: np.ndarray  # (c,)
     known: np.ndarray  # (*grid.shape, c), where predictions and targets vanish
-    grid: Grid
+    grid: AbstractDiscretization
 
     def factor(self, exponent: float, centre: int, rough: tuple[float, float]) -> Array:
         """The factor g h, `(m, 1, ..., c)` or `(m, *shape, c)`."""
@@ -46,11 +46,9 @@ class Residuals:
 
 def sizes_of(f: Function, centre: Float[Array, " c"], unit: Float[Array, " c"]) -> Array:
     """Root mean square over the domain of f - centre, per channel, in given units."""
-    weights = f.discretization.weights.astype(f.values.dtype)
-    weights = weights / weights.sum()
-    values = jnp.where((weights > 0)[..., None], f.values - centre, 0)
-    values = values / jnp.where(unit > 0, unit, 1)  # squares of 1e-30 underflow in float32
-    square = jnp.tensordot(weights, values**2, weights.ndim)
+    # squares of 1e-30 underflow in float32
+    values = (f.values - centre) / jnp.where(unit > 0, unit, 1)
+    square = average(values**2, f.discretization)
     return jnp.where(unit > 0, jnp.sqrt(square), 1)
 
 
@@ -81,7 +79,7 @@ def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
     known = np.zeros((*grid.shape, len(unit)), bool)
-    if one.tensor == grid:
+    if kept_at(grid, one):
         known = np.all(np.asarray(zero), axis=0, keepdims=True)[0]
     typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
     relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
@@ -121,12 +119,7 @@ def _sizes(inputs: Function, predictions: Function) -> tuple[Array, Array]:
 
 @eqx.filter_jit
 def _means(predictions: Function) -> Float[Array, "n c"]:
-    def one(p: Function) -> Array:
-        weights = (p.discretization.weights / p.discretization.weights.sum()).astype(p.values.dtype)
-        values = jnp.where((weights > 0)[..., None], p.values, 0)
-        return jnp.tensordot(weights, values, weights.ndim)
-
-    return jax.vmap(one)(predictions)
+    return jax.vmap(lambda p: average(p.values, p.discretization))(predictions)
 
 
 @eqx.filter_jit

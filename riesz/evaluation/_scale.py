@@ -8,11 +8,12 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from riesz._core.parameters import Frozen
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization
 from riesz.evaluation._latent import mean_over, on_grid, sums
 from riesz.evaluation._residuals import Residuals, residuals_of, size_factor, sizes_of
 from riesz.evaluation._roughness import Roughness, combined
 from riesz.functions import Function, PairsLike
+from riesz.functions.internal import average
 from riesz.operators import AbstractOperator
 
 FLOOR = 0.05  # of the largest value of the channel
@@ -38,7 +39,7 @@ class Scale(eqx.Module):
     field: Frozen  # (*grid.shape, channels), not negative
     centre: Frozen  # (channels,)
     typical: Frozen  # (channels,), mean size of predictions
-    grid: Grid = eqx.field(static=True)
+    grid: AbstractDiscretization = eqx.field(static=True)
     exponent: float = eqx.field(static=True)
     roughness: Roughness | None = None
 
@@ -179,8 +180,7 @@ def _held_out(values, on, grid, fields, factor, fold):
     def one(v, d, g, k):
         s = on_grid(fields[k], grid, d) * g
         present = (d.weights > 0)[..., None]
-        score = jnp.max(v / s, initial=0, where=present)
-        weights = (d.weights / d.weights.sum()).astype(s.dtype)
-        return score, jnp.tensordot(weights, s, weights.ndim)
+        score = jnp.max(jnp.where(v == 0, 0, v / s), initial=0, where=present)
+        return score, average(s, d)
 
     return jax.vmap(one)(values, on, factor, fold)

@@ -18,8 +18,8 @@ from riesz.functions import Function
 
 
 def has_spectrum(discretization: AbstractDiscretization) -> bool:
-    """Whether the modes are defined: on a full grid."""
-    return discretization.whole is not None
+    """Whether the modes are defined: on a full grid of one axis or more."""
+    return discretization.whole is not None and bool(discretization.shape)
 
 
 def energies(f: Function) -> Float[Array, " shells"]:

@@ -10,7 +10,15 @@ import numpy as np
 from jaxtyping import Array
 
 from riesz._core.tracing import traced
-from riesz.domains import AbstractDiscretization, AbstractDomain, Grid, Point, Space
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractDomain,
+    DisjointPoints,
+    DisjointUnion,
+    Grid,
+    Point,
+    Space,
+)
 from riesz.errors import DataError, DomainError
 from riesz.functions._agreement import is_batch, same_points
 from riesz.functions._batch import batch
@@ -25,12 +33,17 @@ class Assembly(eqx.Module):
     and are resampled to the points of the first of them; on one grid with different holes, a place
     that is missing in one of them is missing in all.
 
+    Functions that are kept apart are the components of one function on the `DisjointUnion` of
+    their domains, each at its own points, and are read back exactly. So are functions on several
+    domains.
+
     **Arguments:**
 
     - `spaces`: of each function, by name.
     - `domain`: on which numbers are constant, where all functions are numbers.
+    - `apart`: whether functions of one domain, and numbers, are kept apart, too.
 
-    **Raises:** `DomainError` for functions on several domains, or no functions.
+    **Raises:** `DomainError` for no functions, or functions on another domain than that given.
 
     ```python
     assembly = Assembly({"source": Space(Interval(0, 1)), "viscosity": Space(Point())})
@@ -42,31 +55,45 @@ class Assembly(eqx.Module):
     spaces: tuple[tuple[str, Space], ...] = eqx.field(static=True)
     space: Space = eqx.field(static=True)
 
-    def __init__(self, spaces: Mapping[str, Space], domain: AbstractDomain | None = None):
+    def __init__(
+        self,
+        spaces: Mapping[str, Space],
+        domain: AbstractDomain | None = None,
+        apart: bool = False,
+    ):
         self.spaces = tuple(spaces.items())
-        found = list(dict.fromkeys(s.domain for s in spaces.values() if s.domain != Point()))
-        found = found or [domain or Point()]
-        if not spaces or len(found) > 1 or (domain is not None and found[0] != domain):
+        fields = list(dict.fromkeys(s.domain for s in spaces.values() if s.domain != Point()))
+        found: AbstractDomain = (fields or [domain or Point()])[0]
+        if not spaces or (domain is not None and found != domain):
             raise DomainError(
-                "functions are assembled on one domain",
+                "functions are assembled on their own domain",
                 where="Assembly(spaces)",
-                expected=f"functions on {domain or found[0]} and on Point()",
+                expected=f"functions on {domain or found} and on Point()",
                 found=", ".join(f"{name!r} on {s.domain}" for name, s in self.spaces) or "none",
-                repair="a function on a part of a domain is extended to all of it first",
+                repair="leave the domain out",
             )
+        if apart or len(fields) > 1:
+            found = DisjointUnion(spaces)
         names, units = [], []
         for name, s in self.spaces:
             names += [name] if s.channels == 1 else [f"{name}.{channel}" for channel in s.names]
             units += s.units
-        self.space = Space(found[0], len(names), names, units)
+        self.space = Space(found, len(names), names, units)
 
     def __repr__(self) -> str:
-        return f"Assembly({', '.join(self.names)} on {self.space.domain})"
+        where = str(self.space.domain)
+        text = where if self.apart else f"{', '.join(self.names)} on {where}"
+        return f"Assembly({text})"
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the functions."""
         return tuple(name for name, _ in self.spaces)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the functions are components of one on a disjoint union, not channels."""
+        return isinstance(self.space.domain, DisjointUnion)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -79,12 +106,16 @@ class Assembly(eqx.Module):
     ) -> Function:
         """One function, or a batch of them, whose channels are those of all.
 
-        At the points of the first function that is not a number, or else `on`.
+        At the points of the first function that is not a number, or else `on`; apart, each at its
+        own points.
 
         **Raises:** `DomainError` for other names or other spaces, `DataError` for other numbers
         of samples.
         """
         self._require(functions)
+        self._require_counts(functions)
+        if self.apart:
+            return self._united([functions[name] for name in self.names])
         fields = [functions[name] for name, s in self.spaces if s.domain == self.space.domain]
         on = common_points([f.discretization for f in fields]) if fields else on
         if on is None:
@@ -94,20 +125,24 @@ class Assembly(eqx.Module):
                 expected=f"on: a discretization of {self.space.domain}",
                 found="None",
             )
-        counts = {name: len(f.values) if is_batch(f) else 1 for name, f in functions.items()}
-        if len(set(counts.values())) > 1:
-            raise DataError(
-                "named functions that belong together have different numbers of samples",
-                where="Assembly.join(functions)",
-                expected="as many samples of each",
-                found=", ".join(f"{name}: {count}" for name, count in counts.items()),
-                repair="drop the samples without a partner",
-            )
         columns = [self._values(functions[name], on) for name, _ in self.spaces]
         values = jnp.concatenate(columns, -1)
         if is_batch(functions[self.names[0]]):
             return batch(values, on, self.space)
         return Function(values, on, self.space)
+
+    def _united(self, members: list[Function]) -> Function:
+        """The function, or the batch, whose components are these."""
+        if is_batch(members[0]):
+            return eqx.filter_vmap(self._united)(members)
+        on = self.on([f.discretization for f in members])
+        return Function(on.joined([f.values for f in members]), on, self.space)
+
+    def on(self, places: Sequence[AbstractDiscretization]) -> AbstractDiscretization:
+        """The points of functions that are kept apart, from those of each."""
+        domain = self.space.domain
+        assert isinstance(domain, DisjointUnion)
+        return DisjointPoints(domain, places)
 
     def _values(self, f: Function, on: AbstractDiscretization) -> Array:
         """Values of a function, or of a batch, at the points of the joined one."""
@@ -128,6 +163,8 @@ class Assembly(eqx.Module):
         """The functions by name, of one function or of a batch."""
         if is_batch(function):
             return eqx.filter_vmap(self.split)(function)
+        if self.apart:
+            return dict(zip(self.names, function.components, strict=True))
         found, start = {}, 0
         for name, space in self.spaces:
             values = function.values[..., start : start + space.channels]
@@ -143,10 +180,21 @@ class Assembly(eqx.Module):
         return self.join(self.split(function), function.discretization)
 
     def _constant(self, space: Space) -> bool:
-        return space.domain != self.space.domain
+        return not self.apart and space.domain != self.space.domain
 
     def _channels(self, space: Space) -> Space:
         return Space(self.space.domain, space.channels, space.names, space.units)
+
+    def _require_counts(self, functions: Mapping[str, Function]) -> None:
+        counts = {name: len(f.values) if is_batch(f) else 1 for name, f in functions.items()}
+        if len(set(counts.values())) > 1:
+            raise DataError(
+                "named functions that belong together have different numbers of samples",
+                where="Assembly.join(functions)",
+                expected="as many samples of each",
+                found=", ".join(f"{name}: {count}" for name, count in counts.items()),
+                repair="drop the samples without a partner",
+            )
 
     def _require(self, functions: Any) -> None:
         given = functions if isinstance(functions, Mapping) else {}
@@ -206,7 +254,18 @@ def _mean(f: Function, space: Space) -> Function:
     return Function(f.integral() / volume, Grid(Point()), space)
 
 
-def assembled(inputs: Any, outputs: Any) -> tuple[Function, Function, tuple[Assembly, Assembly]]:
+def kept_apart(sides: Sequence[Sequence[AbstractDomain]], apart: bool) -> list[bool]:
+    """Whether the functions of each side of pairs are kept apart, by their domains.
+
+    Where those of one side lie on several domains, numbers are kept apart on both sides.
+    """
+    several = any(len({domain for domain in side if domain != Point()}) > 1 for side in sides)
+    return [(apart and len(side) > 1) or (several and len({*side}) > 1) for side in sides]
+
+
+def assembled(
+    inputs: Any, outputs: Any, apart: bool
+) -> tuple[Function, Function, tuple[Assembly, Assembly]]:
     """Both sides of pairs as one batch each, and how; numbers lie where the other side does."""
     sides = (inputs, outputs)
     if not all(isinstance(f, Function) for s in sides for f in _values(s)) or not all(sides):
@@ -218,12 +277,15 @@ def assembled(inputs: Any, outputs: Any) -> tuple[Function, Function, tuple[Asse
             repair="name the functions of both sides, also where one side has only one",
         )
     fields = [f for side in sides for f in side.values() if f.domain != Point()]
+    kept = kept_apart([[f.domain for f in side.values()] for side in sides], apart)
     joined, parts = [], []
-    for side in sides:
-        numbers = all(f.domain == Point() for f in side.values())
+    for side, own in zip(sides, kept, strict=True):
+        numbers = not any(kept) and all(f.domain == Point() for f in side.values())
         on = fields[0].discretization if numbers and fields else None
         assembly = Assembly(
-            {n: f.space for n, f in side.items()}, None if on is None else on.domain
+            {n: f.space for n, f in side.items()},
+            None if on is None else on.domain,
+            own,
         )
         joined.append(assembly.join(side, on))
         parts.append(assembly)

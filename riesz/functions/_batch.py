@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
-from riesz._core.tracing import padded, stacked, traced
+from riesz._core.tracing import stacked, traced
 from riesz.domains import AbstractDiscretization, Space
 from riesz.domains.internal import padded_alike
 from riesz.errors import DomainError
@@ -88,8 +88,7 @@ def stack(functions: Sequence[Function]) -> Function:
         require_same_domain("stack(functions)", functions[0].domain, f.domain)
     samples = []
     for f, on in zip(functions, padded_alike([f.discretization for f in functions]), strict=True):
-        more = [(0, n - m) for m, n in zip(f.discretization.shape, on.shape, strict=True)]
-        samples.append(Function(padded(f.values, (*more, (0, 0))), on, f.space))
+        samples.append(Function(f.discretization.extended(f.values, on), on, f.space))
     first = samples[0]
     for f in samples:
         if (

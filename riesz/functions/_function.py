@@ -13,6 +13,7 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     AbstractProductDomain,
+    DisjointUnion,
     Space,
 )
 from riesz.errors import DomainError
@@ -162,6 +163,20 @@ class Function(eqx.Module):
     def channels(self) -> int:
         """Number of components of a value."""
         return self.values.shape[-1]
+
+    @property
+    def components(self) -> "tuple[Function, ...]":
+        """The functions on one domain each: this one, but on a `DisjointUnion`.
+
+        Of a batch they are batches.
+        """
+        if not isinstance(self.domain, DisjointUnion):
+            return (self,)
+        if is_batch(self):
+            return eqx.filter_vmap(lambda f: f.components)(self)
+        parts = self.discretization.components(self.values)
+        spaces = self.space.components
+        return tuple(Function(v, on, s) for (on, v), s in zip(parts, spaces, strict=True))
 
     def at(self, points: Any) -> Float[Array, "p c"]:
         """Values at points, shape (p, d), by the interpolation the discretization's `method` names.
@@ -345,11 +360,13 @@ def _ranges(f: Function) -> str:
     """Smallest and largest value of each channel at points that are present."""
     if traced(f.values, f.discretization.weights):
         return f", {f.values.dtype} traced"
-    values = np.asarray(f.values).reshape(-1, f.channels)
-    keep = np.broadcast_to(np.asarray(f.discretization.weights) > 0, f.values.shape[:-1]).ravel()
-    if not keep.any():
-        return ""
-    parts = [f"{v[keep].min():.4g} to {v[keep].max():.4g}" for v in values.T]
+    parts = []
+    for g in f.components:
+        keep = np.broadcast_to(np.asarray(g.discretization.weights) > 0, g.values.shape[:-1])
+        if not keep.any():
+            return ""
+        present = np.asarray(g.values)[keep]
+        parts += [f"{v.min():.4g} to {v.max():.4g}" for v in present.T]
     named = [f"{n} {p}" for n, p in zip(f.space.names, parts, strict=True)]
     return f", values {', '.join(named if f.channels > 1 else parts)}"
 

@@ -26,6 +26,18 @@ def integral(
     return discretization.integral(values)
 
 
+def average(
+    values: Float[Array, "*shape c"], discretization: AbstractDiscretization
+) -> Float[Array, " c"]:
+    """The mean of each channel over the points that are present."""
+    means = []
+    for on, v in discretization.components(values):
+        weights = (on.weights / on.weights.sum()).astype(v.dtype)
+        present = jnp.where((weights > 0)[..., None], v, 0)
+        means.append(jnp.tensordot(weights, present, weights.ndim))
+    return jnp.concatenate(means)
+
+
 @jax.jit
 def inner(
     first: Float[Array, "*shape c"],

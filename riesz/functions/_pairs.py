@@ -30,7 +30,9 @@ class Pairs(eqx.Module):
     ```
 
     Several functions on a side are a dict of batches. They are assembled as channels of one
-    function each (see `Assembly`), numbers on `Point` among them, and `parts` says how.
+    function each (see `Assembly`), numbers on `Point` among them, and `parts` says how. Functions
+    on several domains are kept apart, each at its own points; with `apart=True` all are, also
+    those on one domain at points of their own.
 
     ```python
     pairs = Pairs({"source": f, "viscosity": nu}, {"velocity": u, "drag": d})
@@ -47,9 +49,11 @@ class Pairs(eqx.Module):
         inputs: Function | Mapping[str, Function],
         outputs: Function | Mapping[str, Function],
         parts: Parts = None,
+        *,
+        apart: bool = False,
     ):
         if isinstance(inputs, Mapping) or isinstance(outputs, Mapping):
-            inputs, outputs, parts = assembled(inputs, outputs)
+            inputs, outputs, parts = assembled(inputs, outputs, apart)
         for side, name in ((inputs, "inputs"), (outputs, "outputs")):
             if not isinstance(side, Function) or not is_batch(side):
                 raise DataError(

@@ -6,11 +6,13 @@ from riesz.functions._agreement import require_single as require_single
 from riesz.functions._agreement import same_points as same_points
 from riesz.functions._agreement import shorten as shorten
 from riesz.functions._assembly import common_points as common_points
+from riesz.functions._assembly import kept_apart as kept_apart
 from riesz.functions._assembly import same_nodes as same_nodes
 from riesz.functions._batch import by_parts as by_parts
 from riesz.functions._fixed import fixed_pairs as fixed_pairs
 from riesz.functions._fixed import with_slopes as with_slopes
 from riesz.functions._function import unchecked as unchecked
+from riesz.functions._norms import average as average
 from riesz.functions._norms import norm as norm
 from riesz.functions._norms import root as root
 from riesz.functions._pairs import Parts as Parts

@@ -83,12 +83,11 @@ class RelativeLoss(eqx.Module):
         scale = _own_scale(target) if self.scale is None else self.scale
         error, size = scale.error(prediction, target), scale.target(target)
         loss = jnp.zeros(target.channels, error.values.dtype)
-        both = Function(jnp.concatenate([error.values, size.values], -1), target.discretization)
         if self.l2:
-            floor = 0.0 if self.scale is None else _FLOOR * jnp.sqrt(_volume(target))
-            loss += self.l2 * _ratio(l2_norm, both, floor)
+            floor = 0.0 if self.scale is None else _FLOOR * jnp.sqrt(_volumes(target))
+            loss += self.l2 * _ratio(l2_norm, error, size, floor)
         if self.h1:
-            loss += self.h1 * _ratio(slope_norm, both, _FLOOR * scale.slope)
+            loss += self.h1 * _ratio(slope_norm, error, size, _FLOOR * scale.slope)
         return loss.mean()
 
 
@@ -96,7 +95,7 @@ def headline(prediction: Function, target: Function, after: Affine) -> Float[Arr
     """The mean over channels of rms(prediction - target) / s_c, rms over the present points."""
     none = jnp.zeros_like(after.unit)
     error = Scale(none, after.unit, none).error(prediction, target)
-    return jnp.mean(_per_channel(l2_norm, error) / jnp.sqrt(_volume(target)))
+    return jnp.mean(_per_channel(l2_norm, error) / jnp.sqrt(_volumes(target)))
 
 
 def surely_less(
@@ -129,24 +128,31 @@ def _own_scale(target: Function) -> Scale:
 
 
 def _ratio(
-    norm: Callable[[Function], Array], both: Function, floor: Array | float
+    norm: Callable[[Function], Array], error: Function, size: Function, floor: Array | float
 ) -> Float[Array, " c"]:
-    """The norms of the first half of the channels over those of the second, at least `floor`."""
-    error, size = jnp.split(_per_channel(norm, both), 2)
-    denominator = jnp.maximum(size, floor)
-    return error / jnp.where(denominator > 0, denominator, 1)
+    """The norms of the channels of one function over those of another, at least `floor`."""
+    above, below = [], []
+    for e, v in zip(error.components, size.components, strict=True):
+        both = Function(jnp.concatenate([e.values, v.values], -1), e.discretization)
+        found = jnp.split(_per_channel(norm, both), 2)
+        above, below = [*above, found[0]], [*below, found[1]]
+    denominator = jnp.maximum(jnp.concatenate(below), floor)
+    return jnp.concatenate(above) / jnp.where(denominator > 0, denominator, 1)
 
 
 def _per_channel(norm: Callable[[Function], Array], f: Function) -> Float[Array, " c"]:
-    def one(values):
-        return norm(Function(values[..., None], f.discretization))
+    def one(values, on):
+        return norm(Function(values[..., None], on))
 
-    return jax.vmap(one, in_axes=-1)(f.values)
+    parts = [(g.values, g.discretization) for g in f.components]
+    return jnp.concatenate([jax.vmap(one, in_axes=(-1, None))(*part) for part in parts])
 
 
-def _volume(f: Function) -> Float[Array, ""]:
-    volume = jnp.sum(f.discretization.weights).astype(f.values.dtype)
-    return jnp.where(volume > 0, volume, 1)
+def _volumes(f: Function) -> Float[Array, " c"]:
+    """The volume that a function covers of the domain of each channel, 1 where that is none."""
+    sums = [jnp.full(g.channels, jnp.sum(g.discretization.weights)) for g in f.components]
+    volumes = jnp.concatenate(sums).astype(f.values.dtype)
+    return jnp.where(volumes > 0, volumes, 1)
 
 
 def _where_present(values: Array, f: Function) -> Array:

@@ -13,8 +13,8 @@ from jaxtyping import Int, PRNGKeyArray
 from riesz._core.text import write
 from riesz.domains import (
     AbstractDiscretization,
-    AbstractDomain,
     AbstractProductDomain,
+    DisjointUnion,
     Grid,
     Point,
     Space,
@@ -186,7 +186,8 @@ def recipe(
 ) -> Recipe:
     """The recipe for a data set: which operator, how large, and how it is trained.
 
-    An FNO where inputs and outputs share a domain, else a DeepONet; on regions it is to be named.
+    An FNO where inputs and outputs share a domain, a MIONet where functions are kept apart, else a
+    DeepONet; on regions it is to be named.
     Its size grows with the number of samples and points, and shrinks until the time budget holds
     400 steps.
 
@@ -221,7 +222,7 @@ def recipe(
     a, u = first.inputs.discretization, first.outputs.discretization
     shapes = first.inputs.values.shape[1:-1], first.outputs.values.shape[1:-1]
     count = len(data) if samples is None else samples
-    text = operator or _default(a.domain, same)
+    text = operator or _default(*spaces)
     latent = _latent(a, u, shapes) if same else _grid_of_points(a, shapes[0], NODES[dim])
     shape = shapes[0] if latent is None else latent.shape
     task = Workload(count, dim, shape, invariant, time_budget)
@@ -244,10 +245,13 @@ def recipe(
     return Recipe(write(made), grid, zero_boundary, steps, time_budget)
 
 
-def _default(domain: AbstractDomain, same: bool) -> str:
+def _default(inputs: Space, outputs: Space) -> str:
     """The operator of a data set, by where its functions live."""
+    domain = inputs.domain
+    if any(isinstance(space.domain, DisjointUnion) for space in (inputs, outputs)):
+        return "MIONet()"
     if isinstance(domain, AbstractProductDomain):
-        return "FNO()" if same else "DeepONet()"
+        return "FNO()" if domain == outputs.domain else "DeepONet()"
     raise ModelError(
         "on a region the operator is to be named, since its radius depends on the region",
         where="riesz.recipe(data, operator)",

@@ -16,6 +16,7 @@ from riesz.operators._corrected import Corrected as Corrected
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
 from riesz.operators._graph_kernel import GNO as GNO
+from riesz.operators._mionet import MIONet as MIONet
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._operator import Workload as Workload
 from riesz.operators._registry import OPERATORS as OPERATORS

@@ -26,8 +26,16 @@ def common_points(batches: Iterable[Function]) -> AbstractDiscretization:
 
     Where masks vary, that grid has the nodes that are present in at least half of the samples;
     where scattered points vary, a uniform grid of about as many nodes as the largest set. A region
-    has no grid: the mesh of the first sample stands for all.
+    has no grid: the mesh of the first sample stands for all. Of functions on several domains each
+    has points of its own.
     """
+    several = list(batches)
+    one = take(several[0], 0).discretization
+    columns = zip(*[functions.components for functions in several], strict=True)
+    return one.composed([_common_points(column) for column in columns])
+
+
+def _common_points(batches: Iterable[Function]) -> AbstractDiscretization:
     first: AbstractDiscretization | None = None
     same, count, size, present = True, 0, 0, np.zeros(())
     for functions in batches:

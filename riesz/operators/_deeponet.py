@@ -16,7 +16,7 @@ from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
 from riesz.functions import Function, Pairs
 from riesz.functions.internal import require_inside
-from riesz.operators._operator import AbstractOperator, Workload, require_input
+from riesz.operators._operator import AbstractOperator, Workload, require_input, require_one_domain
 from riesz.operators._registry import register
 
 SENSORS = {1: 64, 2: 16, 3: 8}  # nodes per axis, by dimension
@@ -70,6 +70,7 @@ class DeepONet(AbstractOperator):
         basis: int = 64,
         key: PRNGKeyArray,
     ):
+        require_one_domain("DeepONet", input_space, output_space)
         self.input_space, self.output_space = input_space, output_space
         self.basis, self.width, self.depth = basis, width, depth
         dim = input_space.domain.dim

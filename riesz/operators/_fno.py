@@ -19,7 +19,7 @@ from riesz.domains import (
 )
 from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
-from riesz.operators._operator import AbstractOperator, Workload, require_input
+from riesz.operators._operator import AbstractOperator, Workload, require_input, require_one_domain
 from riesz.operators._registry import register
 from riesz.operators._spectral import (
     AxisTransform,
@@ -125,6 +125,7 @@ class FNO(AbstractOperator):
         key: PRNGKeyArray,
     ):
         dim = input_space.domain.dim
+        require_one_domain("FNO", input_space, output_space)
         self.input_space, self.output_space = input_space, output_space
         self.modes = (modes,) * dim if isinstance(modes, int) else tuple(modes)
         self.width, self.layers, self.expansion = width, layers, float(expansion)

@@ -20,7 +20,7 @@ from riesz.domains import (
 )
 from riesz.errors import ModelError
 from riesz.functions import Function
-from riesz.operators._operator import AbstractOperator, require_input
+from riesz.operators._operator import AbstractOperator, require_input, require_one_domain
 from riesz.operators._registry import register
 
 
@@ -125,6 +125,7 @@ class GNO(AbstractOperator):
         coordinates: bool = True,
         key: PRNGKeyArray,
     ):
+        require_one_domain("GNO", input_space, output_space)
         self.input_space, self.output_space = input_space, output_space
         self.radius, self.share = float(radius), float(share)
         self.width, self.layers, self.rank, self.hidden = width, layers, rank, hidden

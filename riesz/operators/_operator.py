@@ -7,8 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 import equinox as eqx
 
 from riesz._core.text import write
-from riesz.domains import AbstractDiscretization, Space
-from riesz.errors import DomainError
+from riesz.domains import AbstractDiscretization, DisjointUnion, Space
+from riesz.errors import DomainError, ModelError
 from riesz.functions import Function
 from riesz.functions.internal import require_single, shorten
 
@@ -63,6 +63,22 @@ class AbstractOperator(eqx.Module):
 
     def __repr__(self) -> str:
         return write(self)
+
+
+def require_one_domain(kind: str, *spaces: Space) -> None:
+    """Raise for functions on several domains, which an operator of this kind cannot read.
+
+    **Raises:** `ModelError`.
+    """
+    for space in spaces:
+        if isinstance(space.domain, DisjointUnion):
+            raise ModelError(
+                f"the functions lie on several domains, and {kind} works on one",
+                where=f"{kind}(input_space, output_space)",
+                expected="functions on one domain, or an operator that takes functions apart",
+                found=str(space.domain),
+                repair="use MIONet, or extend the functions to one domain: there they are channels",
+            )
 
 
 def require_input(operator: AbstractOperator, a: Any, on: Any = None) -> None:

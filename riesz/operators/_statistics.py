@@ -1,6 +1,7 @@
 """Mean and deviation of each channel over functions, in float64 on the host."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from riesz._core.parameters import Frozen
+from riesz.domains import AbstractDiscretization
 from riesz.functions import Function
 
 
@@ -26,6 +28,53 @@ def present_values(functions: Function) -> Float[np.ndarray, "n *shape c"]:
     """Values of a batch in float64, 0 where the weight is 0."""
     values = np.asarray(functions.values, np.float64)
     return np.where(batch_weights(functions)[..., None] > 0, values, 0)
+
+
+def shares(on: AbstractDiscretization, channels: int) -> Float[np.ndarray, "*shape c"]:
+    """Weights of each channel, which sum to 1 over the domain of the channel; 0 elsewhere."""
+    parts = []
+    for part, empty in on.components(np.zeros((*on.shape, channels))):
+        weights = np.asarray(part.weights, np.float64)
+        parts.append(empty + (weights / weights.sum())[..., None])
+    return on.joined(parts)
+
+
+class _Moments(NamedTuple):
+    """Volume, integral means and squares, and extremes of each channel of functions so far."""
+
+    volume: float = 0.0
+    mean: np.ndarray = np.zeros(())
+    square: np.ndarray = np.zeros(())
+    low: np.ndarray = np.asarray(np.inf)
+    high: np.ndarray = np.asarray(-np.inf)
+
+    def added(self, functions: Function) -> "_Moments":
+        """Those of a batch more."""
+        weights, values = batch_weights(functions), present_values(functions)
+        here = float(weights.sum())
+        if not here:
+            return self
+        axes = tuple(range(values.ndim - 1))
+        average = np.tensordot(weights, values, weights.ndim) / here
+        spread = np.tensordot(weights, (values - average) ** 2, weights.ndim)
+        # merged as in Chan, Golub and LeVeque 1983
+        total = self.volume + here
+        apart = (average - self.mean) ** 2 * (self.volume * here / total)
+        there = weights[..., None] > 0
+        return _Moments(
+            total,
+            self.mean + (average - self.mean) * (here / total),
+            self.square + spread + apart,
+            np.minimum(self.low, values.min(axes, where=there, initial=np.inf)),
+            np.maximum(self.high, values.max(axes, where=there, initial=-np.inf)),
+        )
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """0 of a channel that is constant."""
+        if not self.volume:
+            return self.square
+        return np.where(self.high > self.low, np.sqrt(self.square / self.volume), 0)
 
 
 class Affine(eqx.Module):
@@ -47,26 +96,15 @@ class Affine(eqx.Module):
         """The statistics of all functions of some batches, at their points of positive weight.
 
         m_c = sum_i int v_c / sum_i V_i and s_c^2 = sum_i int (v_c - m_c)^2 / sum_i V_i, V_i being
-        the volume that sample i covers.
+        the volume that sample i covers of the domain of channel c.
         """
-        volume, mean, square = 0.0, np.zeros(()), np.zeros(())
-        low, high = np.asarray(np.inf), np.asarray(-np.inf)
+        moments: list[_Moments] = []
         for functions in batches:
-            weights, values = batch_weights(functions), present_values(functions)
-            here = float(weights.sum())
-            if not here:
-                continue
-            axes = tuple(range(values.ndim - 1))
-            average = np.tensordot(weights, values, weights.ndim) / here
-            spread = np.tensordot(weights, (values - average) ** 2, weights.ndim)
-            # merged as in Chan, Golub and LeVeque 1983
-            total = volume + here
-            square = square + spread + (average - mean) ** 2 * (volume * here / total)
-            mean, volume = mean + (average - mean) * (here / total), total
-            there = weights[..., None] > 0
-            low = np.minimum(low, values.min(axes, where=there, initial=np.inf))
-            high = np.maximum(high, values.max(axes, where=there, initial=-np.inf))
-        deviation = np.where(high > low, np.sqrt(square / volume), 0) if volume else square
+            parts = functions.components
+            moments = moments or [_Moments() for _ in parts]
+            moments = [m.added(f) for m, f in zip(moments, parts, strict=True)]
+        mean = np.concatenate([np.atleast_1d(m.mean) for m in moments])
+        deviation = np.concatenate([np.atleast_1d(m.deviation) for m in moments])
         return cls(Frozen(jnp.asarray(mean, float)), Frozen(jnp.asarray(deviation, float)))
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from riesz._core.parameters import Frozen
-from riesz.domains import AbstractDiscretization, Space
+from riesz.domains import AbstractDiscretization, DisjointUnion, Space
 from riesz.functions import Function, PairsLike, batch
 from riesz.functions.internal import pieces, subset
 from riesz.operators._anchor import common_points, on_points
@@ -23,7 +23,7 @@ from riesz.operators._baselines import (
 from riesz.operators._corrected import Corrected
 from riesz.operators._operator import AbstractOperator
 from riesz.operators._ridge import Basis, leading, nearest, ridge
-from riesz.operators._statistics import Affine
+from riesz.operators._statistics import Affine, shares
 from riesz.operators._wrappers import Normalised
 
 # Bounds of memory and time; beyond them a random part of the samples is used.
@@ -126,7 +126,8 @@ def fit_baselines(
     u = _table(training, "outputs", after)
     found = {"training mean": _mean(a, u, training, groups)}
     pointwise: tuple[Baseline, Float[np.ndarray, "n p"]] | None = None
-    if first.input_space.domain == first.output_space.domain:
+    one_domain = not isinstance(first.input_space.domain, DisjointUnion)
+    if one_domain and first.input_space.domain == first.output_space.domain:
         same = a.on is u.on or a.rows.shape == u.rows.shape and _equal(a.on, u.on)
         moved = a if same else _table(training, "inputs", before, u.on)
         if _one_space(first.input_space, first.output_space):
@@ -181,15 +182,13 @@ def _table(
     on = common_points(parts) if on is None else on
     mean = np.asarray(scale.mean.value, np.float64)
     unit = np.asarray(scale.unit, np.float64)
-    weights = np.asarray(on.weights, np.float64)
+    root = np.sqrt(shares(on, space.channels) / space.channels)
     rows = []
     for part in parts:
         values = np.asarray(on_points(part, on).values, np.float64)
-        rows.append(np.where(weights[..., None] > 0, (values - mean) / unit, 0))
-    entry = np.sqrt(weights / (weights.sum() * space.channels))
-    root = np.repeat(entry.reshape(-1), space.channels)
+        rows.append(np.where(root > 0, (values - mean) / unit, 0))
     stacked = np.concatenate(rows)
-    return Table(on, stacked.reshape(len(stacked), -1), root, space)
+    return Table(on, stacked.reshape(len(stacked), -1), root.reshape(-1), space)
 
 
 def _mean(a: Table, u: Table, training: PairsLike, groups: Int[np.ndarray, " n"]) -> Baseline:
@@ -258,8 +257,11 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
 
 def _analysis(a: Table, modes: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
     """Modes of scaled rows as those of rows times sqrt(weight)."""
-    volume = float(np.asarray(a.on.weights, np.float64).sum()) * a.space.channels
-    return modes / volume**0.5
+    weights = np.repeat(np.asarray(a.on.weights, np.float64).reshape(-1), a.space.channels)
+    return (
+        modes
+        * np.where(a.root > 0, a.root / np.sqrt(np.where(weights > 0, weights, 1)), 0)[:, None]
+    )
 
 
 def _nearest(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:

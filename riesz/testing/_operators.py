@@ -10,11 +10,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
     Box,
+    DisjointPoints,
+    DisjointUnion,
     Grid,
     Interval,
     MaskedGrid,
@@ -41,6 +44,7 @@ from riesz.operators import (
     Assembled,
     Corrected,
     DeepONet,
+    MIONet,
     Normalised,
     Regridded,
     Symmetrised,
@@ -72,6 +76,7 @@ _BOX, _CIRCLE = Space(Box((0.0, 0.0), (1.0, 1.0))), Space(Torus(0.0, 1.0))
 _LINE = Space(Interval(0.0, 1.0))
 _FLOW = Space(Interval(0.0, 1.0) * Torus(0.0, 2.0), 2)
 _CUBE = Space(Box((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
+_APART = Assembly({"a": _BOX, "edge": _CIRCLE, "nu": Space(Point(), 2)}, apart=True).space
 _SQUARE = (Reflection(0), Reflection(1), Transposition(0, 1))
 _KEY = jax.random.key(0)
 
@@ -107,6 +112,8 @@ def _graph(space: Space, **options: Any) -> GNO:
 
 
 def _made(domain: AbstractDomain, size: int, nodes: "str | None | Nodes") -> AbstractDiscretization:
+    if isinstance(domain, DisjointUnion):
+        return DisjointPoints(domain, [_made(one, size, nodes) for one in domain.domains])
     return nodes(domain, size) if callable(nodes) else Grid(domain, size, nodes)
 
 
@@ -145,6 +152,9 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     ),
     "DeepONet masked": lambda: OperatorCase(
         DeepONet(_BOX, _BOX, sensors=4, width=8, basis=4, key=_KEY), _holed, 1.0
+    ),
+    "MIONet": lambda: OperatorCase(
+        MIONet(_APART, _APART, sensors=4, width=8, basis=4, key=_KEY), None, 4.0
     ),
     "GNO mesh": lambda: OperatorCase(_graph(_BOX, radius=0.5, share=0.2), _mesh),
     "GNO masked": lambda: OperatorCase(_graph(_LINE, radius=0.4), _holed, 1.0),
@@ -191,18 +201,25 @@ def check_operator(case: OperatorCase | AbstractOperator) -> None:
 def smooth_input(
     space: Space, size: int, nodes: "str | None | Nodes", shift: float = 0.0
 ) -> Function:
-    """A smooth function of the space, periodic where its domain is."""
+    """A smooth function of the space, periodic where its domain is; on a point numbers."""
+    on = _made(space.domain, size, nodes)
+    parts = zip(space.components, on.parts, strict=True)
+    values = [_smooth(one, part, shift).values for one, part in parts]
+    return Function(on.joined(values), on, space)
+
+
+def _smooth(space: Space, on: AbstractDiscretization, shift: float) -> Function:
     domain = space.domain
 
     def f(*x):
         turns = [
             2 * jnp.pi * (t - a) / length + shift
             for t, a, length in zip(x, domain.lower, domain.lengths, strict=True)
-        ]
+        ] or [jnp.asarray(shift)]
         total = sum(turns[1:], turns[0])
         return [jnp.sin(total + c) + 0.5 * jnp.cos(turns[0] - c) for c in range(space.channels)]
 
-    return Function.from_callable(f, _made(domain, size, nodes), space)
+    return Function.from_callable(f, on, space)
 
 
 def _close(found: Any, expected: Any, tolerance: float = 2e-5) -> None:
@@ -283,19 +300,25 @@ def _symmetry(case: OperatorCase) -> None:
         _close(case.operator(moved).values, expected, 1e-4 if case.order > 2 else 0.1)
 
 
+def _points(domain: AbstractDomain) -> Array:
+    """Points within a domain."""
+    unit = jax.random.uniform(jax.random.key(2), (40, domain.dim), minval=0.1, maxval=0.9)
+    return jnp.asarray(domain.lower) + unit * jnp.asarray(domain.lengths)
+
+
 def _refinement(case: OperatorCase) -> None:
     """Outputs converge at the declared order when the grid of one input is refined."""
     operator, space = case.operator, case.operator.input_space
     domain = operator.output_space.domain
-    unit = jax.random.uniform(jax.random.key(2), (40, domain.dim), minval=0.1, maxval=0.9)
-    points = jnp.asarray(domain.lower) + unit * jnp.asarray(domain.lengths)
+    points = [_points(one.domain) for one in operator.output_space.components]
     sizes = [12 * 2**level for level in range(4)]
-    if not callable(case.nodes):
+    if not callable(case.nodes) and len(points) == 1:
         sizes = [Grid(domain, 12, case.nodes).refine(2**level).shape[0] for level in range(4)]
 
     @eqx.filter_jit
     def answer(operator, size):
-        return operator(smooth_input(space, size, case.nodes)).at(points)
+        parts = operator(smooth_input(space, size, case.nodes)).components
+        return jnp.concatenate([f.at(x).ravel() for f, x in zip(parts, points, strict=True)])
 
     outputs = [np.asarray(answer(operator, size)) for size in sizes]
     gaps = [np.abs(u - outputs[-1]).max() for u in outputs[:-1]]

@@ -154,3 +154,54 @@ def test_two_fields_and_numbers_are_trained_predicted_and_evaluated(tmp_path, ca
     np.savez(tmp_path / "less.npz", a=a, nu=nu)
     said = call("predict", out, tmp_path / "less.npz", "-o", tmp_path / "no.npz", code=2)
     assert "there is no data set 'f'" in said.stderr
+
+
+def field_curve_and_number(draw, path):
+    """A field, a curve at other places in each sample and a number; a field and a number."""
+    c, b, k = draw.normal(size=(SAMPLES, 4)), draw.normal(size=(SAMPLES, 2)), draw.uniform(size=60)
+    x, s = np.linspace(0, 1, SIDE), np.sort(draw.uniform(0, 4, (SAMPLES, 9)), 1)
+    f = bumps(c, *np.meshgrid(x, x, indexing="ij"))
+    g = b[:, :1] * np.cos(np.pi * s / 2) + b[:, 1:]
+    u = f * k[:, None, None] + b[:, 1, None, None] * x
+    np.savez(path, f=f, g=g, g_coordinates=s, k=k, u=u, q=k * b[:, 0])
+
+
+def test_functions_on_several_domains(tmp_path, value, call):
+    data, out, answer = tmp_path / "data.npz", tmp_path / "run", tmp_path / "answer.npz"
+    field_curve_and_number(np.random.default_rng(0), data)
+    names = ["--input", "f,g,k", "--output", "u,q"]
+    read = [*names, "--nodes", "f=vertex;u=vertex", "--domain", "g=0:4", "--periodic", "g=yes"]
+    lines = value("info", data, *read)["understood"]
+    assert "g on up to 9 scattered points of circle[0, 4), others in each sample" in lines[1]
+    text = "MIONet(sensors=4, width=8, basis=4, depth=1)"
+    report = value("train", data, *read, "--operator", text, "--steps", "10", "--out", out)
+    assert {c["name"] for c in report["results"][0]["channels"]} == {"u", "q"}
+    assert {"PCA + ridge", "nearest neighbours"} <= {b["name"] for b in report["baselines"]}
+    assert {"inputs.png", "prediction.png"} <= {path.name for path in out.iterdir()}
+    assert "circle[0, 4) (g)" in call("info", out).stdout
+    value("predict", out, data, "-o", answer)  # names and nodes are those of the training data
+    with np.load(answer) as found:
+        assert found["u"].shape == found["u_upper"].shape == (SAMPLES, SIDE, SIDE, 1)
+        assert found["u_coordinates"].shape == (SAMPLES, SIDE, SIDE, 2)[1:]
+        assert found["q"].shape == found["q_lower"].shape == (SAMPLES, 1)
+        assert np.all(found["q_lower"] <= found["q"]) and "prediction" not in found
+    again = value("evaluate", out, "--data", data, "--samples", "8")
+    assert again["results"][0]["n"] == 8
+    refused = value("train", data, *read, "--operator", "FNO()", "--out", tmp_path / "no", code=2)
+    assert "MIONet" in refused["error"]["repair"]
+
+
+def test_functions_of_one_domain_apart(tmp_path, value):
+    r = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "d.npz",
+        a=r.normal(size=(6, 8)),
+        b=r.normal(size=(6, 8)),
+        u=r.normal(size=(6, 8)),
+    )
+    read = ["--input", "a,b", "--output", "u", "--nodes", "left"]
+    assert (
+        value("info", tmp_path / "d.npz", *read)["understood"][1] == "input: a, b on 0..1 (8 left)"
+    )
+    apart = value("info", tmp_path / "d.npz", *read, "--apart")["understood"]
+    assert apart[1] == "input: a on 0..1 (8 left); b on 0..1 (8 left)"

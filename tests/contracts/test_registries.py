@@ -15,7 +15,16 @@ import pytest
 import riesz
 from riesz.cli import run
 from riesz.data import FORMATS, load_functions, open_pairs, save_functions, write_pairs
-from riesz.domains import DISCRETIZATIONS, Grid, Interval, Mesh, Points, Space
+from riesz.domains import (
+    DISCRETIZATIONS,
+    DisjointPoints,
+    DisjointUnion,
+    Grid,
+    Interval,
+    Mesh,
+    Points,
+    Space,
+)
 from riesz.errors import ModelError, RunError
 from riesz.functions import Function, Pairs, batch, stack, take
 from riesz.kernels import SquaredExponential
@@ -278,7 +287,7 @@ def test_meshes_are_written_and_read(tmp_path, suffix):
     for i in range(3):  # weights are found anew, from nodes rounded to float32
         same(take(ragged, i), take(again.inputs, i), rtol=1e-6)
         same(take(shared, i), take(again.outputs, i), rtol=1e-6)
-    assert "nodes" in open_pairs(tmp_path / f"meshes{suffix}").inputs.places()
+    assert "nodes" in open_pairs(tmp_path / f"meshes{suffix}").inputs.places()[0]
 
 
 def test_every_registered_discretization_restores_itself():
@@ -290,11 +299,13 @@ def test_every_registered_discretization_restores_itself():
         "Points": Points(line, [[2.1], [2.5], [2.9]], mask=[True, False, True]),
         "Mesh": Mesh.disk(refinements=1),
     }
+    union = DisjointUnion({name: Space(on.domain) for name, on in cases.items()})
+    cases["DisjointPoints"] = DisjointPoints(union, list(cases.values()))
     assert set(cases) == set(DISCRETIZATIONS), "a registered kind is checked here"
     for name, on in cases.items():
-        kind = DISCRETIZATIONS[name]
-        arrays = {part: on.arrays()[part] for part in kind.stored}
-        again = kind.restored(on.domain, {"shape": list(on.shape), **on.record()}, arrays)
+        kind, record = DISCRETIZATIONS[name], {"shape": list(on.shape), **on.record()}
+        arrays = {part: on.arrays()[part] for part in kind.stored_in(record)}
+        again = kind.restored(on.domain, record, arrays)
         same(on, again, rtol=1e-6)
 
 

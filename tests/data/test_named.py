@@ -2,13 +2,15 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
 from riesz import open_pairs, recipe, write_pairs
-from riesz.data import load_functions
-from riesz.domains import Interval, Torus
+from riesz.data import PairsWriter, fingerprint, load_functions
+from riesz.domains import Interval, Point, Torus
 from riesz.errors import DataError, ModelError
+from riesz.functions import Pairs
 
 N = 6
 
@@ -165,3 +167,80 @@ def test_a_damaged_record_of_names_names_the_file(path, tmp_path):
     np.savez(tmp_path / "own.npz", **stored)
     with pytest.raises(DataError, match=r"named functions and channels disagree(.|\n)*own\.npz"):
         open_pairs(tmp_path / "own.npz")
+
+
+def sides(path):
+    """A field, a curve on a circle at points of each sample and a number; a field and a number."""
+    r = np.random.default_rng(1)
+    places = np.sort(r.uniform(0, 4, (N, 7)), 1)
+    places[::2, 5:] = np.nan  # five points in every other sample
+    g = np.where(np.isnan(places), np.nan, np.cos(places))
+    fields = {"f": r.normal(size=(N, 5, 6)), "u": r.normal(size=(N, 5, 6))}
+    np.savez(path, **fields, g=g, g_coordinates=places, k=np.arange(N) + 1.0, q=np.arange(N) / 2)
+    options = {"domain": {"g": Torus(0, 4)}, "nodes": {"f": "centre", "u": "centre"}}
+    return np.load(path), {"input": "f,g,k", "output": "u,q", **options}
+
+
+def test_functions_on_several_domains_are_kept_apart(path):
+    stored, options = sides(path)
+    file = open_pairs(path, **options)
+    assert "taken: 'f', 'g', 'k' are kept apart, each on its own domain and points" in (
+        file.understood()
+    )
+    assert (
+        "input: f on 0..1 (5 centre) x  0..1 (6 centre); g on up to 7 scattered points"
+        in (file.understood()[1])
+    )
+    pairs = file[[4, 1]]
+    found = {**pairs.parts[0].split(pairs.inputs), **pairs.parts[1].split(pairs.outputs)}
+    assert found["g"].domain == Torus(0, 4) and found["q"].domain == found["k"].domain == Point()
+    for name in "fukq":
+        expected = stored[name][[4, 1]].astype(np.float32).reshape(found[name].values.shape)
+        np.testing.assert_array_equal(found[name].values, expected)
+    here = np.asarray(found["g"].discretization.mask)
+    np.testing.assert_array_equal(here.sum(1), [5, 7])
+    np.testing.assert_allclose(found["g"].values[1, :, 0], stored["g"][1], rtol=1e-6)
+    inputs = load_functions(path, name="f,g,k", nodes=options["nodes"], space=file.input_space)
+    np.testing.assert_array_equal(inputs.values, file.all().inputs.values)
+    with pytest.raises(DataError, match="'u' is none of the functions"):
+        load_functions(path, name="f,g,u", nodes=options["nodes"], space=file.input_space)
+
+
+def test_functions_of_one_domain_are_kept_apart_when_asked(path):
+    options = {"input": "a,f", "output": "u", "nodes": "left"}
+    file = open_pairs(path, **options, apart=True)
+    assert [len(file[:1].inputs.components), len(file[:1].outputs.components)] == [2, 1]
+    again = open_pairs(path, **options, problem=file)  # as by the spaces of a model
+    assert again.input_space == file.input_space
+
+
+@pytest.mark.parametrize("name", ["d.h5", "d.npz"])
+def test_what_is_kept_apart_survives_a_file_of_riesz(path, tmp_path, name):
+    pairs = open_pairs(path, **sides(path)[1]).all()
+    (tmp_path / "own").mkdir()
+    write_pairs(tmp_path / "own" / name, pairs)
+    file = open_pairs(tmp_path / "own" / name)
+    assert file.parts == pairs.parts and file.fingerprint == fingerprint(pairs)
+    again = file.all()
+    assert jax.tree.structure(again) == jax.tree.structure(pairs)
+    for found, expected in zip(jax.tree.leaves(again), jax.tree.leaves(pairs), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_pairs_are_written_some_at_a_time_with_their_names(path, tmp_path, apart):
+    pairs = open_pairs(path, input="a,nu", output="u,drag", **OPTIONS).all()
+    if apart:
+        pairs = Pairs(
+            pairs.parts[0].split(pairs.inputs), pairs.parts[1].split(pairs.outputs), apart=True
+        )
+    one = jax.tree.map(lambda x: x[0], pairs)
+    spaces = pairs.input_space, pairs.output_space
+    places = one.inputs.discretization, one.outputs.discretization
+    out = tmp_path / "pairs.h5"
+    with PairsWriter(out, "train", *spaces, *places, N, parts=pairs.parts) as writer:
+        writer.append(pairs[:4])
+        writer.append(pairs[4:])
+    file = open_pairs(f"{out}::train")
+    assert file.parts == pairs.parts
+    np.testing.assert_array_equal(file.all().inputs.values, pairs.inputs.values)

@@ -51,6 +51,13 @@ def test_a_flow_learns_the_covariance_of_a_field(example):
 
 
 @pytest.mark.slow
+def test_a_mionet_learns_from_functions_on_three_domains(example):
+    report = example("heat_in_a_plate").main(n=96, steps=300).to_json()
+    errors = {b["name"]: b["error"] for b in report["baselines"]}
+    assert report["results"][0]["error"] < 0.75 * errors["training mean"]
+
+
+@pytest.mark.slow
 def test_an_operator_makes_steps_of_burgers(example):
     reports = example("burgers_in_steps").main(n=32, steps=100)
     for report in reports.values():

@@ -93,9 +93,9 @@ def test_pairs_of_named_functions_are_pairs():
     ("act", "error", "text"),
     [
         (
-            lambda: Assembly({"a": Space(LINE), "b": Space(Box((0, 0), (1, 1)))}),
+            lambda: Assembly({"a": Space(LINE)}, Box((0, 0), (1, 1))),
             DomainError,
-            r"on one domain(.|\n)*'b' on",
+            r"on their own domain(.|\n)*'a' on",
         ),
         (lambda: Assembly({}), DomainError, "found:    none"),
         (
