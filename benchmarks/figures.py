@@ -31,6 +31,16 @@ def caption(card: dict) -> str:
     )
     if result["coverage"] is not None:
         text += f"; {result['coverage']:.0%} of them lie in the band everywhere"
+    if card["metrics"]["baselines"]:
+        best = min(card["metrics"]["baselines"], key=lambda b: b["error"])
+        text += f". Relative to the deviation its error is {result['error']:.1%}, that of "
+        text += f"the best baseline, {best['name']}, {best['error']:.1%}"
+    if result["speed"]:
+        speed = result["speed"]
+        text += f". A prediction takes {1e3 * result['seconds_per_function']:.2g} ms, the solver "
+        text += f"{1e3 * speed['solver_seconds']:.2g} ms where it is as accurate (resolution "
+        text += f"{speed['solver_resolution']}, {speed['solver_error']:.1%}): {speed['ratio']:.2g} "
+        text += "times as long"
     return f"{text}. Made by `{card['command']}` on {card['created'][:10]}."
 
 

@@ -29,6 +29,7 @@ class Options:
     operator: str | None = None
     rollout: int | None = None
     base: bool | None = None
+    average: bool = True
     steps: int | None = None
     time_budget: float | None = None
     batch_size: int | None = None

@@ -86,6 +86,14 @@ def train(
             help="Learn what the best baseline leaves, or everything; by default the better one.",
         ),
     ] = None,
+    average: Annotated[
+        bool,
+        typer.Option(
+            "--average/--no-average",
+            help="Average the operator over the problem's reflections and transpositions, which "
+            "lowers its error and takes 2 or more times as long per call.",
+        ),
+    ] = True,
     steps: Annotated[
         int | None,
         count("Training steps; by the number of pairs without --time-budget.", min=1),
@@ -141,6 +149,7 @@ def train(
         operator=operator,
         rollout=rollout,
         base=base,
+        average=average,
         steps=steps,
         time_budget=time_budget,
         batch_size=batch_size,

@@ -112,6 +112,7 @@ def _settings(options: Options, source: Source, split: "Split", recipe: "Recipe"
         "recipe": recipe.to_json(),
         "rollout": options.rollout,
         "base": options.base,
+        "average": options.average,
         "level": options.level,
         "seed": options.seed,
     }
@@ -192,7 +193,7 @@ def _calibrate(
     from riesz import calibrate
     from riesz.evaluation import sample_at
 
-    network = symmetrise(fitted.model, source)
+    network = symmetrise(fitted.model, source) if options.average else fitted.model
     key = make_key(options.seed, 3)
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
@@ -239,8 +240,7 @@ def _measure(
             n=defaults.TEST_SAMPLES,
             key=make_key(seed, 4),
         )
-    refine = defaults.refinement(source.problem)
-    example = source.problem.sample(1, source.resolution, key=make_key(seed, 5), refine=refine)
+    example = source.problem.sample(1, resolutions[-1], key=make_key(seed, 5))
     return report, example
 
 

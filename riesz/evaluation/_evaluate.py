@@ -275,10 +275,7 @@ def _coarsened(pairs: Pairs, resolution: int) -> Pairs:
 
 
 def _one(tally: Tally) -> Any:
-    """The answer to the first input alone."""
+    """The prediction for the first input alone."""
     assert tally.first is not None
-    if isinstance(tally.operator, Banded):
-        prediction = predict(tally.operator.operator, tally.first)
-        first = jax.tree.map(lambda x: x[0], (tally.first.inputs, prediction))
-        return tally.operator.around(*first)
-    return predict(tally.operator, tally.first)
+    banded = tally.banded
+    return predict(tally.operator if banded is None else banded.operator, tally.first)

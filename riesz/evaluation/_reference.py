@@ -13,7 +13,12 @@ from riesz.domains import AbstractDiscretization
 from riesz.errors import SolverError
 from riesz.evaluation._report import Speed
 from riesz.functions import Function, Pairs, relative_error, take
-from riesz.problems import AbstractProblem, Solution
+from riesz.problems import (
+    AbstractEquation,
+    AbstractProblem,
+    AbstractReferenceSolver,
+    Solution,
+)
 from riesz.problems.internal import output_place
 
 REPEATS = 5
@@ -26,7 +31,7 @@ class Reference:
 
     def __init__(self, problem: AbstractProblem, finest: int, keys: Array) -> None:
         self.problem, self.finest, self.keys = problem, finest, keys
-        self._solver_errors: dict[int, float] = {}
+        self._solver_errors: dict[tuple[int, AbstractReferenceSolver], float] = {}
 
     def inputs(self, resolution: int, keys: Array) -> Function:
         """The inputs of these keys at a resolution."""
@@ -35,7 +40,9 @@ class Reference:
 
     def target(self, keys: Array, first: int) -> Function:
         """The solutions of these keys at the finest resolution; `first` is the first's number."""
-        solution = _solve(self.problem, self.inputs(self.finest, keys))
+        solution = _solve(
+            self.problem.solver, self.problem.equation, self.inputs(self.finest, keys)
+        )
         failed = np.flatnonzero(~np.asarray(solution.converged))
         if len(failed):
             raise SolverError(
@@ -67,32 +74,48 @@ class Reference:
 
     def speed(self, error: float, operator: Callable[[], Any]) -> tuple[float, Speed]:
         """Seconds of one operator call, and the solver at the operator's accuracy."""
-        resolution = self.solver_resolution(error)
-        a = take(self.inputs(resolution, self.keys[:1]), 0)
-        ours, theirs = interleaved([operator, lambda: _solve_one(self.problem, a)])
-        speed = Speed(theirs / ours, resolution, self.solver_error(resolution), theirs)
-        return ours, speed
+        resolution, solver = self.cheapest(error)
+        equation, a = self.problem.equation, take(self.inputs(resolution, self.keys[:1]), 0)
+        ours, theirs = interleaved([operator, lambda: _solve_one(solver, equation, a)])
+        found = self.solver_error(resolution, solver)
+        return ours, Speed(theirs / ours, resolution, repr(solver), found, theirs)
 
-    def solver_resolution(self, error: float) -> int:
-        """The coarsest of finest, finest / 2, ... at which the solver is as accurate as this."""
-        ladder = [self.finest]
-        while ladder[-1] % 2 == 0 and ladder[-1] // 2 >= _COARSEST:
-            ladder.append(ladder[-1] // 2)
-        return next(r for r in reversed(ladder) if r == ladder[0] or self.solver_error(r) <= error)
+    def cheapest(self, error: float) -> tuple[int, AbstractReferenceSolver]:
+        """The coarsest resolution and the least work there of a solver as accurate as this."""
+        resolution, solver = self.finest, self.problem.solver
+        for coarser in _ladder(self.finest):
+            if self.solver_error(coarser, solver) > error:
+                break
+            resolution = coarser
+        on = self.problem.discretization(resolution)
+        while True:
+            options = solver.cheaper(self.problem.equation, on)
+            good = (s for s in options if self.solver_error(resolution, s) <= error)
+            better = next(good, None)
+            if better is None:
+                return resolution, solver
+            solver = better
 
-    def solver_error(self, resolution: int) -> float:
-        """Mean relative L2 error of the solver against itself at the finest resolution."""
-        if resolution == self.finest:
+    def solver_error(self, resolution: int, solver: AbstractReferenceSolver) -> float:
+        """Mean relative L2 error of a solver against the problem's at the finest resolution."""
+        if (resolution, solver) == (self.finest, self.problem.solver):
             return 0.0
-        if resolution not in self._solver_errors:
+        if (resolution, solver) not in self._solver_errors:
             keys = self.keys[:_SAMPLES]
-            coarse = _solve(self.problem, self.inputs(resolution, keys))
-            target = self.target(keys, 0)
-            errors = _relative_errors(coarse.function, target)
-            usable = np.asarray(coarse.converged) & np.isfinite(errors)
-            mean = float(np.mean(errors)) if usable.all() else float("inf")
-            self._solver_errors[resolution] = mean
-        return self._solver_errors[resolution]
+            found = _solve(solver, self.problem.equation, self.inputs(resolution, keys))
+            errors = np.asarray(_relative_errors(found.function, self.target(keys, 0)))
+            mean = float(np.mean(errors)) if np.isfinite(errors).all() else float("inf")
+            self._solver_errors[resolution, solver] = mean
+        return self._solver_errors[resolution, solver]
+
+
+def _ladder(finest: int) -> list[int]:
+    """3/4, 1/2, 3/8, 1/4, ... of a resolution, as far as these are whole."""
+    found, size = [], finest
+    while size % 2 == 0 and size // 2 >= _COARSEST:
+        found += [size * 3 // 4] * (size % 4 == 0) + [size // 2]
+        size //= 2
+    return found
 
 
 def sample_at(
@@ -138,13 +161,17 @@ def _inputs(
 
 
 @eqx.filter_jit
-def _solve(problem: AbstractProblem, inputs: Function) -> Solution:
-    return jax.vmap(problem.solution)(inputs)
+def _solve(
+    solver: AbstractReferenceSolver, equation: AbstractEquation, inputs: Function
+) -> Solution:
+    return jax.vmap(lambda a: solver.solution(equation, a))(inputs)
 
 
 @eqx.filter_jit
-def _solve_one(problem: AbstractProblem, a: Function) -> Solution:
-    return problem.solution(a)
+def _solve_one(
+    solver: AbstractReferenceSolver, equation: AbstractEquation, a: Function
+) -> Solution:
+    return solver.solution(equation, a)
 
 
 @eqx.filter_jit

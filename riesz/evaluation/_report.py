@@ -44,13 +44,16 @@ class Spectrum:
 class Speed:
     """The operator against the reference solver at the same accuracy.
 
-    `solver_resolution` is the coarsest at which the solver is at least as accurate as the
-    operator (mean relative L2 error against the finest reference); `ratio` is the solver's time
-    for one function there over the operator's. Medians of interleaved runs.
+    `solver_resolution` is the coarsest of 3/4, 1/2, 3/8, 1/4, ... of the finest at which the
+    solver is at least as accurate as the operator (mean relative L2 error against the finest
+    reference). There its settings are made cheaper as long as it stays so (`cheaper` of
+    `riesz.problems.AbstractReferenceSolver`), which gives `solver`. `ratio` is its time for one
+    function over the operator's for one prediction: both compiled, medians of interleaved runs.
     """
 
     ratio: float
     solver_resolution: int
+    solver: str
     solver_error: float
     solver_seconds: float
 
@@ -104,7 +107,7 @@ class ResolutionResult:
     `resolution` is what was asked for, one number per axis; `shape` that of the outputs' points.
     `error` and the relative errors are means over the channels, which stand in `channels` one by
     one. `coverage` is of all channels together. `seconds_per_function` is the median time of one
-    call with one function.
+    prediction, without a band.
     """
 
     resolution: tuple[int, ...]

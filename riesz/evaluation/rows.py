@@ -87,7 +87,7 @@ def speed_lines(report: dict[str, Any]) -> list[str]:
             lines.append(
                 f"Speed at {r['resolution']}: {speed['ratio']:.2g} times that of the solver at "
                 f"{speed['solver_resolution']}, where the solver is as accurate "
-                f"({speed['solver_error']:.1%})."
+                f"({speed['solver_error']:.1%} with {speed['solver']})."
             )
     return lines
 

@@ -25,3 +25,6 @@ from riesz.problems._problem import parse as parse
 from riesz.problems._problem import register as register
 from riesz.problems._solver import AbstractReferenceSolver as AbstractReferenceSolver
 from riesz.problems._solver import Solution as Solution
+from riesz.problems._two_phase import ImplicitPressure as ImplicitPressure
+from riesz.problems._two_phase import TwoPhase as TwoPhase
+from riesz.problems._two_phase import TwoPhaseEquation as TwoPhaseEquation

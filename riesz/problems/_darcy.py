@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from riesz.domains import AbstractDomain, Box, Grid, Space
+from riesz.domains import AbstractDiscretization, AbstractDomain, Box, Grid, Space
 from riesz.errors import DataError
 from riesz.functions import AbstractSymmetry, Function, Reflection, Transposition
 from riesz.functions.internal import unchecked
@@ -22,6 +22,7 @@ from riesz.processes import AbstractProcess, random_field
 # Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
 _WAVES = 128
 _SQUARE = Box((0, 0), (1, 1))
+_CRUDE = 0.1  # the largest tolerance that is tried for speed
 
 
 class DarcyEquation(AbstractEquation):
@@ -103,6 +104,14 @@ class DarcyFiniteVolumes(AbstractReferenceSolver):
     def discretization(self, equation: DarcyEquation, resolution: int) -> Grid:
         """`resolution` cells per axis; one node more where both ends are nodes."""
         return Grid(equation.domain, resolution + (self.nodes == "vertex"), self.nodes)
+
+    def cheaper(
+        self, equation: DarcyEquation, on: AbstractDiscretization
+    ) -> "tuple[DarcyFiniteVolumes, ...]":
+        """With a tolerance 10 times as large, at most 0.1."""
+        tolerance = 10 * (1e-6 if self.tolerance is None else self.tolerance)
+        crude = DarcyFiniteVolumes(self.nodes, tolerance, self.max_iterations)
+        return (crude,) if tolerance <= _CRUDE else ()
 
     def solution(self, equation: DarcyEquation, a: Function) -> Solution:
         """The pressure on the nodes of the coefficient. A coefficient must be positive."""

@@ -1,5 +1,7 @@
 """Finite volumes for -div(a grad u) with u = 0 on the boundary of a box."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -66,15 +68,24 @@ class FiniteVolumes(eqx.Module):
         """The values at all nodes, zero on the boundary."""
         return self.replace_interior(jnp.zeros(self.grid.shape, inner.dtype), inner)
 
+    def fluxes(
+        self, inner: Float[Array, "*inner"], closed: bool = False
+    ) -> tuple[Float[Array, "..."], ...]:
+        """-a du/dx at the faces across each axis, over the step.
+
+        u is zero on the boundary, or with `closed` nothing flows through it.
+        """
+        around = _bordered(inner, "edge" if closed else "constant")
+        pairs = enumerate(zip(self.faces, around, strict=True))
+        return tuple(-face * jnp.diff(u, axis=axis) for axis, (face, u) in pairs)
+
+    def divergence(self, fluxes: Sequence[Float[Array, "..."]]) -> Float[Array, "*inner"]:
+        """Flux out of every volume, divided by its volume, for fluxes over the step."""
+        return sum((jnp.diff(f, axis=i) for i, f in enumerate(fluxes)), start=jnp.zeros(()))
+
     def apply(self, inner: Float[Array, "*inner"]) -> Float[Array, "*inner"]:
-        """Flux out of every volume, divided by its volume."""
-        total = jnp.zeros_like(inner)
-        for axis, face in enumerate(self.faces):
-            pad = [(0, 0)] * inner.ndim
-            pad[axis] = (1, 1)
-            flux = face * jnp.diff(jnp.pad(inner, pad), axis=axis)
-            total = total - jnp.diff(flux, axis=axis)
-        return total
+        """-div(a grad u), with u = 0 on the boundary."""
+        return self.divergence(self.fluxes(inner))
 
     def inverse_laplacian(self, inner: Float[Array, "*inner"]) -> Float[Array, "*inner"]:
         """The solution for coefficient 1, by diagonalisation in sines along every axis."""
@@ -89,6 +100,21 @@ class FiniteVolumes(eqx.Module):
         for axis, basis in enumerate(bases):
             inner = _along(basis, inner, axis)
         return inner
+
+
+def at_faces(inner: Float[Array, "*inner"]) -> tuple[Float[Array, "..."], ...]:
+    """The means of neighbours at the faces across each axis; at the ends the last values."""
+    means = []
+    for axis, u in enumerate(_bordered(inner, "edge")):
+        u = jnp.moveaxis(u, axis, 0)
+        means.append(jnp.moveaxis((u[:-1] + u[1:]) / 2, 0, axis))
+    return tuple(means)
+
+
+def _bordered(inner: Array, mode: str) -> list[Array]:
+    """For each axis the values with one more at both of its ends."""
+    axes = range(inner.ndim)
+    return [jnp.pad(inner, [(int(i == axis),) * 2 for i in axes], mode=mode) for axis in axes]
 
 
 def _along(matrix: Array, values: Array, axis: int) -> Array:

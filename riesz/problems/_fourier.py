@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from riesz.domains import Grid
+from riesz.domains import AbstractDiscretization, Grid
 from riesz.errors import DataError
 from riesz.functions import Function
 from riesz.functions.internal import unchecked
@@ -110,6 +110,17 @@ class FourierETDRK4(AbstractReferenceSolver):
         for any other function it is the error itself up to 1/16 of that.
         """
         return u - self._solve(equation, a, 2).function.resample(u.discretization)
+
+    def cheaper(
+        self, equation: AbstractSemilinear, on: AbstractDiscretization
+    ) -> "tuple[FourierETDRK4, ...]":
+        """With 3/4 of the modes, and with half of the time steps."""
+        modes, steps = self.plan(equation, on.shape)
+        fewer = max(modes) * 3 // 4
+        return (
+            *([FourierETDRK4(steps, fewer)] if fewer >= equation.least_modes else []),
+            *([FourierETDRK4(steps // 2, max(modes))] if steps > 1 else []),
+        )
 
     def plan(self, equation: AbstractSemilinear, shape: tuple[int, ...]) -> tuple[Modes, int]:
         """Wave numbers per axis and time steps for initial states on a grid of this shape."""

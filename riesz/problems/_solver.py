@@ -38,6 +38,16 @@ class AbstractReferenceSolver(eqx.Module):
     def solution(self, equation: Any, a: Function) -> Solution:
         """Solve for one input. Runs under jit and vmap; failure is in `converged`."""
 
+    def cheaper(
+        self, equation: Any, on: AbstractDiscretization
+    ) -> "tuple[AbstractReferenceSolver, ...]":
+        """The same method with less work on `on`, one for each setting but the discretization.
+
+        `riesz.evaluate` takes the first that is accurate enough, and asks it again. None by
+        default.
+        """
+        return ()
+
     def residual(self, equation: Any, a: Function, u: Function) -> Function:
         """The equation's left minus right side; it vanishes for a solution of this solver.
 

@@ -18,12 +18,14 @@ from riesz.problems import (
     AbstractProblem,
     FourierETDRK4,
     NavierStokes,
+    TwoPhase,
 )
 
 # One of each registered problem to check, cheap enough to be solved some twenty times.
 PROBLEM_INSTANCES: dict[str, Callable[[], AbstractProblem]] = {
     **PROBLEMS,
     "navier-stokes": lambda: NavierStokes(1e-2, 0.5, solver=FourierETDRK4(steps=64, modes=48)),
+    "two-phase": lambda: TwoPhase(0.1, 2.0, 0.03),
 }
 
 

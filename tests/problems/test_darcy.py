@@ -137,3 +137,11 @@ def test_undefined_problems_are_refused():
     a = Function.from_callable(coefficient, chebyshev.discretization(4))
     with pytest.raises(DomainError, match=r"(?s)cannot use this input.*or centre nodes.*chebyshev"):
         chebyshev.solution(a)
+
+
+def test_cheaper_solvers_have_larger_tolerances():
+    problem = Darcy()
+    on = problem.discretization(8)
+    (crude,) = problem.solver.cheaper(problem.equation, on)
+    assert np.isclose(crude.tolerance, 1e-5) and crude.nodes == problem.solver.nodes
+    assert DarcyFiniteVolumes(tolerance=0.05).cheaper(problem.equation, on) == ()

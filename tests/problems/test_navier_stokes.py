@@ -86,6 +86,17 @@ def test_converges_spectrally_in_space(x64):
     assert FourierETDRK4.order == np.inf
 
 
+def test_cheaper_solvers_have_fewer_modes_or_steps():
+    problem = NavierStokes(0.02, time=1.0)
+    on = problem.discretization(24)
+    modes, steps = problem.solver.plan(problem.equation, on.shape)
+    fewer, longer = problem.solver.cheaper(problem.equation, on)
+    assert (fewer.modes, fewer.steps) == (modes[0] * 3 // 4, steps)
+    assert (longer.modes, longer.steps) == (modes[0], steps // 2)
+    # the forcing has 4 waves, which are kept
+    assert fixed(5, 1).cheaper(problem.equation, on) == ()
+
+
 def velocity(w):
     """From the vorticity, by NumPy's Fourier transform: independent of the solver."""
     n = w.shape[0]
