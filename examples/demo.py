@@ -1,4 +1,4 @@
-"""The whole of riesz in four minutes: `make demo`.
+"""The whole of riesz in minutes: `make demo`.
 
 Samples two-phase flow, water that displaces oil in a rock, with the library's own solver; trains a
 Fourier neural operator from the rock to the water; calibrates its error band; measures it at the
