@@ -110,10 +110,10 @@ class Reference:
 
 
 def _ladder(finest: int) -> list[int]:
-    """3/4, 1/2, 3/8, 1/4, ... of a resolution, as far as these are whole."""
+    """7/8, 3/4, 5/8, 1/2, 7/16, ... of a resolution, as far as these are whole."""
     found, size = [], finest
     while size % 2 == 0 and size // 2 >= _COARSEST:
-        found += [size * 3 // 4] * (size % 4 == 0) + [size // 2]
+        found += [size * eighths // 8 for eighths in (7, 6, 5, 4) if size * eighths % 8 == 0]
         size //= 2
     return found
 
