@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 
 def normal_points(count: int, dimension: int) -> Float[np.ndarray, "count dimension"]:
-    """Points that fill the standard normal law evenly: Sobol points, a power of two of them."""
+    """A power of two of Sobol points, mapped to the standard normal distribution."""
     from scipy.special import ndtri
     from scipy.stats.qmc import Sobol  # takes a second to import
 

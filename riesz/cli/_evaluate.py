@@ -100,7 +100,7 @@ def _problem(run: Path, card: dict[str, Any], grid: list[int] | None) -> tuple[A
             where=f"riesz evaluate {run}",
             expected="--data FILE::GROUP with pairs that were held out from training",
             found="no --data",
-            repair="give pairs of the law of the training data",
+            repair="give pairs of the distribution of the training data",
         )
     return make_problem(str(name)), sorted(set(grid or [int(resolution)]))
 

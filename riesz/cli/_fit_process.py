@@ -161,7 +161,7 @@ def _write(folder: Path, value: dict[str, Any], run: Any) -> None:
     if "classes" in value:
         arrays |= {"probabilities": run.probabilities}
     else:
-        arrays |= {"mean": run.law.mean, "standard_deviation": run.law.standard_deviation}
+        arrays |= {"mean": run.marginal.mean, "standard_deviation": run.marginal.standard_deviation}
     write_arrays(folder / "predictions.npz", arrays, {})
     write_atomically(folder / "metrics.json", to_json(value).encode())
     save(folder, run.posterior, card={"process": value})

@@ -117,11 +117,11 @@ def _answers(model: Any, points: "np.ndarray", fitted: dict[str, Any]) -> dict[s
 
         return {"probability": probabilities(model, points)}
     if "noise" in fitted:
-        law = predictive(model, points, np.asarray(fitted["noise"]))
+        marginal = predictive(model, points, np.asarray(fitted["noise"]))
     else:
-        law = model.marginal(on=points)
-    lower, upper = law.interval(LEVEL)
-    return {"mean": law.mean, "lower": lower, "upper": upper}
+        marginal = model.marginal(on=points)
+    lower, upper = marginal.interval(LEVEL)
+    return {"mean": marginal.mean, "lower": lower, "upper": upper}
 
 
 def _channels(model: Any) -> "Sequence[str]":

@@ -26,14 +26,14 @@ def _curve(folder: Path, run: Run, seed: int) -> str:
     every = np.concatenate([run.train.points, run.test.points])[:, 0]
     margin = 0.05 * np.ptp(every)
     x = np.linspace(every.min() - margin, every.max() + margin, _POINTS)
-    law = run.posterior.marginal(on=x[:, None])
-    lower, upper = (np.asarray(end)[:, 0] for end in law.interval(LEVEL))
+    marginal = run.posterior.marginal(on=x[:, None])
+    lower, upper = (np.asarray(end)[:, 0] for end in marginal.interval(LEVEL))
     samples = run.posterior.sample(_DRAWS, on=x[:, None], key=jax.random.key(seed))
     label = f"{LEVEL:.0%} of the posterior"
     ax.fill_between(x, lower, upper, color=BAND, alpha=0.45, lw=0, label=label)
     for i, sample in enumerate(np.asarray(samples)[:, :, 0]):
         ax.plot(x, sample, color=THIRD, lw=0.7, alpha=0.8, label=None if i else "samples")
-    ax.plot(x, np.asarray(law.mean)[:, 0], color=MODEL, lw=1.8, label="mean")
+    ax.plot(x, np.asarray(marginal.mean)[:, 0], color=MODEL, lw=1.8, label="mean")
     ax.plot(run.train.points[:, 0], run.train.values[:, 0], ".", color=TRUTH, label="training")
     ax.plot(run.test.points[:, 0], run.test.values[:, 0], "x", color=TRUTH, ms=5, label="test")
     ax.set_xlabel(run.train.names[0][0])
@@ -45,8 +45,8 @@ def _curve(folder: Path, run: Run, seed: int) -> str:
 def _test(folder: Path, run: Run) -> str:
     figure = Figure(figsize=(5.6, 5), layout="constrained")
     ax = figure.subplots()
-    truth, mean = run.test.values[:, 0], np.asarray(run.law.mean)[:, 0]
-    half = np.asarray(run.law.interval(LEVEL)[1])[:, 0] - mean
+    truth, mean = run.test.values[:, 0], np.asarray(run.marginal.mean)[:, 0]
+    half = np.asarray(run.marginal.interval(LEVEL)[1])[:, 0] - mean
     ends = [min(truth.min(), mean.min()), max(truth.max(), mean.max())]
     ax.plot(ends, ends, color=TRUTH, lw=0.8)
     label = f"prediction with its {LEVEL:.0%} interval"

@@ -49,7 +49,7 @@ class Run(NamedTuple):
     noise: np.ndarray
     train: Table
     test: Table
-    law: Normal
+    marginal: Normal
     metrics: dict[str, Any]
 
 
@@ -150,15 +150,15 @@ def fit_process(
     tuned = tune(process, seen, key=jax.random.key(seed), restarts=restarts, progress=True)
     posterior = Rescaled(tuned.process.condition(tuned.observations), shift, scale)
     noise = float(np.asarray(tuned.noise[0])) * scale
-    law = predictive(posterior, held_out.points, noise)
-    metrics = _metrics(held_out.values, law)
-    return Run(tuned, posterior, noise, train, held_out, law, metrics)
+    marginal = predictive(posterior, held_out.points, noise)
+    metrics = _metrics(held_out.values, marginal)
+    return Run(tuned, posterior, noise, train, held_out, marginal, metrics)
 
 
 def predictive(process: AbstractProcess, points: np.ndarray, noise: np.ndarray) -> Normal:
-    """The law of new values, observed with noise as those of the fit."""
-    law: Any = process.marginal(on=points)
-    return Normal(law.mean, law.variance + jnp.asarray(noise) ** 2)
+    """The distribution of new values, observed with noise as those of the fit."""
+    marginal: Any = process.marginal(on=points)
+    return Normal(marginal.mean, marginal.variance + jnp.asarray(noise) ** 2)
 
 
 def split_rows(
@@ -197,9 +197,9 @@ def _spread(deviation: np.ndarray) -> np.ndarray:
     return np.where(deviation > 0, deviation, 1.0)
 
 
-def _metrics(truth: np.ndarray, law: Normal) -> dict[str, Any]:
-    mean, deviation = np.asarray(law.mean), np.asarray(law.standard_deviation)
-    lower, upper = map(np.asarray, law.interval(LEVEL))
+def _metrics(truth: np.ndarray, marginal: Normal) -> dict[str, Any]:
+    mean, deviation = np.asarray(marginal.mean), np.asarray(marginal.standard_deviation)
+    lower, upper = map(np.asarray, marginal.interval(LEVEL))
     density = -0.5 * ((truth - mean) / deviation) ** 2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
     rmse = np.sqrt(((truth - mean) ** 2).mean(0))
     return {

@@ -185,7 +185,7 @@ def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
 
 
 def _resolution(file: "PairsFile", problem: "AbstractProblem | None") -> int | None:
-    """The resolution of the file's grid, when the problem can give fresh samples of its law."""
+    """The resolution of the file's grid, when the problem can give fresh samples like it."""
     grid = file.input_grid.whole
     if grid is None or problem is None or not _same_law(file, problem):
         return None

@@ -113,7 +113,7 @@ def read_points(
 def read_array(spec: str | os.PathLike[str], name: str | None = None) -> Float[np.ndarray, "n ..."]:
     """One array: of a file that holds one, of that name, or the points by their usual names.
 
-    A table of columns is read as one array, a point a row.
+    A table of columns is read as one array, one point per row.
     """
     source = open_source(Location(spec))
     if source.columns and name is None:
@@ -171,7 +171,7 @@ def _read(source: AbstractSource, name: str) -> Float[np.ndarray, "n ..."]:
         raise DataError(
             "an array of points or values is empty",
             where=source.location.to(name),
-            expected="one row a point",
+            expected="one row per point",
             found=f"shape {info.shape}",
         )
     return np.asarray(source.whole(name), float)

@@ -78,7 +78,7 @@ class Points(AbstractPoints):
                 where="Points(domain, coordinates)",
                 expected=f"shape (n, {domain.dim})",
                 found=f"shape {relative.shape}",
-                repair="put one point a row; a batch of point sets is made by jax.vmap",
+                repair="put one point per row; a batch of point sets is made by jax.vmap",
             )
         count = relative.shape[0]
         mask = jnp.ones(count, bool) if mask is None else jnp.asarray(mask).astype(bool)

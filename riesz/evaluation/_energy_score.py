@@ -12,9 +12,9 @@ from riesz.functions.internal import is_batch
 def energy_score(samples: Function, targets: Function) -> Float[Array, " n"]:
     """The energy score E|X - f| - E|X - X'| / 2 in L2 of each target f, X and X' being samples.
 
-    In the unit of the functions; lower is better, and no law has a lower mean than the one that
-    the targets come from (Gneiting and Raftery 2007, doi 10.1198/016214506000001437). The second
-    mean is over different samples, so that their number does not shift the score.
+    In the unit of the functions; lower is better, and no distribution has a lower mean than the
+    one that the targets come from (Gneiting and Raftery 2007, doi 10.1198/016214506000001437). The
+    second mean is over different samples, so that their number does not shift the score.
 
     **Arguments:**
 

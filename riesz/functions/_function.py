@@ -143,7 +143,7 @@ class Function(eqx.Module):
         for p in parts:
             if p.shape not in ((), discretization.shape):
                 raise DomainError(
-                    "a sampled callable returns one array of the coordinates' shape a channel",
+                    "a sampled callable returns one array of the coordinates' shape per channel",
                     where="Function.from_callable(f, discretization)",
                     expected=f"shape {discretization.shape}",
                     found=f"shape {p.shape}",

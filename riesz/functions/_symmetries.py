@@ -1,7 +1,7 @@
 """Symmetries of a domain acting on functions: (g f)(x) = sign * f(g^-1 x).
 
-A symmetry is a description with a random law. `draw` picks an element of the group, `apply`
-moves a function by it, `undo` moves it back. Reflections and translations move the points
+A symmetry describes a group of maps of the domain. `draw` picks an element at random,
+`apply` moves a function by it, `undo` moves it back. Reflections and translations move the points
 (see `MovedGrid`) and leave the values in their array; they are exact on every kind of nodes.
 """
 

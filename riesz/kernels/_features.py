@@ -21,7 +21,7 @@ class AbstractFeatures(eqx.Module):
 
     @abstractmethod
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
-        """The features of each input, one a row."""
+        """The features of each input, one per row."""
 
 
 class FeatureKernel(AbstractKernel):
@@ -52,8 +52,8 @@ class FourierFeatures(AbstractFeatures):
 
     phi(x) = sqrt(variance / count) (cos w_j.x, sin w_j.x), so that phi(x).phi(y) has the kernel as
     its mean, a standard deviation that falls as count^(-1/2), and phi(x).phi(x) = variance
-    exactly. The w_j are standard normal vectors, scaled by the length scales and the mixing law
-    of the kernel; d at a time are orthogonal, which lowers the variance.
+    exactly. The w_j are standard normal vectors, scaled by the length scales and the mixing
+    distribution of the kernel; d at a time are orthogonal, which lowers the variance.
 
     **Arguments:**
 
@@ -196,7 +196,7 @@ def _orthogonal_normals(key: PRNGKeyArray, count: int, dim: int) -> Float[Array,
     blocks = -(-count // dim)
     # one block after another: batched factorisations of LAPACK can block XLA's threads on CPUs
     q, r = jax.lax.map(jnp.linalg.qr, jax.random.normal(directions, (blocks, dim, dim)))
-    # with these signs q has the uniform law on orthogonal matrices (Mezzadri 2007)
+    # with these signs q has the uniform distribution on orthogonal matrices (Mezzadri 2007)
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None]
     norms = jnp.linalg.norm(jax.random.normal(lengths, (blocks, dim, dim)), axis=2)
     return (q * norms[..., None]).reshape(blocks * dim, dim)[:count]

@@ -56,11 +56,11 @@ def points(x: Any, where: Any) -> Float[Array, "n d"]:
     x = jnp.asarray(x)
     if x.ndim == 0 or not jnp.issubdtype(x.dtype, jnp.floating):
         raise DataError(
-            "the inputs of a kernel are an array of floats, one row a point",
+            "the inputs of a kernel are an array of floats, one row per point",
             where=type(where).__name__,
             expected="shape (n, *features) and a floating type",
             found=f"shape {x.shape} of {x.dtype}",
-            repair="x[None] makes one point a row, x.astype(float) makes integers floats",
+            repair="x[None] makes one point per row, x.astype(float) makes integers floats",
         )
     return x.reshape(x.shape[0], int(np.prod(x.shape[1:])))
 
@@ -73,7 +73,7 @@ def pair(x: Any, y: Any, where: Any) -> tuple[Float[Array, "n d"], Float[Array, 
         raise DataError(
             "the two sets of inputs of a kernel have different features",
             where=type(where).__name__,
-            expected=f"{x.shape[1]} numbers a point in both",
+            expected=f"{x.shape[1]} numbers per point in both",
             found=f"{x.shape[1]} and {y.shape[1]}",
             repair="both have shape (n, *features); points of a line have shape (n, 1) or (n,)",
         )
@@ -87,7 +87,7 @@ def per_input(
     value = jnp.asarray(value, x.dtype)
     if value.ndim and value.shape != (x.shape[1],):
         raise DataError(
-            f"the {name.replace('_', ' ')} of a kernel is a number, or one an input",
+            f"the {name.replace('_', ' ')} of a kernel is a number, or one per input",
             where=type(where).__name__,
             expected=f"shape () or ({x.shape[1]},)",
             found=f"{name} of shape {value.shape}",

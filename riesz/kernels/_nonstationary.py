@@ -1,4 +1,4 @@
-"""Covariances whose law changes from place to place."""
+"""Covariances whose distribution changes from place to place."""
 
 from collections.abc import Callable
 

@@ -20,7 +20,7 @@ class PowerSpectrum(AbstractSpectrum):
     """The covariance operator amplitude * (-Laplacian + shift^2)^(-decay).
 
     S(w) = amplitude * (|w|^2 + shift^2)^(-decay), with |w| = |2 pi k / L| on a circle of
-    length L and |pi k / L| for the sine and cosine modes of an interval. The laws of the
+    length L and |pi k / L| for the sine and cosine modes of an interval. The distributions of the
     Fourier neural operator paper (Li et al. 2021) are written
 
     - Burgers, N(0, 625 (-Laplacian + 25)^-2) on a circle: `PowerSpectrum(625, 5, 2)`;

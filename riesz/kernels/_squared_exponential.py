@@ -62,7 +62,7 @@ class SquaredExponential(AbstractStationary):
 class RationalQuadratic(AbstractStationary):
     """k(x, y) = variance (1 + |x - y|^2 / (2 alpha length_scale^2))^-alpha.
 
-    A mixture of squared exponentials whose precisions have the Gamma law of shape `alpha`;
+    A mixture of squared exponentials whose precisions have the Gamma distribution of shape `alpha`;
     `SquaredExponential` in the limit of large `alpha`. Where alpha <= dim / 2 the kernel decays
     too slowly for a finite spectral density at zero; it is infinite there.
 

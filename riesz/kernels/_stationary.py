@@ -42,7 +42,7 @@ class AbstractStationary(AbstractKernel, AbstractSpectrum):
 
     @abstractmethod
     def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
-        """Draws of the mixing law, as many as `like` has entries and of its type."""
+        """Draws of the mixing distribution, as many as `like` has entries and of its type."""
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, y = pair(x, y, self)

@@ -30,11 +30,6 @@ from riesz.networks._infinite import InfiniteNetwork as InfiniteNetwork
 from riesz.networks._infinite import Limits as Limits
 from riesz.networks._infinite import NetworkKernel as NetworkKernel
 from riesz.networks._infinite_depth import InfiniteDepth as InfiniteDepth
-from riesz.networks._laws import IID as IID
-from riesz.networks._laws import AbstractLaw as AbstractLaw
-from riesz.networks._laws import BlockSparse as BlockSparse
-from riesz.networks._laws import LowRank as LowRank
-from riesz.networks._laws import Orthogonal as Orthogonal
 from riesz.networks._network import AbstractNetwork as AbstractNetwork
 from riesz.networks._network import Chain as Chain
 from riesz.networks._network import Identity as Identity
@@ -52,3 +47,8 @@ from riesz.networks._pool import GlobalAveragePool as GlobalAveragePool
 from riesz.networks._scaling import ParameterScaling as ParameterScaling
 from riesz.networks._scaling import Scaling as Scaling
 from riesz.networks._spectral_conv import SpectralConv as SpectralConv
+from riesz.networks._weights import IID as IID
+from riesz.networks._weights import AbstractWeights as AbstractWeights
+from riesz.networks._weights import BlockSparse as BlockSparse
+from riesz.networks._weights import LowRank as LowRank
+from riesz.networks._weights import Orthogonal as Orthogonal

@@ -12,10 +12,10 @@ from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances, Level
 from riesz.networks._dense import add_bias, affine, random_linear
-from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
 from riesz.networks._space import as_sizes, pad, require_space, window_mean
+from riesz.networks._weights import IID, AbstractWeights
 
 
 class Conv(AbstractNetwork):
@@ -34,7 +34,7 @@ class Conv(AbstractNetwork):
       b_std = 0 there is no bias.
     - `padding`: `"same"` continues functions by zero, `"circular"` periodically; `"valid"`
       keeps only positions whose window lies inside.
-    - `law`: of the weights, see `riesz.networks.AbstractLaw`.
+    - `distribution`: of the weights, see `riesz.networks.AbstractWeights`.
     """
 
     channels: int = eqx.field(static=True)
@@ -42,7 +42,7 @@ class Conv(AbstractNetwork):
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
     padding: str = eqx.field(static=True, default="same")
-    law: AbstractLaw = IID()
+    weights: AbstractWeights = IID()
 
     def __check_init__(self):
         require_size("Conv(channels, window)", "channels", self.channels)
@@ -77,7 +77,7 @@ class Conv(AbstractNetwork):
 
     def parameters(self, shape: Shape, place: Place) -> Parameters:
         size = (*self.window, shape[-1], self.channels)
-        return affine(size, self.w_std, self.b_std, self.law, place)
+        return affine(size, self.w_std, self.b_std, self.weights, place)
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del key

@@ -10,9 +10,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.sizes import require_size, require_stds
 from riesz.networks._covariances import Covariances
-from riesz.networks._laws import IID, AbstractLaw
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Parameter, Place, Scalar
+from riesz.networks._weights import IID, AbstractWeights
 
 
 class Dense(AbstractNetwork):
@@ -27,13 +27,13 @@ class Dense(AbstractNetwork):
     - `features`: the number of outputs.
     - `w_std`, `b_std`: entries of W have variance w_std^2 / fan_in at the start, those of b
       b_std^2. With b_std = 0 there is no bias.
-    - `law`: of the weights, see `riesz.networks.AbstractLaw`.
+    - `distribution`: of the weights, see `riesz.networks.AbstractWeights`.
     """
 
     features: int = eqx.field(static=True)
     w_std: Scalar = 1.0
     b_std: Scalar = 0.0
-    law: AbstractLaw = IID()
+    weights: AbstractWeights = IID()
 
     def __check_init__(self):
         require_size("Dense(features)", "features", self.features)
@@ -43,7 +43,7 @@ class Dense(AbstractNetwork):
         return (*shape[:-1], self.features)
 
     def parameters(self, shape: Shape, place: Place) -> Parameters:
-        return affine((shape[-1], self.features), self.w_std, self.b_std, self.law, place)
+        return affine((shape[-1], self.features), self.w_std, self.b_std, self.weights, place)
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del key
@@ -55,11 +55,11 @@ class Dense(AbstractNetwork):
 
 
 def affine(
-    shape: Shape, w_std: Scalar, b_std: Scalar, law: AbstractLaw, place: Place
+    shape: Shape, w_std: Scalar, b_std: Scalar, weights: AbstractWeights, place: Place
 ) -> Parameters:
     """Weights of shape `(*fan_in, fan_out)`, and biases unless b_std is zero."""
     *before, fan_out = shape
-    weight = Parameter(shape, prod(before), fan_out, w_std, place, law=law)
+    weight = Parameter(shape, prod(before), fan_out, w_std, place, weights=weights)
     if isinstance(b_std, int | float) and b_std == 0:
         return (weight,)
     return (weight, Parameter((fan_out,), 1, fan_out, b_std, place, bias=True))

@@ -92,4 +92,4 @@ def draw(declared: Parameters, key: PRNGKeyArray) -> Any:
 def _draw(parameter: Parameter, key: PRNGKeyArray) -> Float[Array, "..."]:
     columns = parameter.shape[-1]
     rows = 1 if parameter.bias else parameter.fan_in
-    return parameter.law.sample(rows, columns, key=key).reshape(parameter.shape)
+    return parameter.weights.sample(rows, columns, key=key).reshape(parameter.shape)

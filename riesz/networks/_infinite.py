@@ -101,7 +101,7 @@ class NetworkKernel(AbstractKernel):
             raise ModelError(
                 "the output of the network is a function over space, its kernel no matrix",
                 where=f"{self}",
-                expected="one output an input and channel",
+                expected="one output per input and channel",
                 found=f"outputs of shape {after}",
                 repair="add Flatten() or GlobalAveragePool() before the last Dense, or use "
                 "kernel().both(x, y), which gives covariances between all positions",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jaxtyping import Array, Float
 
-from riesz.networks._laws import IID, AbstractLaw
+from riesz.networks._weights import IID, AbstractWeights
 
 Shape = tuple[int, ...]
 Scalar = float | Float[Array, ""]
@@ -38,4 +38,4 @@ class Parameter:
     std: Scalar
     place: Place
     bias: bool = False
-    law: AbstractLaw = field(default_factory=IID)
+    weights: AbstractWeights = field(default_factory=IID)

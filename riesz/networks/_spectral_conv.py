@@ -13,10 +13,10 @@ from riesz._core.sizes import require_size, require_stds
 from riesz.errors import ModelError
 from riesz.networks._covariances import Covariances
 from riesz.networks._dense import add_bias, affine, random_linear
-from riesz.networks._laws import IID
 from riesz.networks._network import AbstractNetwork, Parameters, Shape
 from riesz.networks._parameter import Place, Scalar
 from riesz.networks._space import as_sizes, require_space
+from riesz.networks._weights import IID
 
 
 class SpectralConv(AbstractNetwork):

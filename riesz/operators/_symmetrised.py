@@ -21,8 +21,8 @@ class Symmetrised(AbstractWrapper):
 
     The group is that of all products of the given reflections and transpositions, 2^k of them
     for k symmetries, each an application of G. Averaging over the symmetries of a problem
-    lowers the mean square error of any operator for inputs of a symmetric law (it removes the
-    part of the error that is not symmetric; Elesedy and Zaidi 2021, arXiv 2102.10333).
+    lowers the mean square error of any operator for inputs of a symmetric distribution (it removes
+    the part of the error that is not symmetric; Elesedy and Zaidi 2021, arXiv 2102.10333).
 
     On a grid that a transposition does not map to itself that transposition is left out.
 

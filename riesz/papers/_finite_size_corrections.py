@@ -53,7 +53,7 @@ def _outputs(width: int, count: int, key: "jax.Array") -> np.ndarray:
 
 
 def _cumulants(z: np.ndarray) -> tuple[float, float, float]:
-    """The fourth cumulant of a symmetric law, its standard error, and the sixth cumulant."""
+    """Fourth cumulant of a symmetric distribution, its standard error, and the sixth cumulant."""
     second, fourth, sixth = (float(np.mean(z**k)) for k in (2, 4, 6))
     error = float(np.std(z**4 - 6 * second * z**2)) / len(z) ** 0.5
     return fourth - 3 * second**2, error, sixth - 15 * fourth * second + 30 * second**3

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(scale: float = 1.0) -> dict[str, float]:
-    """Norms of activations behind deep random networks: laws at one start, growth from many."""
+    """Norms of activations of deep random networks: distributions, and growth from many starts."""
     import jax
     import jax.numpy as jnp
 

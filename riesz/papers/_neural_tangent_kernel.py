@@ -64,7 +64,8 @@ def _errors(
     keys = jax.random.split(jax.random.key(width), networks)
     trained = jax.jit(lambda keys: jax.lax.map(train, keys))(keys)
     kernels, values, outputs = (np.asarray(array) for array in trained)
-    # With the start subtracted from the values, the mean of the law is how far one network goes.
+    # With the start subtracted from the values, the mean of the distribution is how far one
+    # network goes.
     goals = [Values(seen, y - start[:SEEN]) for start in values[:, 0]]
     law = [WideNetwork(limit).train(goal, time=rate * steps).marginal(on=x) for goal in goals]
     moved = np.stack([np.asarray(marginal.mean) for marginal in law])

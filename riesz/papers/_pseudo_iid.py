@@ -7,13 +7,13 @@ from riesz.papers._paper import Paper, scaled
 if TYPE_CHECKING:
     import jax
 
-    from riesz.networks import AbstractLaw
+    from riesz.networks import AbstractWeights
 
 WIDTHS = (32, 128)
 
 
 def run(scale: float = 1.0) -> dict[str, float]:
-    """Distances of outputs from the limit, for four laws of the weights and two widths."""
+    """Distances of outputs from the limit, for four distributions of the weights and two widths."""
     import jax
 
     from riesz.networks import IID, BlockSparse, LowRank, Orthogonal
@@ -28,7 +28,9 @@ def run(scale: float = 1.0) -> dict[str, float]:
     return measured
 
 
-def _distances(law: "AbstractLaw", width: int, count: int, key: "jax.Array") -> dict[str, float]:
+def _distances(
+    law: "AbstractWeights", width: int, count: int, key: "jax.Array"
+) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
@@ -38,8 +40,8 @@ def _distances(law: "AbstractLaw", width: int, count: int, key: "jax.Array") -> 
     # The weights that meet the inputs are independent in the paper, too.
     network = Dense(width, w_std=1.2, b_std=0.3) >> Relu()
     for _ in range(2):
-        network = network >> Dense(width, w_std=1.2, b_std=0.3, law=law) >> Relu()
-    network = network >> Dense(width, w_std=1.2, b_std=0.3, law=law)
+        network = network >> Dense(width, w_std=1.2, b_std=0.3, weights=law) >> Relu()
+    network = network >> Dense(width, w_std=1.2, b_std=0.3, weights=law)
     x = jax.random.normal(jax.random.key(1), (4, 8))
     values = outputs(network, x, count, key=key)
     limit = network.kernel().nngp(x)

@@ -9,12 +9,12 @@ from riesz.papers._paper import Paper, scaled
 if TYPE_CHECKING:
     import jax
 
-SHAPE = 1.5  # of the inverse gamma law of the last layer's variance, and its scale
+SHAPE = 1.5  # of the inverse gamma distribution of the last layer's variance, and its scale
 SEEN, NOISE = 8, 0.1  # of 16 inputs
 
 
 def run(scale: float = 1.0) -> dict[str, float]:
-    """Random networks, the laws of their limits, and these given half of the values."""
+    """Random networks, the distributions of their limits, and these given half of the values."""
     import jax
     import scipy.stats
 
@@ -85,11 +85,11 @@ SCALE_MIXTURES = Paper(
     name="scale-mixtures",
     title="Scale Mixtures of Neural Network Gaussian Processes",
     claim="Values of 4000 networks (two hidden layers, 256 wide) whose last layer has an inverse "
-    "gamma variance follow the Student-t law (Kolmogorov distance below 0.026, the 1 % point) and "
-    "not a Gaussian (above 0.05); given half of the values, 90 % bands of the Student-t process "
-    "hold 88 to 92 % of the others, also for the loudest quarter of networks, where those of the "
-    "Gaussian process with the same variance hold less than 85 %; its evidence is higher by more "
-    "than 1 nat.",
+    "gamma variance follow the Student-t distribution (Kolmogorov distance below 0.026, the 1 % "
+    "point) and not a Gaussian (above 0.05); given half of the values, 90 % bands of the Student-t "
+    "process hold 88 to 92 % of the others, also for the loudest quarter of networks, where those "
+    "of the Gaussian process with the same variance hold less than 85 %; its evidence is higher by "
+    "more than 1 nat.",
     published="a prior on the scale of the last layer makes infinitely wide networks scale "
     "mixtures of Gaussian processes, and Student's t processes for inverse gamma priors "
     "(Lee et al. 2021, arXiv 2107.01408, abstract)",

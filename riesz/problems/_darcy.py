@@ -19,7 +19,7 @@ from riesz.problems._problem import AbstractProblem, register
 from riesz.problems._solver import AbstractReferenceSolver, Solution, require_grid
 from riesz.processes import AbstractProcess, random_field
 
-# Pieces are drawn with these waves an axis on every grid, so that they are the same on all.
+# Pieces are drawn with these waves per axis on every grid, so that they are the same on all.
 _WAVES = 128
 _SQUARE = Box((0, 0), (1, 1))
 _CRUDE = 0.1  # the largest tolerance that is tried for speed

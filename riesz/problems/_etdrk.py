@@ -69,7 +69,7 @@ def integrate(
     its results are stacked along a leading axis. `saves` divides `steps`. Runs under jit,
     vmap and grad.
     """
-    # the backward pass keeps one state a step and computes the stages again
+    # the backward pass keeps one state per step and computes the stages again
     advance = jax.checkpoint(etdrk4(linear, nonlinear, time / steps))
 
     def segment(c, _):

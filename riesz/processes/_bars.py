@@ -1,4 +1,4 @@
-"""Laws without a formula: probabilities of bins, and samples."""
+"""Distributions without a formula: probabilities of bins, and samples."""
 
 from typing import Any
 
@@ -37,8 +37,8 @@ class Bars(AbstractMarginal):
     **Raises:** `DataError` for other shapes, edges that do not increase, and no probabilities.
 
     ```python
-    law = Bars(jnp.linspace(-3, 3, 101), jax.nn.softmax(logits))
-    law.mean, law.interval(0.9), law.cdf(0.0)
+    marginal = Bars(jnp.linspace(-3, 3, 101), jax.nn.softmax(logits))
+    marginal.mean, marginal.interval(0.9), marginal.cdf(0.0)
     ```
     """
 
@@ -145,7 +145,7 @@ class Bars(AbstractMarginal):
 
 
 class Draws(AbstractMarginal):
-    """The law of samples: what is known of a process that can only be drawn from.
+    """The distribution of samples: what is known of a process that can only be drawn from.
 
     Mean and covariance are those of the sample (the latter with n - 1), intervals are between its
     quantiles, and draws are samples chosen with replacement. All are estimates, with errors of
@@ -159,8 +159,8 @@ class Draws(AbstractMarginal):
     **Raises:** `DataError` for fewer than two draws.
 
     ```python
-    law = Draws(process.sample(500, on=grid, key=key))
-    lower, upper = law.interval(0.9)
+    marginal = Draws(process.sample(500, on=grid, key=key))
+    lower, upper = marginal.interval(0.9)
     ```
     """
 
@@ -176,7 +176,7 @@ class Draws(AbstractMarginal):
     def __check_init__(self):
         if self.values.ndim != 3 or len(self.values) < 2:
             raise DataError(
-                "a law is estimated from two draws or more",
+                "a distribution is estimated from two draws or more",
                 where="Draws(draws)",
                 expected="a batch of functions, or an array (n, points, channels), n > 1",
                 found=f"values of shape {self.values.shape}",

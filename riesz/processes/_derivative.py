@@ -54,11 +54,11 @@ class DerivativeProcess(AbstractProcess):
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
         require_key(key, "DerivativeProcess.sample(n, on=..., key=...)")
-        mean, _, covariance = self.process.law(self._inputs(on), self.axis, True)
+        mean, _, covariance = self.process.moments(self._inputs(on), self.axis, True)
         return fields_on(draw_normal(mean, root_of(covariance), n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
-        mean, variance, covariance = self.process.law(self._inputs(on), self.axis, joint)
+        mean, variance, covariance = self.process.moments(self._inputs(on), self.axis, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
     def condition(self, observations: Any | Sequence[Any]) -> "DerivativeProcess":

@@ -44,5 +44,5 @@ def place_of(field: Field) -> AbstractDiscretization | None:
 
 
 def rows_of(field: Field) -> Float[Array, "points channels"]:
-    """The values, a point a row."""
+    """The values, one point per row."""
     return field.values.reshape(-1, field.values.shape[-1]) if place_of(field) else field

@@ -19,7 +19,7 @@ from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
-_LAW = 0  # the key of the draws by which laws are estimated
+_LAW = 0  # the key of the draws by which distributions are estimated
 
 
 @register
@@ -31,7 +31,7 @@ class FlowProcess(AbstractProcess):
     different points agree with each other. `riesz.fit(process, functions)` trains v by flow
     matching; the noise stays as it is.
 
-    Laws are those of `draws` samples. `condition` approximates: it is exact for Gaussian
+    Distributions are those of `draws` samples. `condition` approximates: it is exact for Gaussian
     processes as `draws` grows, see `FlowPosterior`.
 
     **Arguments:**
@@ -122,7 +122,7 @@ class FlowProcess(AbstractProcess):
         return _at(self.grid, _latents(self, n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Draws:
-        """The law of `draws` samples; the covariance between points is that of the samples."""
+        """The distribution of `draws` samples, with their covariance between points."""
         return Draws(self.sample(self.draws, on=on, key=jax.random.key(_LAW)))
 
     def condition(
@@ -160,7 +160,7 @@ class FlowPosterior(AbstractProcess):
         return _at(self.prior.grid, _updated(self, n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Draws:
-        """The law of as many samples as the prior's."""
+        """The distribution of as many samples as the prior's."""
         return Draws(self.sample(self.prior.draws, on=on, key=jax.random.key(_LAW)))
 
     def condition(

@@ -25,7 +25,7 @@ class AbstractFunctionals(eqx.Module):
 
     @abstractmethod
     def apply(self, f: ArrayFunction) -> Float[Array, "m *tail"]:
-        """The functionals of a function f, which maps inputs one a row to values one a row."""
+        """The functionals of a function f, which maps inputs one per row to values one per row."""
 
     def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:
         """The covariances among these functionals.
@@ -72,7 +72,7 @@ class Slopes(AbstractFunctionals):
 
 
 def slopes(f: ArrayFunction, points: Float[Array, "n d"], axis: int) -> Any:
-    """df/dx_axis at points, for f that maps inputs one a row to values one a row."""
+    """df/dx_axis at points, for f that maps inputs one per row to values one per row."""
     along = jnp.zeros_like(points).at[:, axis].set(1)
     return jax.jvp(f, (points,), (along,))[1]
 

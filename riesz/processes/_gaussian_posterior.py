@@ -78,16 +78,16 @@ class GaussianPosterior(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on, self.solution.weights.dtype)
-        mean, variance, covariance = self.law(x, None, joint)
+        mean, variance, covariance = self.moments(x, None, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
     def sample(self, n: int, *, on: On, key: RandomKey) -> Fields:
         """Independent draws, by an eigendecomposition: O(points^3) work."""
         require_key(key, "GaussianPosterior.sample(n, on=..., key=...)")
-        mean, _, covariance = self.law(inputs_of(on, self.solution.weights.dtype), None, True)
+        mean, _, covariance = self.moments(inputs_of(on, self.solution.weights.dtype), None, True)
         return fields_on(draw_normal(mean, root_of(covariance), n, key), on)
 
-    def law(
+    def moments(
         self, x: Inputs, axis: int | None, joint: bool
     ) -> tuple[Float[Array, "n c"], Float[Array, "n c"], Any]:
         """Means, variances and, if asked for, covariances of values or derivatives at inputs."""

@@ -55,8 +55,8 @@ class GaussianProcess(AbstractProcess):
     ```python
     prior = GaussianProcess(2.0 * Matern(2.5, length_scale=0.3))
     posterior = prior.condition([Values(x, y, noise=0.1), Integrals(grid, grid.weights[None], m)])
-    law = posterior.marginal(on=grid)
-    law.mean, law.standard_deviation              # functions on the grid
+    marginal = posterior.marginal(on=grid)
+    marginal.mean, marginal.standard_deviation    # functions on the grid
     ```
     """
 
@@ -82,7 +82,7 @@ class GaussianProcess(AbstractProcess):
         values = self.mean(x)
         if values.shape != (x.shape[0], self.channels):
             raise DataError(
-                "the mean of a process gives one row of values an input, one column a channel",
+                "the mean of a process gives one row of values per input, one column per channel",
                 where="GaussianProcess(kernel, mean, channels)",
                 expected=f"shape {(x.shape[0], self.channels)}",
                 found=f"shape {values.shape}",
@@ -94,15 +94,15 @@ class GaussianProcess(AbstractProcess):
         """Independent draws, by an eigendecomposition: O(points^3) work."""
         require_key(key, "GaussianProcess.sample(n, on=..., key=...)")
         x = inputs_of(on)
-        mean, _, covariance = self.law(x, None, True)
+        mean, _, covariance = self.moments(x, None, True)
         return fields_on(draw_normal(mean, root_of(covariance), n, key), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on)
-        mean, variance, covariance = self.law(x, None, joint)
+        mean, variance, covariance = self.moments(x, None, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
-    def law(
+    def moments(
         self, x: Inputs, axis: int | None, joint: bool
     ) -> tuple[Float[Array, "n c"], Float[Array, "n c"], Any]:
         """Means, variances and, if asked for, covariances of values or derivatives at inputs."""

@@ -3,7 +3,7 @@
 Rasmussen and Williams 2006, algorithms 3.1 (one latent function, logistic) and 3.3 (several,
 softmax). The negative Hessian of the log likelihood is W = diag(d) - P P^T for the probabilities
 P, stacked one below the other, or W = diag(d) for one latent function. Nothing larger than one
-n x n matrix a class is made.
+n x n matrix per class is made.
 """
 
 from typing import Any
@@ -75,7 +75,7 @@ def likelihood(latent: Latent, labels: Int[Array, " n"]) -> LabelLikelihood:
 
 
 def curvature(kernel: Matrix, seen: LabelLikelihood) -> Curvature:
-    """The curvature of the log posterior: one Cholesky factor a class, of I + D K D >= I."""
+    """The curvature of the log posterior: one Cholesky factor per class, of I + D K D >= I."""
     identity = jnp.eye(len(kernel), dtype=kernel.dtype)
 
     def block(diagonal: Float[Array, " n"]) -> tuple[Matrix, Array]:

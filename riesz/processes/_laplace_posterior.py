@@ -34,7 +34,7 @@ class LaplacePosterior(AbstractProcess):
     """The latent process of classes given labels, made by `GaussianProcess.condition`.
 
     The Gaussian process with the mode of the posterior and the curvature there (Rasmussen and
-    Williams 2006, sections 3.4 and 3.5). Samples and laws are of the latent functions;
+    Williams 2006, sections 3.4 and 3.5). Samples and distributions are of the latent functions;
     `probabilities` are those of the classes.
     """
 
@@ -74,7 +74,7 @@ class LaplacePosterior(AbstractProcess):
     def probabilities(self, *, on: On) -> Field:
         """The probabilities of the classes, averaged over the latent values.
 
-        One column a class; of a process with one channel the probability of label 1. Averages
+        One column per class; of a process with one channel the probability of label 1. Averages
         are over 512 quasi-random points, the same in every call, with errors of about 1e-3 in
         ten classes.
         """
@@ -199,6 +199,6 @@ def _probabilities(posterior: LaplacePosterior, prior: Any, x: Inputs, nodes: Ar
 
 
 def _normal_nodes(dim: int) -> np.ndarray:
-    """Points that fill the standard normal law of R^dim evenly, and their mirror images."""
+    """Sobol points of the standard normal distribution of R^dim, and their mirror images."""
     normal = normal_points(_NODES, dim)
     return np.concatenate([normal, -normal])

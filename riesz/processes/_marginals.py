@@ -1,4 +1,4 @@
-"""Laws of a process at finitely many points."""
+"""Distributions of a process at finitely many points."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _HALVINGS = 64
 
 
 class AbstractMarginal(eqx.Module):
-    """The law of a process at finitely many points.
+    """The distribution of a process at finitely many points.
 
     Means, variances and standard deviations are `Function`s on a discretization and arrays
     `(points, channels)` on an array of inputs.
@@ -57,14 +57,14 @@ class AbstractMarginal(eqx.Module):
     def sample(self, n: int, *, key: PRNGKeyArray) -> Fields:
         """`n` independent draws of the values at the points.
 
-        Values at different points have their covariance where the law is a joint one,
+        Values at different points have their covariance where the distribution is a joint one,
         `marginal(on=..., joint=True)`, and are uncorrelated otherwise: right at each point, but
         not as functions.
         """
 
     @abstractmethod
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "AbstractMarginal":
-        """The law of shift + scale f, with one number for each channel."""
+        """The distribution of shift + scale f, with one number for each channel."""
 
     def __repr__(self) -> str:
         if traced(self):
@@ -83,7 +83,7 @@ class AbstractMarginal(eqx.Module):
 
 
 class Normal(AbstractMarginal):
-    """A normal law at finitely many points.
+    """A normal distribution at finitely many points.
 
     `joint` is the covariance between the points, in one of the two shapes of
     `AbstractMarginal.covariance`, or None where only variances were computed.
@@ -133,15 +133,15 @@ class AbstractScaled(AbstractMarginal):
 
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "AbstractScaled":
         parts = moved(self.mean, shift, scale), moved(self.scale, 0, scale**2)
-        law = eqx.tree_at(lambda law: (law.mean, law.scale), self, parts)
+        marginal = eqx.tree_at(lambda marginal: (marginal.mean, marginal.scale), self, parts)
         if self.joint is None:
-            return law
+            return marginal
         covariance = _rescaled_covariance(self.joint, scale)
-        return eqx.tree_at(lambda law: law.joint, law, covariance)
+        return eqx.tree_at(lambda marginal: marginal.joint, marginal, covariance)
 
 
 class StudentT(AbstractScaled):
-    """A multivariate Student-t law at finitely many points.
+    """A multivariate Student-t distribution at finitely many points.
 
     Given v ~ InverseGamma(degrees / 2, degrees / 2), values are normal with this mean and
     covariance v * `scale`. The mean exists for `degrees` > 1 and the variance,
@@ -174,7 +174,7 @@ class StudentT(AbstractScaled):
 
 
 class NormalMixture(AbstractScaled):
-    """A scale mixture of normal laws at finitely many points.
+    """A scale mixture of normal distributions at finitely many points.
 
     Given v, values are normal with this mean and covariance v * `scale`; v is nodes[i] with
     probability weights[i].
@@ -218,9 +218,9 @@ def require_joint(joint: Float[Array, "..."] | None) -> Float[Array, "..."]:
     """The covariance, where it was computed."""
     if joint is None:
         raise ModelError(
-            "this law was computed point by point, without the covariance between points",
+            "this distribution was computed point by point, without the covariance between points",
             where="marginal(on=...).covariance",
-            expected="a joint law",
+            expected="a joint distribution",
             found="variances only",
             repair="ask for it: process.marginal(on=..., joint=True)",
         )
@@ -264,11 +264,11 @@ def _centred(
     )
 
 
-def _scaled_draws(law: AbstractScaled, v: Float[Array, " n"], key: PRNGKeyArray) -> Fields:
+def _scaled_draws(marginal: AbstractScaled, v: Float[Array, " n"], key: PRNGKeyArray) -> Fields:
     """One draw for each v: mean + sqrt(v) z, with z of covariance `scale`."""
-    draws = _centred(law.scale, law.joint, len(v), key)
+    draws = _centred(marginal.scale, marginal.joint, len(v), key)
     root = jnp.sqrt(v).astype(draws.dtype)[:, None, None]
-    return fields_on(rows_of(law.mean) + root * draws, place_of(law.mean))
+    return fields_on(rows_of(marginal.mean) + root * draws, place_of(marginal.mean))
 
 
 def moved(field: Field | Fields, shift: Any, scale: Array) -> Any:

@@ -28,7 +28,7 @@ class AbstractObservation(AbstractFunctionals):
 
     `values` has one row for each functional and one column for each channel, and is
     L f + noise * N(0, 1), independently for each entry; `noise` is one standard deviation for
-    all rows or one a row, and may be zero.
+    all rows or one per row, and may be zero.
     """
 
     parameter_kind: ClassVar[str] = FROZEN
@@ -55,7 +55,7 @@ class Values(AbstractObservation):
     - `points`: an array of inputs `(m, *features)`, or a discretization, whose masked points
       are left out.
     - `values`: shape `(m, channels)`, or `(*discretization.shape, channels)`.
-    - `noise`: standard deviation, one number or one a point; zero for exact values.
+    - `noise`: standard deviation, one number or one per point; zero for exact values.
 
     **Raises:** `DataError` for shapes that disagree, numbers that are not finite, or negative
     noise.
@@ -97,7 +97,7 @@ class Derivatives(AbstractObservation):
     - `points`: an array of inputs `(m, d)`, or a discretization.
     - `values`: shape `(m, channels)`, or `(*discretization.shape, channels)`.
     - `axis`: along which the derivative is taken.
-    - `noise`: standard deviation, one number or one a point.
+    - `noise`: standard deviation, one number or one per point.
 
     **Raises:** `DataError` as `Values` does, and for an axis that the points do not have.
 
@@ -143,7 +143,7 @@ class Integrals(AbstractObservation):
     - `on`: a discretization, or an array of inputs `(n, *features)`.
     - `weights`: shape `(m, *discretization.shape)` or `(m, n)`, quadrature weights included.
     - `values`: shape `(m, channels)`.
-    - `noise`: standard deviation, one number or one a row.
+    - `noise`: standard deviation, one number or one per row.
 
     **Raises:** `DataError` as `Values` does, and for weights that do not fit the points.
 
@@ -192,7 +192,7 @@ def take_rows(observation: Any, index: Rows, which: Callable[[Any], tuple[Array,
 
 
 def as_noise(where: str, noise: Any, values: Data) -> Noise:
-    """The noise in the type of the values, one number or one a row."""
+    """The noise in the type of the values, one number or one per row."""
     noise = as_floats(noise).astype(values.dtype)
     if noise.shape not in ((), values.shape[:1]):
         raise DataError(

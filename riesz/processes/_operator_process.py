@@ -21,8 +21,8 @@ from riesz.processes._solvers._host_cholesky import cholesky_in_place
 class OperatorProcess(eqx.Module):
     """A Gaussian distribution over operators: a description of an operator at infinite width.
 
-    Before data it is the law of the operator with random weights (`tangent=False`, the kernel
-    `nngp`), or the Gaussian law whose posterior mean is what infinitely wide operators compute
+    Before data it is the distribution of the operator with random weights (`tangent=False`, the
+    kernel `nngp`), or the Gaussian whose posterior mean is what infinitely wide operators compute
     after training to zero loss from zero output (`tangent=True`, the kernel `ntk`; Jacot et al.
     2018, arXiv:1806.07572). Output channels are independent. Nothing is trained: conditioning
     solves one linear system.
@@ -59,7 +59,7 @@ class OperatorProcess(eqx.Module):
     def condition(
         self, pairs: Pairs, *, noise: float, on: AbstractDiscretization | None = None
     ) -> "OperatorPosterior":
-        """The law of operators given pairs of inputs and outputs.
+        """The distribution of operators given pairs of inputs and outputs.
 
         **Arguments:**
 
@@ -148,7 +148,7 @@ class OperatorPosterior(AbstractOperator):
     def marginal(
         self, a: Function, *, on: AbstractDiscretization | None = None, joint: bool = False
     ) -> Normal:
-        """The law of the output for one input: mean, variance and, if asked, covariance."""
+        """The output for one input: mean, variance and, with `joint`, covariance."""
         on = self._target(a, on)
         cross = np.asarray(self._cross(a, on), float)
         white = scipy.linalg.solve_triangular(self.factor, cross.T, lower=True)

@@ -30,9 +30,9 @@ else:
 class AbstractProcess(eqx.Module):
     """A distribution over functions, known by its distributions at finitely many points.
 
-    `sample` draws from it, `marginal` gives its law at points, `condition` what it is given
-    observations, and `exact` says whether that is the conditional distribution. A process whose
-    values have a density also has `log_density(observations)`, that of what was observed.
+    `sample` draws from it, `marginal` gives its distribution at points, `condition` what it is
+    given observations, and `exact` says whether that is the conditional distribution. A process
+    whose values have a density also has `log_density(observations)`, that of what was observed.
 
     `on` says where it is evaluated. On a discretization of a domain, samples, means and
     standard deviations are `Function`s; on an array of inputs `(points, *features)`, as a
@@ -78,7 +78,7 @@ class AbstractProcess(eqx.Module):
 
     @abstractmethod
     def marginal(self, *, on: On, joint: bool = False) -> AbstractMarginal:
-        """The law at these points: mean, variance and standard deviation.
+        """The distribution at these points: mean, variance and standard deviation.
 
         With `joint` also the covariance between the points, which takes points^2 numbers.
         """

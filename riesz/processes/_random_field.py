@@ -86,7 +86,7 @@ class RandomField(AbstractProcess):
         return _sample(self, jax.random.split(key, n), on)
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
-        """The law of draws at these points."""
+        """The distribution of draws at these points."""
         modes, x = self._modes(on), self._points(on)
         scale = self._scale(modes)
         squares = [mode.basis(x[:, i].astype(scale.dtype)) ** 2 for i, mode in enumerate(modes)]
@@ -129,7 +129,7 @@ class RandomField(AbstractProcess):
                 where="RandomField.sample(n, on=points)",
                 expected=f"shape (points, {self.space.domain.dim})",
                 found=f"shape {points.shape}",
-                repair="put one point a row: points[:, None] on a line",
+                repair="put one point per row: points[:, None] on a line",
             )
         return points
 

@@ -22,7 +22,7 @@ from riesz.processes._process import AbstractProcess, On, RandomKey, register
 class Rescaled(AbstractProcess):
     """shift + scale f for a process f: a process of standardised values, in their own units.
 
-    Observations are given in the units of shift + scale f, and so are samples and laws.
+    Observations are given in the units of shift + scale f, and so are samples and distributions.
 
     **Arguments:**
 

@@ -32,7 +32,7 @@ class ScaleMixture(AbstractProcess):
 
         p(v | y) ~ p(v) v^(-m/2) exp(-y^T K^-1 y / (2 v)),
 
-    a law of one number, computed by quadrature over log v; given v the process is Gaussian.
+    a density of one number, computed by quadrature over log v; given v the process is Gaussian.
     Noise shares the scale: its standard deviation is sqrt(v) `noise`.
 
     **Arguments:**
@@ -40,7 +40,7 @@ class ScaleMixture(AbstractProcess):
     - `process`: a `GaussianProcess`, usually with mean zero.
     - `log_prior`: log p(v), up to a constant.
 
-    An inverse gamma law has closed forms: `StudentTProcess`.
+    An inverse gamma distribution has closed forms: `StudentTProcess`.
 
     ```python
     half_cauchy = lambda v: -jnp.log(v) / 2 - jnp.log1p(v)      # of sqrt(v)
@@ -73,9 +73,9 @@ class ScaleMixture(AbstractProcess):
         return ScaleMixture(self.process.condition(as_sequence(observations)), self.log_prior)
 
     def marginal(self, *, on: On, joint: bool = False) -> NormalMixture:
-        """The law at these points; the variance is infinite where the scale has no mean."""
-        law = self.process.marginal(on=on, joint=joint)
-        parts = {"mean": law.mean, "scale": law.variance, "joint": law.joint}
+        """The distribution; its variance is infinite where the scale has no mean."""
+        marginal = self.process.marginal(on=on, joint=joint)
+        parts = {"mean": marginal.mean, "scale": marginal.variance, "joint": marginal.joint}
         return NormalMixture(nodes=self.nodes, weights=self.weights, **parts)
 
     def sample(

@@ -27,8 +27,8 @@ class StudentTProcess(AbstractProcess):
     """sqrt(v) f for a Gaussian process f with kernel k and v ~ InverseGamma(shape, scale).
 
     The limit of wide networks whose last layer has a random variance (Lee et al. 2021,
-    arXiv:2107.01408): values at points follow a multivariate Student-t law with 2 `shape` degrees
-    of freedom and scale matrix (scale / shape) K. Given m observed values y, the shape is
+    arXiv:2107.01408): values at points follow a multivariate Student-t distribution with 2 `shape`
+    degrees of freedom and scale matrix (scale / shape) K. Given m observed values y, the shape is
     a + m / 2, the scale b + y^T K^-1 y / 2, and the Gaussian process is conditioned as usual.
     Noise shares the scale: its standard deviation is sqrt(v) `noise`.
 
@@ -61,7 +61,7 @@ class StudentTProcess(AbstractProcess):
             value = getattr(self, name)
             if isinstance(value, int | float) and not 0 < value < float("inf"):
                 raise DataError(
-                    f"the {name} of an inverse gamma law is positive",
+                    f"the {name} of an inverse gamma distribution is positive",
                     where="StudentTProcess(process, shape, scale)",
                     expected=f"{name} > 0",
                     found=value,
@@ -79,12 +79,14 @@ class StudentTProcess(AbstractProcess):
         return StudentTProcess(posterior, self.shape, self.scale)
 
     def marginal(self, *, on: On, joint: bool = False) -> StudentT:
-        law = self.process.marginal(on=on, joint=joint)
+        marginal = self.process.marginal(on=on, joint=joint)
         shape, scale = self._updated()
         ratio = scale / shape
-        spread = map_field(lambda v: ratio.astype(v.dtype) * v, law.variance)
-        covariance = None if law.joint is None else ratio.astype(law.joint.dtype) * law.joint
-        parts = {"mean": law.mean, "scale": spread, "joint": covariance}
+        spread = map_field(lambda v: ratio.astype(v.dtype) * v, marginal.variance)
+        covariance = (
+            None if marginal.joint is None else ratio.astype(marginal.joint.dtype) * marginal.joint
+        )
+        parts = {"mean": marginal.mean, "scale": spread, "joint": covariance}
         return StudentT(degrees=2 * shape, **parts)
 
     def sample(
@@ -111,7 +113,7 @@ class StudentTProcess(AbstractProcess):
         return self.process.log_density(listed) + growth / 2 + gain
 
     def _updated(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Shape and scale of the law of v given what was observed."""
+        """Shape and scale of the distribution of v given what was observed."""
         count, quadratic = seen(self.process)
         shape, scale = (jnp.asarray(p, quadratic.dtype) for p in (self.shape, self.scale))
         return shape + count / 2, scale + quadratic / 2

@@ -25,7 +25,7 @@ from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
 @register
 class WideNetwork(AbstractProcess):
-    """The law of an infinitely wide network.
+    """The distribution of an infinitely wide network.
 
     With random weights it is a Gaussian process with the kernel `nngp`. Gradient flow on
     1/2 sum (f(x_i) - y_i)^2 leaves it Gaussian at every time t (Lee et al. 2019,
@@ -41,8 +41,8 @@ class WideNetwork(AbstractProcess):
     - `channels`: the number of outputs of the process, which are independent.
 
     ```python
-    law = WideNetwork(Dense(512, b_std=0.3) >> Erf() >> Dense(1))
-    trained = law.train(Values(x, y), time=10.0)
+    process = WideNetwork(Dense(512, b_std=0.3) >> Erf() >> Dense(1))
+    trained = process.train(Values(x, y), time=10.0)
     trained.marginal(on=grid).standard_deviation
     ```
     """
@@ -73,7 +73,7 @@ class WideNetwork(AbstractProcess):
         return self.train(observations, time=inf)
 
     def train(self, observations: Values | Sequence[Values], *, time: Any) -> "TrainedNetwork":
-        """The law after gradient flow.
+        """The distribution after gradient flow.
 
         **Arguments:**
 

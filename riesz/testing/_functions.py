@@ -86,7 +86,7 @@ def _present(f: Function) -> np.ndarray:
 def _volume(f: Function) -> None:
     """The weights are not negative and sum to the volume, or to that of the present part."""
     weights = np.asarray(f.discretization.weights)
-    assert weights.shape == f.discretization.shape, "one weight a point"
+    assert weights.shape == f.discretization.shape, "one weight per point"
     known = f.discretization.mask
     mask = np.ones(weights.shape, bool) if known is None else np.asarray(known)
     assert (weights[mask] > 0).all(), "weights are positive"

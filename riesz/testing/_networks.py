@@ -158,10 +158,12 @@ NETWORK_INSTANCES: dict[str, NetworkCase] = {
     "Dense, two layers": _case(
         lambda w: Dense(w, 1.3, 0.3) >> _PHI >> Dense(w, 1.4, 0.2) >> _PHI, (3,), 128, 0.04
     ),
-    "orthogonal": _case(lambda w: Dense(w, 1.3, 0.3, law=Orthogonal()) >> _PHI, (3,), 1024, 0.02),
-    "low rank": _case(lambda w: Dense(w, 1.4, law=LowRank(0.5)) >> _PHI, (256,), 1024, 0.05),
+    "orthogonal": _case(
+        lambda w: Dense(w, 1.3, 0.3, weights=Orthogonal()) >> _PHI, (3,), 1024, 0.02
+    ),
+    "low rank": _case(lambda w: Dense(w, 1.4, weights=LowRank(0.5)) >> _PHI, (256,), 1024, 0.05),
     "block sparse": _case(
-        lambda w: Dense(w, 1.4, law=BlockSparse(0.25)) >> _PHI, (256,), 1024, 0.02
+        lambda w: Dense(w, 1.4, weights=BlockSparse(0.25)) >> _PHI, (256,), 1024, 0.02
     ),
     "Conv, same": _case(
         lambda w: Conv(w, (3, 2), 1.3, 0.3) >> _PHI >> Flatten(), (3, 4, 2), 1024, 0.01

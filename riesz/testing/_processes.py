@@ -60,12 +60,12 @@ class ProcessCase(NamedTuple):
 def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> None:
     """Check that a process keeps the contract of Riesz.
 
-    Samples and laws have the right shapes and types, on points and on grids; the law at some of
-    the points is the marginal of the law at all; means and covariances of samples agree with
-    the law within Monte Carlo error, and so do its intervals and its own draws; the density of
-    values, where the process has one, is that of the law; conditioning on exact values
-    reproduces them, twice is the same as once, and where the process says that it is `exact` it
-    is linear regression; jit and vmap change nothing; it is saved and loaded. Under
+    Samples and marginals have the right shapes and types, on points and on grids; the distribution
+    at some of the points is the marginal of that at all; means and covariances of samples agree
+    with the distribution within Monte Carlo error, and so do its intervals and its own draws; the
+    density of values, where the process has one, is that of the distribution; conditioning on
+    exact values reproduces them, twice is the same as once, and where the process says that it is
+    `exact` it is linear regression; jit and vmap change nothing; it is saved and loaded. Under
     `jax.enable_x64(True)` it sees more.
 
     **Arguments:**
@@ -86,7 +86,7 @@ def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> No
 
 
 class _Law(NamedTuple):
-    """A law in NumPy's float64; the covariance is of all values, in the order of `mean`."""
+    """A distribution in float64; the covariance is of all values, in the order of `mean`."""
 
     mean: np.ndarray
     variance: np.ndarray
@@ -145,7 +145,7 @@ def _keys(case: ProcessCase) -> None:
 
 
 def _marginals(case: ProcessCase) -> None:
-    """The law at some points is the marginal of the law at all."""
+    """The distribution at some points is the marginal of the distribution at all."""
     x = _inputs(case)
     kept = np.arange(len(x)) % 3 > 0
     others = np.where(kept.reshape(-1, *[1] * (x.ndim - 1)), x, 0.9 * x)[::-1]
@@ -167,7 +167,7 @@ def _marginals(case: ProcessCase) -> None:
 
 
 def _moments(case: ProcessCase) -> None:
-    """Means and covariances of samples are those of the law, within Monte Carlo error."""
+    """Means and covariances of samples are those of the distribution, within Monte Carlo error."""
     x = _inputs(case)
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(2)), float)
     _agree(draws, _law(case.process, x), "samples")
@@ -183,16 +183,18 @@ def _agree(draws: np.ndarray, law: "_Law", what: str) -> None:
         error = np.abs(values.mean(0) - expected)
         allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + law.tolerance
         worst = (error / allowed).max()
-        assert worst < 1, f"{name} of {what} is {5 * worst:.1f} standard errors from the law's"
+        assert worst < 1, (
+            f"{name} of {what} is {5 * worst:.1f} standard errors from the distribution's"
+        )
 
 
 def _intervals(case: ProcessCase) -> None:
-    """Intervals hold as many samples as they say, and the law draws and rescales as it says."""
+    """Intervals hold as many samples as they say; the marginal draws and rescales as it says."""
     x, level = _inputs(case), 0.7
     alone, joint = (case.process.marginal(on=x, joint=j) for j in (False, True))
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(4)), float)
     own = np.asarray(joint.sample(_DRAWS, key=jax.random.key(5)), float)
-    assert own.shape == draws.shape, f"shape {own.shape} of draws of a law"
+    assert own.shape == draws.shape, f"shape {own.shape} of draws of a distribution"
     allowed = 5 * np.sqrt(level * (1 - level) / _DRAWS)
     for law in (alone, joint):
         lower, upper = map(np.asarray, law.interval(level))
@@ -200,7 +202,7 @@ def _intervals(case: ProcessCase) -> None:
         for values in (draws, own):
             error = np.abs(((lower <= values) & (values <= upper)).mean(0) - level).max()
             assert error < allowed, f"{error:.3f} is the error of intervals of {level:.0%}"
-    _agree(own, _law(case.process, x), "draws of the law")
+    _agree(own, _law(case.process, x), "draws of the distribution")
     channels = alone.mean.shape[1]
     shift, scale = jnp.arange(1.0, channels + 1), 2 + jnp.arange(1.0, channels + 1)
     moved = joint.rescaled(shift, scale)
@@ -214,7 +216,7 @@ def _intervals(case: ProcessCase) -> None:
 
 
 def _densities(case: ProcessCase) -> None:
-    """The density of observed values is that of the law."""
+    """The density of observed values is that of the distribution."""
     laws: Any = scipy.stats
     density: Any = getattr(case.process, "log_density", None)
     if density is None:

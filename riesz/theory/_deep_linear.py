@@ -206,7 +206,7 @@ def _width(scaling: Scaling) -> int:
         or scaling.rule != "mup"
         or not (isinstance(last, Dense) and last.features == 1)
         or any(isinstance(link, Dense) and link.b_std != 0 for link in links)
-        or any(isinstance(link, Dense) and link.law != IID() for link in links)
+        or any(isinstance(link, Dense) and link.weights != IID() for link in links)
     ):
         raise ModelError(
             "the limit is that of deep linear networks with one width and one output under muP",

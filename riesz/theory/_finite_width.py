@@ -19,7 +19,7 @@ Scalar = float | Float[Array, ""]
 
 
 class FiniteWidth(eqx.Module):
-    """The law of the outputs of a fully connected network at k inputs, to first order in 1/width.
+    """Outputs of a fully connected network at k inputs: their distribution to order 1/width.
 
     Given the layers before, the outputs are Gaussian with a random covariance G, the metric of
     the last layer. Its mean is `covariance`, up to corrections of order 1/width, and its own
@@ -107,8 +107,8 @@ def finite_width(
     standard deviations that are none.
 
     ```python
-    law = finite_width(Relu(), jnp.ones((1, 1)), widths=[64], w_std=2**0.5)
-    law.fourth_cumulant       # 15 / 64
+    expansion = finite_width(Relu(), jnp.ones((1, 1)), widths=[64], w_std=2**0.5)
+    expansion.fourth_cumulant      # 15 / 64
     ```
     """
     _check(covariance, widths)

@@ -1,4 +1,4 @@
-"""One hidden layer at infinite width under muP: particles that follow their law."""
+"""One hidden layer at infinite width under muP: particles that follow their distribution."""
 
 from dataclasses import replace
 from math import prod
@@ -15,7 +15,7 @@ from riesz.networks import IID, AbstractActivation, Chain, Dense, FiniteNetwork,
 
 
 class MeanFieldLimit(NamedTuple):
-    """The limit as a network whose neurons are the nodes of a quadrature over their law.
+    """The limit as a network whose neurons are the nodes of a quadrature over their distribution.
 
     Trained by any optax optimiser that acts entry by entry, followed by
     `scaling.transform(family)`, its function follows that of infinitely wide networks.
@@ -30,12 +30,12 @@ def mean_field_limit(
 ) -> MeanFieldLimit:
     """The limit of infinite width of a network with one hidden layer under muP.
 
-    There f(x) = E[a phi(w.x + b)] over a law of neurons (a, w, b), which gradient descent
+    There f(x) = E[a phi(w.x + b)] over a distribution of neurons (a, w, b), which gradient descent
     transports: each neuron moves by the gradient of its own contribution (Mei, Montanari and
     Nguyen 2018, arXiv:1804.06561; Yang and Hu 2021, arXiv:2011.14522, section 6). A finite network
-    is a sample of n neurons from that law, with an error of order n^(-1/2). Here the neurons are
-    Sobol points turned into normal variables, in pairs of opposite output weights, so that
-    f_0 = 0 as in the limit.
+    is a sample of n neurons from that distribution, with an error of order n^(-1/2). Here the
+    neurons are Sobol points turned into normal variables, in pairs of opposite output weights, so
+    that f_0 = 0 as in the limit.
 
     **Arguments:**
 
@@ -86,8 +86,8 @@ def _require(
         not dense
         or not all(isinstance(a, AbstractActivation) for a in activations)
         or output.b_std != 0
-        or hidden.law != IID()
-        or output.law != IID()
+        or hidden.weights != IID()
+        or output.weights != IID()
         or scaling.rule != "mup"
     ):
         raise ModelError(

@@ -47,7 +47,7 @@ def product_covariance(
 
 @cache
 def gaussian_rules(dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of `RULES` quadratures for the standard normal law on R^dimension.
+    """Nodes and weights of `RULES` quadratures for the standard normal distribution on R^dimension.
 
     In polar coordinates: composite Gauss-Legendre along the radius, whose panels start elsewhere
     in each rule, times pairs of opposite directions. In one dimension there are only two
@@ -63,7 +63,7 @@ def gaussian_rules(dimension: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _radial(dimension: int, shift: float) -> np.ndarray:
-    """Nodes and weights for the law of the length of a Gaussian vector."""
+    """Nodes and weights for the distribution of the length of a Gaussian vector."""
     width = _RADIUS / _PANELS
     edges = np.concatenate([[0.0], (np.arange(_PANELS + 1) + shift) * width])
     nodes, weights = np.polynomial.legendre.leggauss(_ORDER)

@@ -50,8 +50,8 @@ class ResidualDiffusion(eqx.Module):
     ) -> Float[Array, "samples n"]:
         """Independent draws of X_1 from X_0 = start, by the method of Euler and Maruyama.
 
-        A draw has the law of the network with `steps` layers, exactly. Expectations of smooth
-        functions differ from those of the diffusion by O(1 / steps).
+        A draw has the distribution of the network with `steps` layers, exactly. Expectations of
+        smooth functions differ from those of the diffusion by O(1 / steps).
 
         **Arguments:**
 
@@ -131,7 +131,7 @@ class ResidualDiffusion(eqx.Module):
             n > 1 and all(not isinstance(p, int | float) or p for p in self.activation.parts)
         ):
             raise ModelError(
-                "the law of the norm of the activations is not known in closed form",
+                "the distribution of the norm of the activations is not known in closed form",
                 where="ResidualDiffusion.log_norm_law(start)",
                 expected="an activation that is linear on each side of zero, at width 1; or "
                 "Abs() or LeakyRelu(1.0)",

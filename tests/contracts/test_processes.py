@@ -40,7 +40,7 @@ def test_single_precision_agrees_with_double(name, x64):
 
 
 class Overconfident(AbstractProcess):
-    """A process whose law is narrower than its samples."""
+    """A process whose distribution is narrower than its samples."""
 
     truth: AbstractProcess
 

@@ -135,7 +135,7 @@ CASES = {
           where:    Points(domain, coordinates)
           expected: shape (n, 2)
           found:    shape (3,)
-          repair:   put one point a row; a batch of point sets is made by jax.vmap""",
+          repair:   put one point per row; a batch of point sets is made by jax.vmap""",
     ),
     "weights": (
         lambda: Points(LINE, np.zeros((3, 1)), weights=np.ones(2)),

@@ -1,4 +1,4 @@
-"""The energy score against the closed form of a normal law on a point."""
+"""The energy score against the closed form of a normal distribution on a point."""
 
 import jax
 import numpy as np

@@ -89,7 +89,7 @@ def test_each_sample_is_the_same_function_at_every_resolution():
 
 
 def test_speed_at_the_same_accuracy():
-    for factor, resolution, coarser in ((1.1, 8, 6), (1.02, 24, 16), (1.0, 96, 64)):
+    for factor, resolution, coarser in ((1.1, 8, 7), (1.02, 20, 16), (1.0, 96, 80)):
         report = riesz.evaluate(
             Derivative(factor), Slope(), resolutions=(128,), n=3, key=jax.random.key(0)
         )
@@ -124,8 +124,9 @@ def test_the_solver_is_as_cheap_as_the_accuracy_allows():
     problem = Slope(solver=Crude())
     reference = Reference(problem, 128, jax.random.split(jax.random.key(0), 3))
     resolution, solver = reference.cheapest(0.075)
-    # the solver lies below the derivative at 12 points, by 4.5%, so that 0.11 more fit in
-    assert resolution == 12 and np.isclose(solver.crude, 0.12)
+    # the solver lies below the derivative at 10 points, by 6.5%, and may lie 7.5% above it
+    most = 1.075 * (1 - order_two(128)) / (1 - order_two(10)) - 1
+    assert resolution == 10 and most - 0.01 < solver.crude <= most
     assert reference.solver_error(resolution, solver) <= 0.075
     assert reference.cheapest(0.0) == (128, problem.solver)
 

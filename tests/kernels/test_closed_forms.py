@@ -141,7 +141,8 @@ def along(kernel, orders):
 
 
 L = 0.7
-# E[w^(2 p)] of the spectral law: of N(0, 1), and of Student's t with 2 nu degrees of freedom.
+# E[w^(2 p)] of the spectral distribution: of N(0, 1), and of Student's t with 2 nu degrees of
+# freedom.
 MIXED = {
     "squared exponential, first": (SquaredExponential(L, 2.0), 1, 2 / L**2),
     "squared exponential, second": (SquaredExponential(L, 2.0), 2, 6 / L**4),
@@ -221,7 +222,7 @@ BAD = {
     "the variance of a kernel is positive(.|\n)*Scaled": lambda: -1.0 * SquaredExponential(1.0),
     "the offset of a kernel": lambda: Polynomial(2, 1.0, -1.0),
     r"degree of a polynomial(.|\n)*Constant\(\)": lambda: Polynomial(0),
-    r"one an input(.|\n)*shape \(\) or \(2,\)": lambda: SquaredExponential([1.0, 2.0, 3.0])(
+    r"one per input(.|\n)*shape \(\) or \(2,\)": lambda: SquaredExponential([1.0, 2.0, 3.0])(
         jnp.zeros((4, 2))
     ),
     r"different features(.|\n)*2 and 3": lambda: Linear()(jnp.zeros((4, 2)), jnp.zeros((4, 3))),

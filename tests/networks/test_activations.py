@@ -89,10 +89,11 @@ def readings(activation, x64=True):
 def points():
     """Where activations are evaluated, by what for.
 
-    `plane`: nodes and weights of the law of (u, v) for each general row, in polar coordinates, by
-    Gauss-Legendre panels between the rays on which u or v is zero. `line`: those of a standard
-    normal number times each standard deviation. `samples`: a scrambled Sobol sequence of the law
-    of the second row, drawn twice as wide and weighted, as powers have their mass far out.
+    `plane`: nodes and weights of the distribution of (u, v) for each general row, in polar
+    coordinates, by Gauss-Legendre panels between the rays on which u or v is zero. `line`: those
+    of a standard normal number times each standard deviation. `samples`: a scrambled Sobol
+    sequence of the distribution of the second row, drawn twice as wide and weighted, as powers
+    have their mass far out.
     """
     panels = [np.polynomial.legendre.leggauss(40)] * 4
     ends = lambda edges: zip(edges[:-1], edges[1:], panels, strict=False)  # noqa: E731

@@ -1,4 +1,4 @@
-"""Burgers' equation against the Cole-Hopf solution, and its law of inputs."""
+"""Burgers' equation against the Cole-Hopf solution, and its distribution of inputs."""
 
 import equinox as eqx
 import jax

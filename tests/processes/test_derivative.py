@@ -23,7 +23,7 @@ PLANE = np.random.default_rng(0).uniform(size=(6, 2))
 
 
 def quotients(process, x, axis, step=1e-4):
-    """Mean and covariance of central differences, by the joint law of the values."""
+    """Mean and covariance of central differences, by the joint distribution of the values."""
     moved = np.eye(x.shape[1])[axis] * step
     law = process.marginal(on=np.concatenate([x + moved, x - moved]), joint=True)
     n = len(x)

@@ -206,7 +206,7 @@ OBSERVATION_ERRORS = {
     ),
     "conditioned on observations(.|\n)*an empty sequence": lambda: PRIOR.condition([]),
     "conditioned on observations(.|\n)*ndarray": lambda: PRIOR.condition([X]),
-    "gives one row of values an input(.|\n)*found: +shape .4,": lambda: GaussianProcess(
+    "gives one row of values per input(.|\n)*found: +shape .4,": lambda: GaussianProcess(
         PRIOR.kernel, mean=lambda x: x[:, 0]
     ).marginal(on=X[:, None]),
 }

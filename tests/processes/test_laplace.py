@@ -27,7 +27,7 @@ BINARY = GaussianProcess(KERNEL)
 
 
 def reference():
-    """Mode, evidence, and the law at Z, by Newton's method on all 36 latent values at once."""
+    """Mode, evidence and marginal at Z, by Newton's method on all 36 latent values at once."""
     k = lambda x, y: np.kron(np.eye(3), KERNEL(jnp.asarray(x), jnp.asarray(y)))  # noqa: E731
     gram, cross, own = k(X, X), k(X, Z), k(Z, Z)
     inverse, seen, f = np.linalg.inv(gram), np.eye(3)[CLASSES].T.ravel(), np.repeat(MEAN, 12)

@@ -1,4 +1,4 @@
-"""Laws at points against closed forms: intervals, quantiles, draws."""
+"""Distributions at points against closed forms: intervals, quantiles, draws."""
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def test_heavy_tails_of_a_scale_mixture_are_in_its_intervals(x64):
     expected = scipy.stats.t(3).interval(0.9)
     np.testing.assert_allclose(np.ravel(law.interval(0.9)), expected, rtol=1e-6)
     normal = 1.6449 * float(law.standard_deviation[0, 0])
-    assert normal > 1.15 * expected[1]  # what a normal law of that variance would say
+    assert normal > 1.15 * expected[1]  # what a normal distribution of that variance would say
 
 
 def test_bars_are_a_piecewise_constant_density(x64):

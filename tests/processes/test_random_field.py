@@ -127,7 +127,7 @@ def moments(field, grid, count, key):
     return values.T @ values / count
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("distribution", LAWS)
 @pytest.mark.parametrize("dim", [1, 2])
 def test_covariance_on_a_torus_is_the_periodised_kernel(law, dim, getkey):
     covariance, kernel = LAWS[law]
@@ -178,7 +178,7 @@ def test_boundary_conditions_are_those_of_the_method_of_images(boundary, sign, g
 
 
 def test_power_spectrum_is_the_variance_of_normalised_modes(getkey):
-    """The Burgers law of Li et al.: the mode sqrt(2) cos(2 pi k x) has variance S."""
+    """The Burgers distribution of Li et al.: the mode sqrt(2) cos(2 pi k x) has variance S."""
     domain = Torus(0, 1)
     field = random_field(Space(domain), PowerSpectrum(625.0, 5.0, 2.0))
     draw = jax.jit(jax.vmap(lambda k: field.draw(Grid(domain, 16), key=k).values[:, 0]))
@@ -259,7 +259,7 @@ def test_draws_have_the_marginal_law(getkey, x64):
 
 
 def test_a_field_in_the_plane_is_conditioned_on_values(x64):
-    """Against the conditional law of the modes' coefficients, by linear algebra on them."""
+    """Against the conditional distribution of the modes' coefficients, by linear algebra."""
     domain = Interval(0, 1) * Torus(0, 1)
     field = random_field(Space(domain), SquaredExponential(0.3), "dirichlet", waves=4)
     x = jnp.asarray([[0.5, 0.2], [0.25, 0.9], [0.7, 0.4]])

@@ -90,5 +90,5 @@ def test_samples_have_the_law(data, make):
 
 
 def test_impossible_laws_are_refused():
-    with pytest.raises(DataError, match="shape of an inverse gamma law is positive"):
+    with pytest.raises(DataError, match="shape of an inverse gamma distribution is positive"):
         StudentTProcess(KERNEL, 0.0, 1.0)

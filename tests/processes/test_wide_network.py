@@ -1,4 +1,4 @@
-"""The law of wide networks in training."""
+"""The distribution of wide networks in training."""
 
 import equinox as eqx
 import jax

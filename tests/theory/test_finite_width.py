@@ -1,4 +1,4 @@
-"""Corrections of finite width against exact laws, samples and integrals."""
+"""Corrections of finite width against exact distributions, samples and integrals."""
 
 import jax
 import jax.numpy as jnp

@@ -101,7 +101,7 @@ def _cells(location: Location) -> tuple[list[str], list[list[str]]]:
     names = [n.strip() for n in rows.pop(0)] if headed else []
     if not rows:
         raise DataError(
-            "the table is empty", where=str(location), expected="one row of numbers a point"
+            "the table is empty", where=str(location), expected="one row of numbers per point"
         )
     names = names or [f"column {i + 1}" for i in range(len(rows[0]))]
     wrong = next((i for i, row in enumerate(rows) if len(row) != len(names)), None)

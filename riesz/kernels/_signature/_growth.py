@@ -22,7 +22,7 @@ Path = Float[Array, "length channels"]
 
 
 class Growth(NamedTuple):
-    """The law of a network's weights, and how finely paths are cut."""
+    """The distribution of a network's weights, and how finely paths are cut."""
 
     activation: HasDuals
     w_variance: Float[Array, ""]

@@ -39,8 +39,8 @@ class DeepKernelMachine(AbstractProcess):
     with G_0 = X X^T / d, K_l what the network makes of a Gram matrix from one `Dense` layer to
     the next, and p(Y | G_L) normal with the covariance K_{L+1}(G_L) of an output and the noise
     of the observations (Yang et al. 2023, arXiv:2108.13097, equation (16)). For nu = infinity it
-    is the Gaussian process of the network, `network.kernel().nngp`; this is also its law without
-    observations. For kernels that are quadratic in distances of features take `Rbf` for the
+    is the Gaussian process of the network, `network.kernel().nngp`; this is also its distribution
+    without observations. For kernels that are quadratic in distances of features take `Rbf` for the
     activation, for arc-cosine kernels `Relu`.
 
     **Arguments:**
@@ -97,7 +97,7 @@ class DeepKernelMachine(AbstractProcess):
 
     @property
     def prior(self) -> GaussianProcess:
-        """The law without observations: the Gaussian process of the network."""
+        """The distribution without observations: the Gaussian process of the network."""
         return GaussianProcess(self.network.kernel().nngp, channels=_channels(self.network))
 
     @property

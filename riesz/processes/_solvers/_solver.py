@@ -12,7 +12,7 @@ from riesz.processes._system import System
 
 
 class AbstractSolution(eqx.Module):
-    """What conditioning found: a law given by covariances with a basis of functionals.
+    """What conditioning found: a distribution given by covariances with a basis of functionals.
 
     For c(x) = Cov(basis f, f(x)), the posterior mean is the prior mean plus c(x) @ weights, and
     the posterior covariance is the prior's less left(x)^T right(x') with the two `factors`.

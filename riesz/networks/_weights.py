@@ -1,4 +1,4 @@
-"""Laws of random weights that all have the same limit of infinite width."""
+"""Distributions of random weights that all have the same limit of infinite width."""
 
 from abc import abstractmethod
 
@@ -11,12 +11,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from riesz.errors import ModelError
 
 
-class AbstractLaw(eqx.Module):
-    """The law of a matrix of weights whose entries have mean zero and variance one.
+class AbstractWeights(eqx.Module):
+    """The distribution of a matrix of weights whose entries have mean zero and variance one.
 
-    The laws here are *pseudo-iid*: rows and columns are exchangeable, entries uncorrelated with
-    bounded moments. Networks with such weights have the same Gaussian limit as with independent
-    ones (Nait Saada, Naderi and Tanner 2024, arXiv:2310.16597, theorem 1).
+    The distributions here are *pseudo-iid*: rows and columns are exchangeable, entries
+    uncorrelated with bounded moments. Networks with such weights have the same Gaussian limit as
+    with independent ones (Nait Saada, Naderi and Tanner 2024, arXiv:2310.16597, theorem 1).
     """
 
     @abstractmethod
@@ -24,14 +24,14 @@ class AbstractLaw(eqx.Module):
         """One matrix."""
 
 
-class IID(AbstractLaw):
+class IID(AbstractWeights):
     """Independent standard normal entries."""
 
     def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
         return jax.random.normal(key, (rows, columns))
 
 
-class Orthogonal(AbstractLaw):
+class Orthogonal(AbstractWeights):
     """A Haar distributed semi-orthogonal matrix, scaled to entries of variance one."""
 
     def sample(self, rows: int, columns: int, *, key: PRNGKeyArray) -> Float[Array, "rows columns"]:
@@ -46,7 +46,7 @@ class Orthogonal(AbstractLaw):
         return size**0.5 * (thin if rows >= columns else thin.T)
 
 
-class LowRank(AbstractLaw):
+class LowRank(AbstractWeights):
     """A product of two Gaussian matrices, of rank `fraction` times the smaller side."""
 
     fraction: float = eqx.field(static=True)
@@ -62,7 +62,7 @@ class LowRank(AbstractLaw):
         return a @ b / jnp.sqrt(rank)
 
 
-class BlockSparse(AbstractLaw):
+class BlockSparse(AbstractWeights):
     """Gaussian blocks, a `fraction` of which is kept, in rows and columns randomly permuted.
 
     The matrix is cut into `blocks` x `blocks` blocks, of which each row and each column of blocks
