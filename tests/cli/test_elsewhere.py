@@ -166,6 +166,7 @@ def field_curve_and_number(draw, path):
     np.savez(path, f=f, g=g, g_coordinates=s, k=k, u=u, q=k * b[:, 0])
 
 
+@pytest.mark.slow
 def test_functions_on_several_domains(tmp_path, value, call):
     data, out, answer = tmp_path / "data.npz", tmp_path / "run", tmp_path / "answer.npz"
     field_curve_and_number(np.random.default_rng(0), data)

@@ -127,7 +127,7 @@ def moments(field, grid, count, key):
     return values.T @ values / count
 
 
-@pytest.mark.parametrize("distribution", LAWS)
+@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("dim", [1, 2])
 def test_covariance_on_a_torus_is_the_periodised_kernel(law, dim, getkey):
     covariance, kernel = LAWS[law]
