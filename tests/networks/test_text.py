@@ -46,8 +46,7 @@ TEXTS = {
     "Attention(4, score='linear') >> SpectralConv(4, (3,))": Attention(4, score="linear")
     >> SpectralConv(4, (3,)),
     "GraphAggregate([[0.5, 0.5], [1.0, 0.0]])": GraphAggregate([[0.5, 0.5], [1, 0]]),
-    "Dense(4, weights=LowRank(0.5)) >> Hermite(3)": Dense(4, weights=LowRank(0.5))
-    >> Hermite(3),
+    "Dense(4, weights=LowRank(0.5)) >> Hermite(3)": Dense(4, weights=LowRank(0.5)) >> Hermite(3),
     "Dense(4) >> Activation(jax.nn.softplus)": Dense(4) >> Activation(jax.nn.softplus),
     "Activation(jax.nn.elu, kinks=(0.0,))": Activation(jax.nn.elu, kinks=(0.0,)),
 }
