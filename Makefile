@@ -10,13 +10,16 @@ ORACLE := .venv-oracle/.installed
 ORACLE_PYTHON ?= python3.11
 ORACLE_NEEDS := jax==0.4.23 jaxlib==0.4.23 "numpy<2" "scipy<1.13" frozendict==2.5.1
 
-.PHONY: demo test lint docs bench bench-kernels bench-evidence reproduce
+.PHONY: demo test check lint docs bench bench-kernels bench-evidence reproduce
 
 demo: $(CORE)
 	$(BIN)/python examples/demo.py
 
 test: $(DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+check: $(DEV)
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow"
 
 lint: $(DEV)
 	$(BIN)/ruff check .

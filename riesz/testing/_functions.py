@@ -15,12 +15,16 @@ from riesz.domains import (
     AbstractDiscretization,
     AbstractProductDomain,
     Box,
+    DisjointPoints,
+    DisjointUnion,
     Grid,
     Interval,
     MaskedGrid,
     Mesh,
     MovedGrid,
+    Point,
     Points,
+    Space,
     Torus,
 )
 from riesz.functions import Function, Norm
@@ -44,15 +48,18 @@ def check_function(subject: Function | AbstractDiscretization) -> None:
 
 
 def sample(discretization: AbstractDiscretization) -> Function:
-    """A smooth function, periodic where the domain is, with two channels."""
+    """A smooth function, periodic where the domain is, with two channels on each domain."""
+    if isinstance(discretization.domain, DisjointUnion):
+        values = [sample(part).values for part in discretization.parts]
+        return Function(discretization.joined(values), discretization)
     low, lengths = _ends(discretization)
 
     def f(*x):
         turns = [
             2 * jnp.pi * (t - a) / length for t, a, length in zip(x, low, lengths, strict=True)
         ]
-        total = sum(turns[1:], turns[0])
-        return 1.5 + jnp.sin(total), jnp.cos(turns[0])
+        first = turns[0] if turns else 0.0  # Point has no coordinates
+        return 1.5 + jnp.sin(sum(turns, 0.0)), jnp.cos(first)
 
     return Function.from_callable(f, discretization)
 
@@ -73,6 +80,11 @@ def _measure(f: Function) -> float:
     return float(np.sum(f.discretization.weights, dtype=float)) if known is None else known
 
 
+def _listed(on: AbstractDiscretization) -> Array:
+    """All coordinates, (points, d)."""
+    return on.coordinates.reshape(on.weights.size, on.domain.dim)
+
+
 def _close(found: Any, expected: Any, loose: float = 1.0) -> None:
     found = np.asarray(found)
     tolerance = loose * (1e-9 if found.dtype == np.float64 else 2e-4)
@@ -80,7 +92,7 @@ def _close(found: Any, expected: Any, loose: float = 1.0) -> None:
 
 
 def _present(f: Function) -> np.ndarray:
-    return np.asarray(f.discretization.weights) > 0
+    return np.asarray(np.asarray(f.discretization.weights) > 0)  # also of one point
 
 
 def _volume(f: Function) -> None:
@@ -101,6 +113,12 @@ def _integrals(f: Function) -> None:
 
     An inner product with a constant is an integral.
     """
+    for part in f.components:
+        _integrals_of(part)
+    _close(jnp.sum(f.integral()), sum(jnp.sum(part.integral()) for part in f.components))
+
+
+def _integrals_of(f: Function) -> None:
     grid, domain = f.discretization, f.domain
     if grid.grid is not None:
         grid = grid.grid  # the whole of a masked grid
@@ -118,10 +136,11 @@ def _integrals(f: Function) -> None:
 
 def _interpolates(f: Function) -> None:
     """`at` the points gives the values."""
-    points = f.discretization.coordinates.reshape(-1, f.domain.dim)
-    values = f.values.reshape(-1, f.channels)
-    keep = _present(f).reshape(-1)
-    _close(f.at(points)[keep], values[keep], 10.0)
+    for part in f.components:
+        points = _listed(part.discretization)
+        values = part.values.reshape(-1, part.channels)
+        keep = _present(part).reshape(-1)
+        _close(part.at(points)[keep], values[keep], 10.0)
 
 
 def _resamples(f: Function) -> None:
@@ -131,9 +150,14 @@ def _resamples(f: Function) -> None:
 
 def _constants(f: Function) -> None:
     """Derivatives and energies of constants vanish."""
+    for part in f.components:
+        _constants_of(part)
+
+
+def _constants_of(f: Function) -> None:
     constant = Function(jnp.ones_like(f.values), f.discretization)
-    energy = f.discretization.energy(constant.values, f.values)
-    _close(energy * min(_ends(f.discretization)[1]) / (1 + float(f.norm("H1"))), 0.0, 20.0)
+    energy = f.discretization.energy(constant.values, f.values) / (1 + float(f.norm("H1")))
+    _close(energy * min(_ends(f.discretization)[1], default=1.0), 0.0, 20.0)
     for axis, length in enumerate(_ends(f.discretization)[1]):
         slope = jax.jit(Function.derivative, static_argnums=1)(constant, axis)
         _close(slope.values * length, 0.0, 20.0)
@@ -150,11 +174,13 @@ def _pytree(f: Function) -> None:
 
 
 def _everything(f: Function) -> tuple[Array, ...]:
-    points = f.discretization.coordinates.reshape(-1, f.domain.dim)[:5].astype(f.values.dtype)
     values = (f.integral(), f.inner(f), f.norm("L1"), f.norm(), f.norm("Linf"), f.norm("H1"))
-    keep = (f.discretization.weights > 0)[..., None]
-    slope = jnp.where(keep, f.derivative(0).values, 0)
-    return *values, f.at(points), slope, (2 * f - f).values
+    for part in f.components:
+        points = _listed(part.discretization)[:5]
+        keep = (part.discretization.weights > 0)[..., None]
+        slope = [jnp.where(keep, part.derivative(i).values, 0) for i in range(part.domain.dim)][:1]
+        values = (*values, part.at(points.astype(f.values.dtype)), *slope)
+    return *values, (2 * f - f).values
 
 
 def _compiles(f: Function) -> None:
@@ -233,6 +259,11 @@ def _padded(mesh: Mesh) -> Mesh:
     return mesh.pad(*(size + 5 for size in mesh.sizes))
 
 
+def _disjoint(*parts: AbstractDiscretization) -> DisjointPoints:
+    spaces = {f"f{i}": Space(part.domain, 2) for i, part in enumerate(parts)}
+    return DisjointPoints(DisjointUnion(spaces), parts)
+
+
 _SQUARE = Box((0.0, -1.0), (1.0, 1.0))
 _UNEVEN = (-1.0, -0.9, -0.75, -0.5, -0.2, 0.2, 0.6, 0.9, 1.3, 1.6, 1.8, 1.9, 2.0)
 
@@ -265,4 +296,8 @@ DISCRETIZATIONS: dict[str, Callable[[], AbstractDiscretization]] = {
     "mesh of tetrahedra": lambda: Mesh.rectangle((0.0,) * 3, (1.0, 2.0, 1.0), 3),
     "mesh of a sphere": lambda: Mesh.icosphere(2.0, 2),
     "points on a torus": lambda: _scattered(Torus((0.0, 0.0), (1.0, 1.0)), 60),
+    "one point": lambda: Grid(Point()),
+    "disjoint": lambda: _disjoint(
+        Grid(Torus(0.0, 3.0), 16), _scattered(_SQUARE, 60, mask=True), Grid(Point())
+    ),
 }

@@ -54,6 +54,7 @@ def curves_to_curves(draw, path):
     return (17,)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "base"),
     [(sensors_to_field, "--base"), (field_to_points, "--no-base"), (curves_to_curves, "--base")],
@@ -74,6 +75,7 @@ def test_outputs_lie_at_other_points(kind, base, tmp_path, value):
     assert again["results"][0]["n"] == SAMPLES and again["baselines"]
 
 
+@pytest.mark.long
 def test_points_of_each_output_are_asked_for(tmp_path, value, call):
     draw, data, out = np.random.default_rng(1), tmp_path / "data.npz", tmp_path / "run"
     c, places = draw.normal(size=(SAMPLES, 4)), draw.uniform(size=(SAMPLES, 20, 2))
@@ -91,6 +93,7 @@ def test_points_of_each_output_are_asked_for(tmp_path, value, call):
     assert np.load(tmp_path / "b.npz")["coordinates"].shape == (SAMPLES, 20, 2)
 
 
+@pytest.mark.long
 def test_flat_outputs_are_named_and_sizes_are_of_no_concern(tmp_path, value):
     draw, data = np.random.default_rng(0), tmp_path / "data.npz"
     x = np.linspace(0, 1, 24)
@@ -133,6 +136,7 @@ def test_meshes_that_differ_are_trained_evaluated_and_predicted(tmp_path, value)
         assert (answers["lower"][present] < answers["upper"][present]).all()
 
 
+@pytest.mark.long
 def test_two_fields_and_numbers_are_trained_predicted_and_evaluated(tmp_path, call, value):
     draw = np.random.default_rng(0)
     shift, nu = draw.uniform(size=(SAMPLES, 2)), draw.uniform(1, 2, (SAMPLES, 2))

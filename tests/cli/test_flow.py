@@ -22,6 +22,7 @@ def fitted(waves, tmp_path_factory, value):
     return out, value("fit-flow", waves, *SMALL, "--steps", 300, "--out", out)
 
 
+@pytest.mark.long
 def test_a_flow_is_scored_beside_what_needs_no_training(fitted, waves, value, call):
     out, record = fitted
     assert record["n_train"] == 48 and record["n_test"] == 12

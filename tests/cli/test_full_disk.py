@@ -102,6 +102,7 @@ def test_writing_arrays_names_the_file(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_an_answer_and_a_log_without_space(repository):
     command = [sys.executable, "-m", "riesz", "problems"]

@@ -71,6 +71,7 @@ def as_options(options):
     return Reading(**out)
 
 
+@pytest.mark.long
 def test_commands_read_foreign_files_as_open_pairs_does(tmp_path):
     """`riesz train` and `evaluate` by `open_pairs`, `riesz predict` by its own reader."""
     for name, case in foreign.CASES.items():

@@ -1,10 +1,12 @@
 """`riesz train --rollout`, on a problem and on the series of a file."""
 
 import numpy as np
+import pytest
 
 TINY = ["--operator", "FNO(modes=3, width=4, layers=1)", "--steps", 40]
 
 
+@pytest.mark.long
 def test_a_problem_is_stepped(value, call, tmp_path):
     out = tmp_path / "run"
     record = value(
@@ -19,6 +21,7 @@ def test_a_problem_is_stepped(value, call, tmp_path):
     assert "Rollout of 20 steps" in call("info", out).stdout
 
 
+@pytest.mark.long
 def test_a_series_of_a_file_is_stepped(value, tmp_path):
     t, x = np.arange(160)[:, None], np.arange(16) / 16
     series = np.sin(2 * np.pi * (x - t / 37)) + 0.5 * np.cos(4 * np.pi * (x - t / 53))

@@ -45,6 +45,7 @@ def settings_of(path):
     return json.loads((path / "run.json").read_text())["settings"]
 
 
+@pytest.mark.long
 def test_a_run_that_fails_before_its_first_checkpoint_leaves_no_folder(
     data, tiny, value, tmp_path, monkeypatch
 ):
@@ -147,6 +148,7 @@ def stop_in_the_fit(process, out, how, before=None):
     return process.communicate(timeout=60)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(data, value, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -208,6 +210,7 @@ STAGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
 def test_two_interruptions_end_a_run_at_once_and_it_goes_on(data, value, tmp_path):
     for moment, gap in [("start", 0.0), ("compilation", 0.05), ("steps", 0.0)]:

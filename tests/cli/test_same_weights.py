@@ -19,6 +19,7 @@ def file(tmp_path_factory, write):
     return write(path, a=a.astype(np.float32), u=(a + 0.3 * a**2).astype(np.float32))
 
 
+@pytest.mark.long
 def test_a_recipe_in_python_gives_the_weights_of_the_command(file, call, tmp_path):
     out = tmp_path / "run"
     options = ["--nodes", "left", "--operator", "FNO(modes=3, width=4)", "--steps", "30"]

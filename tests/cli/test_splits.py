@@ -16,6 +16,7 @@ def series(folder, write):
     return write(folder / "series.h5", a=fields[:-1], u=fields[1:])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", ["random", "time"])
 def test_a_split_is_chosen_and_said(by, series, folder, value, call):
     out = folder / f"split_{by}"

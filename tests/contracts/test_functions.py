@@ -22,6 +22,7 @@ def test_contract(name, check):
     FUNCTION_CHECKS[check](function(name))
 
 
+@pytest.mark.long
 def test_the_contract_in_double_precision(x64):
     check_function(DISCRETIZATIONS["time x circle"]())
 

@@ -32,6 +32,7 @@ for build in KERNEL_INSTANCES.values():
 """
 
 
+@pytest.mark.long
 def test_optimised_programs_are_symmetric():
     """The other tests compile without optimisation; what is fused is rounded in another way."""
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}

@@ -335,6 +335,7 @@ def curves(n, seed=0):
     return {"arrays": lists, "axes": {"x": [x.tolist(), "m"]}, "units": units, "description": None}
 
 
+@pytest.mark.long
 def test_a_file_format_of_another_package_is_read_and_written(outside, tmp_path, capsys):
     outside("lists", LISTS)
     data, new, answers = (str(tmp_path / f"{name}.json") for name in ("data", "new", "answers"))

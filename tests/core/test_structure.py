@@ -98,6 +98,7 @@ def test_no_two_modules_of_a_package_have_one_name():
     assert not {k: v for k, v in homes.items() if len(v) > 1}
 
 
+@pytest.mark.long
 def test_models_of_every_package_are_loaded_by_a_fresh_process(tmp_path):
     from riesz.testing import KERNEL_INSTANCES, OPERATOR_INSTANCES, PROCESS_INSTANCES
 

@@ -125,6 +125,7 @@ def pairs_on_grids():
     return Pairs(a, batch(random.normal(size=(9, 8, 1)).astype("f4"), Grid(torus, 8)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".h5", ".npz"])
 def test_600_mutations_of_native_data(tmp_path, suffix):
     path = tmp_path / f"data{suffix}"

@@ -97,6 +97,7 @@ def start(path, n, batch):
     )
 
 
+@pytest.mark.long
 def test_a_killed_generation_continues_and_gives_the_same_file(tmp_path):
     n, batch = 4_000, 32
     whole = start(tmp_path / "whole.h5", n, batch)

@@ -110,6 +110,7 @@ def write_arrays(path):
             file[name] = random.normal(size=(40, 16, 16)).astype(np.float32)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::riesz.errors.InputRangeWarning")
 @pytest.mark.parametrize("page", [page for page in PAGES if any(blocks(page, "python"))])
 def test_the_python_of_a_page_runs(page, elsewhere):

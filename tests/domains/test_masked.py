@@ -263,6 +263,7 @@ def test_integrals_of_a_layer_are_those_over_the_present_part():
     assert np.abs(everywhere - found[0]).max() > 1
 
 
+@pytest.mark.long
 def test_an_fno_on_refined_grids_with_one_hole_converges():
     operator = FNO(SPACE, SPACE, modes=3, width=4, layers=2, key=jax.random.key(0))
     points = np.asarray([[0.1, 0.2], [0.9, 1.7], [0.2, 1.0]])

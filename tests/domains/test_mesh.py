@@ -46,6 +46,7 @@ def poisson(mesh):
     return Function(u[:, None], mesh)
 
 
+@pytest.mark.long
 def test_poisson_on_the_disk_converges_with_the_orders_of_linear_elements(x64):
     nodal, whole, slope = [], [], []
     for refinements in (3, 4, 5):

@@ -58,6 +58,7 @@ def test_exact_at_nodes_and_near_scipy_between(domain, kind):
     assert np.quantile(np.abs(slope - host), 0.99) < 1e4 * ROUNDING * 50 * scale
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("domain", [SQUARE, Torus((0.0, 0.0), (1.0, 1.0)), CUBE], ids=str)
 def test_the_order_of_interpolation_and_of_weights_is_3(domain, x64):
     def f(*x):
@@ -111,6 +112,7 @@ def test_points_that_say_nothing_of_a_slope_get_none():
     np.testing.assert_array_equal(f.at(np.clip(twice, 0, 1)), f.values)
 
 
+@pytest.mark.long
 def test_gradients_are_those_of_the_interpolant(x64):
     rng = np.random.default_rng(0)
     points = Points(SQUARE, rng.uniform(size=(40, 2)))

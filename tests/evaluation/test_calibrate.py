@@ -51,6 +51,7 @@ def coverage(banded, pairs):
     return jax.vmap(lambda band, u: band.contains(u))(bands, pairs.outputs).mean()
 
 
+@pytest.mark.long
 def test_coverage_over_random_splits(getkey):
     unseen = noisy(20_000, getkey())
     shares = []
@@ -62,6 +63,7 @@ def test_coverage_over_random_splits(getkey):
     assert 0.005 < np.std(shares) < 0.025  # sqrt(0.9 * 0.1 / 600) is 0.012
 
 
+@pytest.mark.long
 def test_several_grids_have_a_band_each(getkey):
     # independent residuals at more points have a larger supremum
     fine = Grid(SPACE.domain, 64)
@@ -103,6 +105,7 @@ def test_members_that_gave_the_scale_score_on_no_grid(getkey):
     assert set.union(*fine.read) == set(range(40)) - scale
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", [0.5, 0.8])
 def test_the_guarantee_for_few_pairs(level, getkey):
     # rank / (n + 1) exactly, by exchangeability, since the scale comes from other members
@@ -137,6 +140,7 @@ def test_the_scale_follows_the_residuals(getkey):
     assert np.allclose(band.half_width(), expected.mean(0), rtol=1e-5)
 
 
+@pytest.mark.long
 def test_residuals_that_vanish_somewhere_or_everywhere(getkey):
     pairs = noisy(60, getkey())
     values = pairs.inputs.values + 10.0 * (np.arange(8) == 3)[:, None].astype(np.float32)

@@ -66,6 +66,7 @@ def said(known, functions):
     return [str(w) for w in check.warnings()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [fixed, rare, many, clouds])
 @pytest.mark.parametrize("n", [20, 100])
 def test_holes_of_the_same_kind_are_not_said(kind, n):
@@ -155,6 +156,7 @@ def test_the_same_land_on_another_grid_is_not_said(size):
     assert "it has a hole where none of these has one" in text
 
 
+@pytest.mark.long
 def test_a_saved_band_promises_nothing_for_other_holes(tmp_path):
     draw = np.random.default_rng(5)
     operator = FNO(SPACE, SPACE, modes=2, width=2, layers=1, key=jax.random.key(0))

@@ -33,6 +33,7 @@ def banded():
     return riesz.calibrate(model, pairs_of(119, 1), level=0.8, key=KEY)
 
 
+@pytest.mark.long
 def test_bands_keep_their_level_on_other_meshes(banded):
     fresh = pairs_of(100, 2)
     report = riesz.evaluate(banded, fresh, key=KEY)

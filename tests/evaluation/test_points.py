@@ -163,6 +163,7 @@ def ragged(n, seed):
     return Pairs(constant_inputs(a), outputs)
 
 
+@pytest.mark.long
 def test_points_that_differ_from_sample_to_sample(getkey, tmp_path):
     held_out, unseen = ragged(400, 11), ragged(600, 12)
     banded = riesz.calibrate(Amplitude(LINE, PLANE), held_out, key=getkey())

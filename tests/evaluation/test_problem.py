@@ -74,6 +74,7 @@ def order_two(n):
     return 1 - np.sin(h) / h
 
 
+@pytest.mark.long
 def test_each_sample_is_the_same_function_at_every_resolution():
     report = riesz.evaluate(
         Derivative(1.1), Slope(), resolutions=(16, 32, 128), n=6, key=jax.random.key(0), chunk=4
@@ -88,6 +89,7 @@ def test_each_sample_is_the_same_function_at_every_resolution():
         assert np.allclose(values, expected, rtol=1e-3)
 
 
+@pytest.mark.long
 def test_speed_at_the_same_accuracy():
     for factor, resolution, coarser in ((1.1, 8, 7), (1.02, 20, 16), (1.0, 96, 80)):
         report = riesz.evaluate(

@@ -42,6 +42,7 @@ def found(known, functions):
     return check.warnings()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["gaussian", "two-valued", "lognormal"])
 @pytest.mark.parametrize("n", [20, 100])
 def test_it_rarely_warns_of_inputs_of_the_same_distribution(kind, n):

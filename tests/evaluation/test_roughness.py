@@ -46,6 +46,7 @@ def measured(banded, test):
     return inside.mean(), jax.vmap(lambda b: b.half_width())(bands).mean()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("local", [True, False])
 def test_narrower_where_residuals_follow_roughness_and_the_level_holds(local, monkeypatch):
     held_out, test, key = pairs(400, 1, local), pairs(2000, 2, local), jax.random.key(3)
@@ -65,6 +66,7 @@ def test_narrower_where_residuals_follow_roughness_and_the_level_holds(local, mo
         assert float(width) < 1.05 * float(wide)
 
 
+@pytest.mark.long
 def test_saved_and_loaded(tmp_path):
     banded = riesz.calibrate(operator(), pairs(100, 1), key=jax.random.key(3))
     assert banded.scale.roughness is not None
@@ -82,6 +84,7 @@ def sizes(a, u=None):
     return local_sizes(a, a if u is None else u, jnp.ones(1), jnp.ones(1))
 
 
+@pytest.mark.long
 def test_sizes_do_not_depend_on_the_resolution_or_the_unit_of_a_place():
     def smooth(x, y):
         return jnp.sin(5 * x) * jnp.cos(3 * y / 1000)

@@ -78,6 +78,7 @@ def save_until(folder, number, last):
     return True
 
 
+@pytest.mark.long
 def test_a_crash_leaves_the_old_or_the_new_model(tmp_path):
     seen = []
     for last in range(20):

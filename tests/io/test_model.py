@@ -96,6 +96,7 @@ def test_the_files_of_a_model(tmp_path):
     assert read_model(tmp_path / "model") == record
 
 
+@pytest.mark.long
 def test_bitwise_the_same_outputs_in_a_fresh_process(tmp_path):
     operator = banded()
     riesz.save(tmp_path / "model", operator)

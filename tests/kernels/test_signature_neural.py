@@ -65,6 +65,7 @@ def field(weights, dx, s):
     return dx @ (w @ jax.nn.relu(s) + bias)
 
 
+@pytest.mark.long
 def test_the_homogeneous_kernel_is_that_of_wide_networks_with_shared_weights(x64):
     """Without refinement the kernel is the limit of networks that step by the midpoint rule."""
     x, width = walks(3, 5), 400

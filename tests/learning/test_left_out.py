@@ -107,6 +107,7 @@ def test_a_network_beside_a_base_is_the_network_alone():
         np.testing.assert_array_equal(beside(a).values, network(a).values, err_msg=name)
 
 
+@pytest.mark.long
 def test_a_time_budget_counts_everything_and_says_so():
     pairs = rough(Grid(Torus(0.0, 1.0), 48))
     made = recipe(pairs, "FNO(width=4, layers=1)", time_budget=6.0)

@@ -47,6 +47,7 @@ def test_a_linear_map_is_answered_by_ridge():
     assert fitted.validation_error < 2e-5
 
 
+@pytest.mark.long
 def test_a_network_on_top_of_a_baseline_beats_it():
     data, test = derivatives(bend=4.0), derivatives(bend=4.0, seed=1)
     fitted = trained(data, steps=300, base=True)
@@ -77,6 +78,7 @@ def test_what_is_surely_less():
     assert not surely_less([0.1], [1.0])
 
 
+@pytest.mark.long
 def test_ordered_data_are_judged_by_what_follows():
     """Steps of a slow walk: in between its neighbours everything is easy, ahead it is not."""
     random = np.random.default_rng(0)

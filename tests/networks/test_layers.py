@@ -14,6 +14,7 @@ from riesz.networks import Chain, Dense, Dropout, Erf
 from riesz.testing import NETWORK_INSTANCES, check_network
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NETWORK_INSTANCES)
 def test_the_limit_is_that_of_wide_networks(name):
     case = NETWORK_INSTANCES[name]

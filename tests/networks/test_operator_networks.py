@@ -43,6 +43,7 @@ def tangent(operator, inputs, on):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["DeepONet", "SpectralOperator"])
 def test_the_limit_is_that_of_wide_operators(kind):
     width, count, space = (256, 30, LINE) if kind == "DeepONet" else (128, 60, CIRCLE)

@@ -55,6 +55,7 @@ for text, x in ((conv, images), (dense, vectors)):
 """
 
 
+@pytest.mark.long
 def test_optimised_programs_give_the_same():
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     path = pathlib.Path(__file__).parent / "oracle.npz"

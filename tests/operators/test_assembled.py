@@ -36,6 +36,7 @@ def fitted(pairs):
     return riesz.fit(operator, training, steps=400, key=KEY, progress=False).model, held
 
 
+@pytest.mark.long
 def test_named_functions_are_learned(fitted):
     model, held = fitted
     report = riesz.evaluate(model, held, key=KEY)

@@ -81,6 +81,7 @@ def pairs(n):
     return Pairs(stack(inputs), stack(outputs))
 
 
+@pytest.mark.long
 def test_meshes_that_differ_go_through_recipe_baselines_and_evaluation():
     data = pairs(20)
     recipe = riesz.recipe(data, "GNO(radius=0.5, width=8, layers=1)", steps=20)

@@ -75,6 +75,7 @@ def test_statistics_are_those_of_each_function():
         np.testing.assert_allclose(getattr(found, name).value, expected, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_fitted_measured_banded_and_saved(tmp_path):
     training, held, test = waves(120), waves(40, 10), waves(30, 50)
     model = Assembled(small(training), training.parts)

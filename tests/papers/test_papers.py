@@ -38,6 +38,7 @@ def test_a_paper_says_what_it_claims(name):
 SLOW = {"fourier-neural-operator"}  # solves on fine grids, however small the rest
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in PAPERS]
 )

@@ -222,6 +222,7 @@ class Tenth(AbstractOperator):
         return u if on is None else u.resample(on)
 
 
+@pytest.mark.long
 def test_a_problem_on_a_mesh_is_sampled_written_and_evaluated(tmp_path):
     problem = OnDisk()
     ones = Function.from_callable(lambda x, y: 1 + 0 * x, problem.discretization(3))

@@ -185,6 +185,7 @@ def test_features_of_other_inputs_are_those_of_normal_features(learned, new):
 LINE = np.array([0.1, 0.3, 0.4, 0.6, 0.7, 0.9])[:, None]
 
 
+@pytest.mark.long
 def test_it_reproduces_exact_values_and_learns_twice_as_once():
     case = ProcessCase(DeepKernelMachine(SMALL, 2.0), np.linspace(0.0, 1.0, 9)[:, None])
     PROCESS_CHECKS["conditioning"](case)
