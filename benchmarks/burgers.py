@@ -21,7 +21,7 @@ def main() -> None:
     trained, seconds = riesz("train", "burgers", "--samples", 1000, "--grid", 128, "--out", folder)
     grids = [word for r in RESOLUTIONS for word in ("--grid", r)]
     report, _ = riesz("evaluate", folder, *grids, "--samples", 200, "--seed", 7)
-    lines = ["| points | relative L2 | relative H1 | coverage, asked 90% |", "|---|---|---|---|"]
+    lines = ["| points | relative L2 | relative H1 | coverage, nominal 90% |", "|---|---|---|---|"]
     for row in report["results"]:
         lines.append(
             f"| {row['resolution']} | {row['relative_l2']:.4%} | {row['relative_h1']:.4%} "

@@ -45,7 +45,9 @@ def main() -> None:
         spread = np.std(shares, ddof=1)
         rows.append(f"| {level:.0%} | {np.mean(shares):.4f} | {spread:.4f} |")
         print(rows[-1], flush=True)
-    text = "| asked | mean coverage | deviation between splits |\n|---|---|---|\n" + "\n".join(rows)
+    text = "| nominal | mean coverage | deviation between splits |\n|---|---|---|\n" + "\n".join(
+        rows
+    )
     text += f"\n\n{SPLITS} random splits, {CALIBRATION} pairs to calibrate, {UNSEEN} unseen, "
     text += f"antiderivative on 65 points; validation error {fitted.validation_error:.4f}."
     text += f"\n\n{hardware()}, {today()}.\n"

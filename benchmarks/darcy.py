@@ -24,7 +24,8 @@ def main() -> None:
         return
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
     lines = [
-        "| seed | relative L2 at 16 x 16 | at 32 x 32 | coverage, asked 90% | at 32 x 32 | steps |"
+        "| seed | relative L2 at 16 x 16 | at 32 x 32 "
+        "| coverage, nominal 90% | at 32 x 32 | steps |"
     ]
     lines.append("|---|---|---|---|---|---|")
     errors, loads = [], []

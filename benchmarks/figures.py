@@ -52,7 +52,7 @@ def main() -> None:
     card = read_model(run)["card"]
     (DOCS / "images").mkdir(exist_ok=True)
     shutil.copyfile(run / "prediction.png", DOCS / "images" / "demo.png")
-    picture = "![Input, truth, prediction, error and band](../images/demo.png)"
+    picture = "![Input, target, prediction, error and band](../images/demo.png)"
     (DOCS / "tables" / "demo.md").write_text(f"{picture}\n\n{caption(card)}\n")
     print("written: docs/images/demo.png, docs/tables/demo.md")
 

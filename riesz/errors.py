@@ -78,7 +78,7 @@ class UsageError(RieszError):
 
 
 class InputRangeWarning(UserWarning):
-    """An input leaves the range that the model saw in training, where its errors are unknown."""
+    """An input leaves the range of the training data, where its errors are unknown."""
 
 
 class DriftWarning(UserWarning):

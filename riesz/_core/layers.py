@@ -36,7 +36,7 @@ class Pointwise(eqx.Module):
         return flat.reshape(*x.shape[:-1], -1)
 
 
-class Perceptron(eqx.Module):
+class MLP(eqx.Module):
     """Affine maps with an activation between them, along the last axis."""
 
     layers: tuple[Pointwise, ...]

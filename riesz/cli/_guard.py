@@ -85,7 +85,7 @@ def _explain(error: Exception, out: Any) -> tuple[int, dict[str, Any], str]:
         )
     elif isinstance(error, OSError):
         told = RieszError(
-            "the operating system refuses a file or folder",
+            "the operating system denies access to a file or folder",
             where=error.filename or out,
             found=error.strerror or str(error),
             repair="check the path, its permissions and the free space of the disk",

@@ -33,7 +33,7 @@ def open_model(run: Path) -> "tuple[AbstractOperator | Banded, dict[str, Any]]":
 
 
 def answers_at_points(run: Path) -> bool:
-    """Whether the model of a folder is a process or a field, which are asked at points."""
+    """Whether the model of a folder is a process or a field, which are evaluated at points."""
     from riesz.functions import Field
     from riesz.io.internal import model_class
     from riesz.processes import PROCESSES

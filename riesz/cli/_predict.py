@@ -89,18 +89,18 @@ def predict(
     require_free(output, force, columns=True)  # whatever the run is
     if answers_at_points(run):
         used = {**reading.given(), **({} if on is None else {"on": on})}
-        _refuse(run, "operators", {name: x for name, x in used.items() if name != "input"})
+        _require_none(run, "operators", {name: x for name, x in used.items() if name != "input"})
         return predict_points(run, file, output, reading, given, noise)
     require_free(output, force)
     asked = {"given": given, "noise": noise}
-    _refuse(run, "processes", {name: x for name, x in asked.items() if x is not None})
+    _require_none(run, "processes", {name: x for name, x in asked.items() if x is not None})
     model, card = open_model(run)
     functions = read_inputs(file, reading, card, model.input_space)
     where = _output_points(run, on, card, model, functions)
     return _write_answers(output, model, functions, where)
 
 
-def _refuse(run: Path, kind: str, options: dict[str, Any]) -> None:
+def _require_none(run: Path, kind: str, options: dict[str, Any]) -> None:
     if options:
         raise UsageError(
             f"these options are for {kind}",

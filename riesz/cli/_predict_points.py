@@ -1,4 +1,4 @@
-"""`riesz predict` for processes and fields, which are asked at points."""
+"""`riesz predict` for processes and fields, which are evaluated at points."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

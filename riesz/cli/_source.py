@@ -105,12 +105,12 @@ def find_source(
             repair=f"write riesz train PROBLEM --data {data}, or leave --data out",
         )
     if spec is None:
-        _refuse("is for data in a file", "--data FILE", **reading.given())
+        _require_none("is for data in a file", "--data FILE", **reading.given())
         assert problem is not None
         count = samples or defaults.SAMPLES[problem.input_space.domain.dim]
         cells = grid or defaults.GRID[problem.input_space.domain.dim]
         return Source(name, problem, None, count, cells)
-    _refuse("is for pairs that the solver samples", "no file", samples=samples, grid=grid)
+    _require_none("is for pairs that the solver samples", "no file", samples=samples, grid=grid)
     file = open_pairs(spec, **reading.arguments(), problem=problem)
     if problem is None:
         name, problem = _problem_of(file)
@@ -155,7 +155,7 @@ def _looks_like_file(text: str) -> bool:
     return "::" in text or os.path.exists(path.path) or path.suffix in suffixes()
 
 
-def _refuse(why: str, when: str, **options: Any) -> None:
+def _require_none(why: str, when: str, **options: Any) -> None:
     for name, value in options.items():
         if value is not None:
             raise UsageError(
@@ -172,12 +172,14 @@ def _problem_of(file: "PairsFile") -> "tuple[str | None, AbstractProblem | None]
     from riesz.problems import PROBLEMS
 
     for name, kind in PROBLEMS.items():
-        if kind.__name__ == file.problem and _same_law(file, problem := make_problem(name)):
+        if kind.__name__ == file.problem and _same_distribution(
+            file, problem := make_problem(name)
+        ):
             return name, problem
     return None, None
 
 
-def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
+def _same_distribution(file: "PairsFile", problem: "AbstractProblem") -> bool:
     from riesz.problems.internal import digest
 
     details = (file.source.description or {}).get("details") or {}
@@ -187,7 +189,7 @@ def _same_law(file: "PairsFile", problem: "AbstractProblem") -> bool:
 def _resolution(file: "PairsFile", problem: "AbstractProblem | None") -> int | None:
     """The resolution of the file's grid, when the problem can give fresh samples like it."""
     grid = file.input_grid.whole
-    if grid is None or problem is None or not _same_law(file, problem):
+    if grid is None or problem is None or not _same_distribution(file, problem):
         return None
     sizes = grid.shape[0], grid.shape[0] - 1
     return next((r for r in sizes if problem.discretization(r) == grid), None)

@@ -66,7 +66,7 @@ def given_of(
             where=str(source.location),
             expected=f"{space.domain}, of the problem or the model",
             found=f"domain {domain}",
-            repair="leave domain out; the problem knows it",
+            repair="leave domain out; the problem has one",
         )
     if domain is not None and periodic is not None:
         closed = (periodic,) * domain.dim if isinstance(periodic, bool) else tuple(periodic)

@@ -14,7 +14,7 @@ from riesz.data._spec import Location, closest, listed
 from riesz.errors import DataError, DomainError, RieszError
 
 MOST_EXPANSION = 2000  # declared over stored bytes; coefficients of two values reach 300
-SMALL = 2**16  # bytes below which no expansion is refused
+SMALL = 2**16  # bytes below which no expansion raises
 BLOCK_BYTES = 2**24  # working set of a pass over a data set
 
 
@@ -204,7 +204,7 @@ def located(where: str, message: str = "", repair: str | None = None) -> Iterato
 
 
 def require_plausible(location: Location, name: str, declared: int, stored: int) -> None:
-    """Refuse an array that would unfold to far more memory than the file has bytes for it."""
+    """Raise for an array that would unfold to far more memory than the file has bytes for it."""
     if declared > SMALL and declared > MOST_EXPANSION * stored:
         raise DataError(
             "a data set declares far more values than the file stores",

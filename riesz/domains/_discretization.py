@@ -33,7 +33,7 @@ class AbstractDiscretization(eqx.Module):
     sum(weights * f) approximates the integral of f. A point of weight zero is padding or a hole:
     no result depends on what is there. Values of a function have shape `(*shape, channels)`.
 
-    Integrals, inner products and energies are asked of the discretization, not made of `weights`:
+    Integrals, inner products and energies come from the discretization, not from `weights`:
     those of finite elements are exact, by their mass and stiffness matrices.
 
     Data files hold the discretizations whose class is registered: they are written by the name

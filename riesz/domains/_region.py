@@ -15,7 +15,7 @@ class Region(AbstractDomain):
     """A bounded region or surface in R^dim, whose shape is data of each mesh of it.
 
     Functions on different meshes are functions of one space, as the samples of a data set whose
-    geometry varies. What is known of one function alone, such as its area, is asked of its mesh.
+    geometry varies. What holds for one function alone, such as its area, comes from its mesh.
 
     ```python
     Region(2, names=("x", "y"), units=("m", "m"))

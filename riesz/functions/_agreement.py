@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def require_same_domain(call: str, first: AbstractDomain, second: AbstractDomain) -> None:
-    """Refuse functions of different domains."""
+    """Raise for functions of different domains."""
     if first != second:
         raise DomainError(
             "two functions live on different domains",
@@ -188,7 +188,7 @@ def same_points(a: AbstractDiscretization, b: AbstractDiscretization, unknown: b
 
 
 def require_same(first: "Function", second: "Function", call: str, broadcast: bool = True) -> None:
-    """Refuse functions of different points or channels; one channel may serve for several."""
+    """Raise for functions of different points or channels; one channel may serve for several."""
     require_same_domain(call, first.domain, second.domain)
     a, b = first.discretization, second.discretization
     fits = first.channels == second.channels

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from riesz._core.layers import Perceptron
+from riesz._core.layers import MLP
 from riesz.domains import (
     AbstractDiscretization,
     AbstractProductDomain,
@@ -79,7 +79,7 @@ class Field(eqx.Module):
                 repair="multiply by a factor of your own: Field(lambda x: factor(x) * u(x), space)",
             )
         sizes = (feature_count(space.domain), *[width] * depth, space.channels)
-        network = Perceptron(sizes, activation, key=key)
+        network = MLP(sizes, activation, key=key)
         return cls(Coordinates(network, space, zero_boundary), space)
 
     def at(self, points: Any) -> Float[Array, "p c"]:

@@ -221,7 +221,7 @@ def _missing(folder: Path, name: str) -> ModelError:
 
 
 def _finish_interrupted(folder: Path) -> None:
-    """Finish the rename that an interrupted save left, and refuse to overwrite other files."""
+    """Finish the rename that an interrupted save left; raise if it would overwrite other files."""
     present = folder / MODEL
     if not present.exists():
         return

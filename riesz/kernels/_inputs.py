@@ -34,7 +34,7 @@ def as_pytree(function: Any) -> Any:
 
 
 def require_positive(kernel: Any, *names: str, infinite: bool = False) -> None:
-    """Refuse hyperparameters that are not positive, where their values are known."""
+    """Raise for hyperparameters that are not positive, where their values are known."""
     for name in names:
         value = getattr(kernel, name)
         if traced(value) or not isinstance(value, float | int | jax.Array):

@@ -1,4 +1,4 @@
-"""Checkpoints of a fit: one file, written atomically, refused when damaged."""
+"""Checkpoints of a fit: one file, written atomically, rejected when damaged."""
 
 import hashlib
 import json

@@ -241,7 +241,7 @@ def _code(function: Any) -> bytes:
 
 
 def _claim(path: Path, identity: dict[str, Any]) -> None:
-    """Write what the folder's fit is, or refuse a folder with a checkpoint of another one."""
+    """Write what the folder's fit is, or raise for a folder with a checkpoint of another one."""
     if not path.exists() or not (path.parent / NAME).exists():
         write_atomically(path, json.dumps(identity, indent=1).encode())
         return

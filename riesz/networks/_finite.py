@@ -71,7 +71,7 @@ def initialise(
 
 
 def one_shape(network: AbstractNetwork, shape: int | Shape) -> Shape:
-    """The shape of one input as a tuple, refused when the network does not take it."""
+    """The shape of one input as a tuple; raises when the network does not take it."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     network.out_shape(shape)
     return shape

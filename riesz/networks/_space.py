@@ -67,7 +67,7 @@ def both_sides(
 
 
 def require_space(where: str, shape: Shape, axes: int | None = None) -> None:
-    """Refuse inputs without axes of space, or with another number of them."""
+    """Raise for inputs without axes of space, or with another number of them."""
     found = len(shape) - 1
     if found == 0 or (axes is not None and found != axes):
         expected = "one axis or more" if axes is None else f"{axes}"

@@ -32,7 +32,7 @@ class SpectralConv(AbstractNetwork):
     **Arguments:**
 
     - `channels`: the number of outputs at each position.
-    - `modes`: the number of wave numbers 0, 1, ... kept along each axis, at most half the
+    - `modes`: the number of modes 0, 1, ... kept along each axis, at most half the
       positions. Positions are equispaced on a torus, so that the layer means the same at every
       resolution.
     - `w_std`, `b_std`: see above; with b_std = 0 there is no bias.
@@ -90,7 +90,7 @@ class SpectralConv(AbstractNetwork):
         return replace(moved, shape=shape)
 
     def _waves(self) -> np.ndarray:
-        """Wave numbers, one of each pair k and -k."""
+        """Modes, one of each pair k and -k."""
         every = product(*(range(1 - m, m) for m in self.modes))
         return np.array([k for k in every if k >= (0,) * len(k)])
 

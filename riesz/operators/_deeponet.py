@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.draws import split
-from riesz._core.layers import Perceptron
+from riesz._core.layers import MLP
 from riesz._core.parameters import Frozen
 from riesz.domains import AbstractDiscretization, Grid, Space, feature_count
 from riesz.errors import ModelError
@@ -28,7 +28,7 @@ class DeepONet(AbstractOperator):
     """Unstacked DeepONet: u(y) = sum_k branch_k(a(x_1), ..., a(x_m)) trunk_k(y) + bias.
 
     The input function is evaluated at the sensors by its own interpolation, so it may come on
-    any discretization; the output may be asked anywhere (`on`), by default where the input is
+    any discretization; the output may be evaluated anywhere (`on`), by default where the input is
     given, or on the sensors' count of nodes if the two domains differ.
 
     **Arguments:**
@@ -55,8 +55,8 @@ class DeepONet(AbstractOperator):
     depth: int = eqx.field(static=True)
     sensors: int | None = eqx.field(static=True)  # None where their positions were given
     positions: Frozen  # (m, d), relative
-    branch: Perceptron
-    trunk: "Perceptron | PODTrunk"
+    branch: MLP
+    trunk: "MLP | PODTrunk"
     bias: Float[Array, " c"]
 
     def __init__(
@@ -93,9 +93,9 @@ class DeepONet(AbstractOperator):
         k1, k2 = split(key, 2)
         inputs = positions.shape[0] * input_space.channels
         hidden = (width,) * depth
-        self.branch = Perceptron((inputs, *hidden, basis * channels), key=k1)
+        self.branch = MLP((inputs, *hidden, basis * channels), key=k1)
         features = feature_count(output_space.domain)
-        self.trunk = Perceptron((features, *hidden, basis * channels), key=k2)
+        self.trunk = MLP((features, *hidden, basis * channels), key=k2)
         self.bias = jnp.zeros(channels)
 
     @classmethod

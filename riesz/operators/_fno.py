@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from riesz._core.draws import split
-from riesz._core.layers import Perceptron, Pointwise, random_weights
+from riesz._core.layers import MLP, Pointwise, random_weights
 from riesz.domains import (
     AbstractDiscretization,
     AbstractTensorGrid,
@@ -48,14 +48,14 @@ class FourierLayer(eqx.Module):
 
     spectrum: Float[Array, "*k c two_c"]
     local: Pointwise
-    mix: Perceptron
+    mix: MLP
 
     def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
         k1, k2, k3 = split(key, 3)
         shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
         self.spectrum = random_weights(k1, shape, 0.5, width)
         self.local = Pointwise(width, width, key=k2)
-        self.mix = Perceptron((width, hidden, width), gain=0.5, key=k3)
+        self.mix = MLP((width, hidden, width), gain=0.5, key=k3)
 
     def __call__(
         self,
@@ -109,7 +109,7 @@ class FNO(AbstractOperator):
     coordinates: bool = eqx.field(static=True)
     lift: Pointwise
     blocks: tuple[FourierLayer, ...]
-    project: Perceptron
+    project: MLP
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class FNO(AbstractOperator):
         keys = split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
         self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
-        self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[1])
+        self.project = MLP((width, 2 * width, output_space.channels), key=keys[1])
 
     @classmethod
     def sizes(cls, task: Workload, given: Mapping[str, Any]) -> dict[str, Any]:

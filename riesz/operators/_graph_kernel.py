@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from riesz._core.blocks import fitting, mapped
-from riesz._core.layers import Perceptron, Pointwise
+from riesz._core.layers import MLP, Pointwise
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
@@ -40,13 +40,13 @@ class GraphLayer(eqx.Module):
 
     last: Float[Array, "b c c"]  # the last, linear layer of the kernel network
     local: Pointwise
-    mix: Perceptron
+    mix: MLP
 
     def __init__(self, rank: int, width: int, *, key: PRNGKeyArray):
         k1, k2, k3 = jax.random.split(key, 3)
         self.last = jax.random.normal(k1, (rank, width, width)) / (rank * width) ** 0.5
         self.local = Pointwise(width, width, key=k2)
-        self.mix = Perceptron((width, 2 * width, width), gain=0.5, key=k3)
+        self.mix = MLP((width, 2 * width, width), gain=0.5, key=k3)
 
     def __call__(self, v: Float[Array, "n c"], edges: Edges) -> Float[Array, "n c"]:
         # sum_y w_y h_b(x, y) v(y), (n, b, c); then sum_b of its product with W_b
@@ -107,9 +107,9 @@ class GNO(AbstractOperator):
     hidden: int = eqx.field(static=True)
     coordinates: bool = eqx.field(static=True)
     lift: Pointwise
-    kernel: Perceptron
+    kernel: MLP
     blocks: tuple[GraphLayer, ...]
-    project: Perceptron
+    project: MLP
 
     def __init__(
         self,
@@ -150,9 +150,9 @@ class GNO(AbstractOperator):
         keys = jax.random.split(key, layers + 3)
         features = channels + coordinates * feature_count(domain)
         self.lift = Pointwise(features, width, key=keys[0])
-        self.kernel = Perceptron((domain.dim + 1 + 2 * channels, hidden, rank), key=keys[1])
+        self.kernel = MLP((domain.dim + 1 + 2 * channels, hidden, rank), key=keys[1])
         self.blocks = tuple(GraphLayer(rank, width, key=k) for k in keys[3:])
-        self.project = Perceptron((width, 2 * width, output_space.channels), key=keys[2])
+        self.project = MLP((width, 2 * width, output_space.channels), key=keys[2])
 
     def output_weights(self) -> tuple[Any, ...]:
         return self.project.layers[-1].weight, self.project.layers[-1].bias

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from riesz._core.draws import split
-from riesz._core.layers import Perceptron
+from riesz._core.layers import MLP
 from riesz._core.parameters import Frozen
 from riesz.domains import (
     AbstractDiscretization,
@@ -41,8 +41,8 @@ class MIONet(AbstractOperator):
     functions make it. So are outputs: each has its own trunk and its own branch coefficients. With
     one input and one output it is a `DeepONet`.
 
-    The output may be asked anywhere (`on`), by default where an input of its domain is given, or on
-    64 nodes per axis.
+    The output may be evaluated anywhere (`on`), by default where an input of its domain is given,
+    or on 64 nodes per axis.
 
     **Arguments:**
 
@@ -67,8 +67,8 @@ class MIONet(AbstractOperator):
     depth: int = eqx.field(static=True)
     basis: int = eqx.field(static=True)
     positions: tuple[Frozen, ...]  # (m, d) of each input, relative to its domain's origin
-    branches: tuple[Perceptron, ...]
-    trunks: tuple[Perceptron, ...]
+    branches: tuple[MLP, ...]
+    trunks: tuple[MLP, ...]
     bias: Float[Array, " c"]
 
     def __init__(
@@ -97,11 +97,11 @@ class MIONet(AbstractOperator):
         channels, hidden = output_space.channels, (width,) * depth
         keys = split(key, len(inputs) + len(outputs))
         self.branches = tuple(
-            Perceptron((x.value.shape[0] * s.channels, *hidden, basis * channels), key=k)
+            MLP((x.value.shape[0] * s.channels, *hidden, basis * channels), key=k)
             for s, x, k in zip(inputs, self.positions, keys, strict=False)
         )
         self.trunks = tuple(
-            Perceptron((feature_count(s.domain) or 1, *hidden, basis * s.channels), key=k)
+            MLP((feature_count(s.domain) or 1, *hidden, basis * s.channels), key=k)
             for s, k in zip(outputs, keys[len(inputs) :], strict=True)
         )
         self.bias = jnp.zeros(channels)

@@ -47,7 +47,7 @@ def axis_transform(
     With `half` the axis takes real values to `k = 0..modes` and back (`k > 0` counts twice, for
     its conjugate); otherwise it takes complex values, stacked as real and imaginary part, to
     `k = -modes..modes` and back.
-    Coefficients of wave numbers above `cutoff`, which the grid does not resolve, are zero.
+    Coefficients of modes above `cutoff`, which the grid does not resolve, are zero.
     """
     k = wavenumbers(modes, half=half)
     # reducing k x / P to one turn before the factor 2 pi keeps float32 phases accurate

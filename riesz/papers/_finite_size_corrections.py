@@ -21,21 +21,23 @@ def run(scale: float = 1.0) -> dict[str, float]:
     from riesz.theory import finite_width
 
     first = Dense(1, w_std=2**0.5).kernel().nngp(jnp.ones((1, 2)))
-    laws = [finite_width(Relu(), first, [width], w_std=2**0.5) for width in WIDTHS]
+    corrections = [finite_width(Relu(), first, [width], w_std=2**0.5) for width in WIDTHS]
     values, fourth, sixth, measured = np.zeros(0), [], [], {}
-    for width, law in zip(WIDTHS, laws, strict=True):
+    for width, correction in zip(WIDTHS, corrections, strict=True):
         values = _outputs(width, scaled(1_000_000, scale, 2000), jax.random.key(width))
-        variance = float(law.covariance[0, 0])
+        variance = float(correction.covariance[0, 0])
         found = _cumulants(values / variance**0.5)
         fourth.append(found[0])
         sixth.append(found[2])
         measured[f"fourth_{width}"] = found[0]
         measured[f"fourth_{width}_error"] = found[1]
-        measured[f"fourth_{width}_theory"] = float(law.fourth_cumulant[0, 0, 0, 0]) / variance**2
+        measured[f"fourth_{width}_theory"] = (
+            float(correction.fourth_cumulant[0, 0, 0, 0]) / variance**2
+        )
     return measured | {
         "fourth_rate": -_slope(WIDTHS, fourth),
         "sixth_rate": -_slope(WIDTHS, sixth),
-        **_distances(values, laws[-1]),
+        **_distances(values, corrections[-1]),
     }
 
 
@@ -64,15 +66,15 @@ def _slope(widths, values) -> float:
     return float(np.polyfit(np.log(widths), np.log(np.abs(values)), 1)[0])
 
 
-def _distances(values: np.ndarray, law) -> dict[str, float]:
+def _distances(values: np.ndarray, correction) -> dict[str, float]:
     """L1 distances of a histogram from the expansion and from the Gaussian alone."""
     import jax.numpy as jnp
 
-    deviation = float(law.covariance[0, 0]) ** 0.5
+    deviation = float(correction.covariance[0, 0]) ** 0.5
     edges = deviation * np.linspace(-5, 5, 51)
     centres = (edges[1:] + edges[:-1]) / 2
     found = np.histogram(values, edges)[0] / len(values)
-    expanded = np.asarray(law.density(jnp.asarray(centres)[:, None])[:, 0])
+    expanded = np.asarray(correction.density(jnp.asarray(centres)[:, None])[:, 0])
     gaussian = np.exp(-((centres / deviation) ** 2) / 2) / (2 * np.pi) ** 0.5 / deviation
     step = edges[1] - edges[0]
     return {

@@ -19,7 +19,7 @@ from riesz.processes._inputs import inputs_of, require_key
 from riesz.processes._observations import AbstractObservation
 from riesz.processes._process import AbstractProcess, On, RandomKey, register
 
-_LAW = 0  # the key of the draws by which distributions are estimated
+_SEED = 0  # the key of the draws by which distributions are estimated
 
 
 @register
@@ -123,7 +123,7 @@ class FlowProcess(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Draws:
         """The distribution of `draws` samples, with their covariance between points."""
-        return Draws(self.sample(self.draws, on=on, key=jax.random.key(_LAW)))
+        return Draws(self.sample(self.draws, on=on, key=jax.random.key(_SEED)))
 
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
@@ -161,7 +161,7 @@ class FlowPosterior(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Draws:
         """The distribution of as many samples as the prior's."""
-        return Draws(self.sample(self.prior.draws, on=on, key=jax.random.key(_LAW)))
+        return Draws(self.sample(self.prior.draws, on=on, key=jax.random.key(_SEED)))
 
     def condition(
         self, observations: AbstractObservation | Sequence[AbstractObservation]
@@ -203,24 +203,32 @@ def _updated(posterior: FlowPosterior, n: int, key: PRNGKeyArray) -> Float[Array
     """Samples of the prior, updated by the covariance of its draws."""
     prior = posterior.prior
     sample_key, noise_key = jax.random.split(key)
-    members = _latents(prior, prior.draws, jax.random.key(_LAW))
+    ensemble = _latents(prior, prior.draws, jax.random.key(_SEED))
     samples = _latents(prior, n, sample_key)
-    seen, observed = _seen(posterior, members), _seen(posterior, samples)  # (draws, m), (n, m)
+    predicted, observed = (
+        _predicted(posterior, ensemble),
+        _predicted(posterior, samples),
+    )  # (draws, m), (n, m)
     values = [jnp.ravel(o.values) for o in posterior.observations]
     noise = [
         jnp.ravel(jnp.broadcast_to(jnp.reshape(o.noise, (-1, 1)), o.values.shape))
         for o in posterior.observations
     ]
-    y, deviation = (jnp.concatenate(x).astype(seen.dtype) for x in (values, noise))
-    centred, flat = seen - seen.mean(0), (members - members.mean(0)).reshape(len(members), -1)
-    across = flat.T @ centred / (len(members) - 1)  # C H^T
-    inner = centred.T @ centred / (len(members) - 1) + jnp.diag(deviation**2)  # H C H^T + R
+    y, deviation = (jnp.concatenate(x).astype(predicted.dtype) for x in (values, noise))
+    centred, flat = (
+        predicted - predicted.mean(0),
+        (ensemble - ensemble.mean(0)).reshape(len(ensemble), -1),
+    )
+    across = flat.T @ centred / (len(ensemble) - 1)  # C H^T
+    inner = centred.T @ centred / (len(ensemble) - 1) + jnp.diag(deviation**2)  # H C H^T + R
     wanted = y + deviation * jax.random.normal(noise_key, observed.shape, y.dtype) - observed
     change = jnp.linalg.solve(inner, wanted.T).T @ across.T
     return samples + change.reshape(samples.shape)
 
 
-def _seen(posterior: FlowPosterior, latents: Float[Array, "n *shape c"]) -> Float[Array, "n m"]:
+def _predicted(
+    posterior: FlowPosterior, latents: Float[Array, "n *shape c"]
+) -> Float[Array, "n m"]:
     """What is observed of each function, H u."""
     grid, n = posterior.prior.grid, len(latents)
 

@@ -106,7 +106,7 @@ class GaussianProcess(AbstractProcess):
         self, x: Inputs, axis: int | None, joint: bool
     ) -> tuple[Float[Array, "n c"], Float[Array, "n c"], Any]:
         """Means, variances and, if asked for, covariances of values or derivatives at inputs."""
-        return _law(as_traced(self, x.dtype), x, axis, joint)
+        return _moments(as_traced(self, x.dtype), x, axis, joint)
 
     def derivative(self, axis: int = 0) -> DerivativeProcess:
         """The derivative of the process along an axis of its inputs, which is Gaussian too."""
@@ -210,7 +210,7 @@ def as_labels(observations: Any) -> tuple[Labels, ...]:
 
 
 @compiled
-def _law(process: GaussianProcess, x: Inputs, axis: int | None, joint: bool):
+def _moments(process: GaussianProcess, x: Inputs, axis: int | None, joint: bool):
     at, kernel = functionals_at(x, axis), process.kernel
     mean = at.apply(process.mean_at)
     variance = jnp.broadcast_to(at.variances(kernel)[:, None], mean.shape)

@@ -148,7 +148,7 @@ def _present(where: str, mask: Array, inputs: Any, values: Any) -> tuple[Any, An
 
 
 def require_finite(where: str, **arrays: Any) -> None:
-    """Refuse NaN and infinity, as far as values are known."""
+    """Raise for NaN and infinity, where values are known."""
     for name, array in arrays.items():
         if traced(array):
             continue

@@ -17,7 +17,7 @@ _BITS = {1: 32, 2: 16, 3: 10}
 
 
 def require_numbered(modes: tuple[AxisModes, ...]) -> None:
-    """Refuse more modes than have a number."""
+    """Raise for more modes than have a number."""
     limit = 2 ** _BITS[len(modes)]
     if any(2 * mode.waves >= limit for mode in modes):
         raise DomainError(

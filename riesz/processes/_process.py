@@ -40,7 +40,7 @@ class AbstractProcess(eqx.Module):
     run under jit and vmap, and it passes `riesz.testing.check_process`.
 
     Its hyperparameters are those of its kernels and of fields that say so. A final class has the
-    decorator `riesz.processes.register`, by which the command line knows a saved process.
+    decorator `riesz.processes.register`, by which the command line finds a saved process.
     """
 
     parameter_kind: ClassVar[str] = FROZEN

@@ -20,7 +20,7 @@ _ROUNDING = 1e-11  # of a variance
 def require_derivative(
     kernel: AbstractKernel, points: Float[Array, "n d"], axis: int, where: str
 ) -> None:
-    """Refuse derivatives of a process that has none in mean square.
+    """Raise for derivatives of a process that has none in mean square.
 
     The variance of (f(x + h) - f(x)) / h has a limit as h goes to 0 where the mixed second
     derivative of the kernel exists, and grows like 1 / h for kernels with a kink such as

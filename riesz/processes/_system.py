@@ -77,7 +77,7 @@ class System(eqx.Module):
         return float(noise.min()), float(noise.max())
 
     def require_no_white(self, solver: str, *kinds: type[AbstractObservation]) -> None:
-        """Refuse noise of the kernel for a solver that sees no set of points as one.
+        """Raise for noise of the kernel with a solver that never evaluates it at one set of points.
 
         With `kinds` only observations of these kinds are meant.
         """

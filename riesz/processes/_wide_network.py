@@ -136,7 +136,7 @@ class TrainedNetwork(AbstractProcess):
 
     def marginal(self, *, on: On, joint: bool = False) -> Normal:
         x = inputs_of(on, self.data.values.dtype)
-        mean, variance, covariance = _law(as_traced(self, x.dtype), x, joint)
+        mean, variance, covariance = _moments(as_traced(self, x.dtype), x, joint)
         return Normal(field_on(mean, on), field_on(variance, on), covariance)
 
     def sample(
@@ -145,7 +145,7 @@ class TrainedNetwork(AbstractProcess):
         """Independently initialised and trained networks."""
         require_key(key, "TrainedNetwork.sample(n, on=..., key=...)")
         x = inputs_of(on, self.data.values.dtype)
-        mean, _, covariance = _law(as_traced(self, x.dtype), x, True)
+        mean, _, covariance = _moments(as_traced(self, x.dtype), x, True)
         return fields_on(draw_normal(mean, square_root(covariance), n, key), on)
 
 
@@ -166,7 +166,7 @@ def _gains(values: Float[Array, " m"], time: Float[Array, ""]) -> Float[Array, "
 
 
 @compiled
-def _law(process: TrainedNetwork, x: Any, joint: bool) -> tuple[Any, Any, Any]:
+def _moments(process: TrainedNetwork, x: Any, joint: bool) -> tuple[Any, Any, Any]:
     kernel, data = process.prior.network.kernel(), process.data
     cross = kernel.both(x, data.points)
     gain = ((cross.ntk @ process.vectors) * process.gains) @ process.vectors.T

@@ -41,8 +41,8 @@ def check_problem(problem: AbstractProblem, *, key: PRNGKeyArray, resolution: in
     - Declared symmetries hold, and outputs vanish on the boundary if declared.
     - Bad input is reported in `converged`, and `solve` raises.
 
-    Works in float32 and in float64, where it sees more: run it under `jax.enable_x64(True)`
-    to measure high orders.
+    Works in float32 and in float64, where its tolerances are tighter: run it under
+    `jax.enable_x64(True)` to measure high orders.
 
     **Raises:** `AssertionError`, which says what was expected and what was found.
     """
@@ -220,7 +220,7 @@ class _Check:
             self.problem.solve(a)
         except SolverError:
             return
-        self.require(False, "solve refuses an input of NaN", "SolverError", "a function")
+        self.require(False, "solve raises for an input of NaN", "SolverError", "a function")
 
 
 @eqx.filter_jit

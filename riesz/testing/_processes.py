@@ -66,7 +66,7 @@ def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> No
     density of values, where the process has one, is that of the distribution; conditioning on
     exact values reproduces them, twice is the same as once, and where the process says that it is
     `exact` it is linear regression; jit and vmap change nothing; it is saved and loaded. Under
-    `jax.enable_x64(True)` it sees more.
+    `jax.enable_x64(True)` its tolerances are tighter.
 
     **Arguments:**
 
@@ -85,7 +85,7 @@ def check_process(case: ProcessCase | AbstractProcess, points: Any = None) -> No
             raise AssertionError(f"{name}: {error}") from error
 
 
-class _Law(NamedTuple):
+class _Moments(NamedTuple):
     """A distribution in float64; the covariance is of all values, in the order of `mean`."""
 
     mean: np.ndarray
@@ -99,18 +99,18 @@ def _inputs(case: ProcessCase) -> np.ndarray:
     return case.points.astype(jnp.result_type(float))
 
 
-def _law(process: AbstractProcess, x: np.ndarray) -> _Law:
-    law = process.marginal(on=x, joint=True)
-    tolerance = 1e-8 if law.mean.dtype == np.float64 else 1e-3
-    covariance = np.asarray(law.covariance, float)
+def _moments_of(process: AbstractProcess, x: np.ndarray) -> _Moments:
+    marginal = process.marginal(on=x, joint=True)
+    tolerance = 1e-8 if marginal.mean.dtype == np.float64 else 1e-3
+    covariance = np.asarray(marginal.covariance, float)
     if covariance.ndim == 2:
-        covariance = np.kron(covariance, np.eye(law.mean.shape[1]))
-    size = law.mean.size
-    assert law.mean.shape == law.variance.shape, "a mean and a variance for each value"
-    _close(law.standard_deviation**2, law.variance, tolerance)
-    values = np.asarray(law.mean, float), np.asarray(law.variance, float)
+        covariance = np.kron(covariance, np.eye(marginal.mean.shape[1]))
+    size = marginal.mean.size
+    assert marginal.mean.shape == marginal.variance.shape, "a mean and a variance for each value"
+    _close(marginal.standard_deviation**2, marginal.variance, tolerance)
+    values = np.asarray(marginal.mean, float), np.asarray(marginal.variance, float)
     covariance = covariance.reshape(size, size)
-    return _Law(*values, covariance, tolerance, isinstance(law, Normal))
+    return _Moments(*values, covariance, tolerance, isinstance(marginal, Normal))
 
 
 def _close(found: Any, expected: Any, tolerance: float) -> None:
@@ -120,19 +120,27 @@ def _close(found: Any, expected: Any, tolerance: float) -> None:
 def _shapes(case: ProcessCase) -> None:
     """Functions on a discretization and arrays on an array of inputs."""
     process, x = case.process, _inputs(case)
-    draws, law = process.sample(3, on=x, key=jax.random.key(0)), process.marginal(on=x)
-    assert draws.shape == (3, *law.mean.shape), f"shape {draws.shape} of draws"
-    assert len(law.mean) == len(x), f"shape {law.mean.shape} of the mean"
+    draws, marginal = process.sample(3, on=x, key=jax.random.key(0)), process.marginal(on=x)
+    assert draws.shape == (3, *marginal.mean.shape), f"shape {draws.shape} of draws"
+    assert len(marginal.mean) == len(x), f"shape {marginal.mean.shape} of the mean"
     if case.interval is None:
         return
     grid = Grid(case.interval, len(x))
-    functions, law = process.sample(3, on=grid, key=jax.random.key(0)), process.marginal(on=grid)
-    for function in (take(functions, 0), law.mean, law.variance, law.standard_deviation):
+    functions, marginal = (
+        process.sample(3, on=grid, key=jax.random.key(0)),
+        process.marginal(on=grid),
+    )
+    for function in (
+        take(functions, 0),
+        marginal.mean,
+        marginal.variance,
+        marginal.standard_deviation,
+    ):
         assert isinstance(function, Function), "functions on a discretization"
         assert function.discretization == grid, "on the discretization asked for"
-    at = _law(process, np.asarray(grid.coordinates))
-    _close(law.mean.values, at.mean, at.tolerance)
-    _close(law.variance.values, at.variance, at.tolerance)
+    at = _moments_of(process, np.asarray(grid.coordinates))
+    _close(marginal.mean.values, at.mean, at.tolerance)
+    _close(marginal.variance.values, at.variance, at.tolerance)
 
 
 def _keys(case: ProcessCase) -> None:
@@ -153,35 +161,35 @@ def _marginals(case: ProcessCase) -> None:
         case.process,
         *([_conditioned(case, 0.3 * case.noisy)[0]] if case.observable else []),
     ]:
-        law, other = _law(process, x), _law(process, others)
-        values = np.broadcast_to(kept[:, None], law.mean.shape).ravel()
-        order = np.arange(law.mean.size).reshape(law.mean.shape)[::-1].ravel()
+        marginal, other = _moments_of(process, x), _moments_of(process, others)
+        values = np.broadcast_to(kept[:, None], marginal.mean.shape).ravel()
+        order = np.arange(marginal.mean.size).reshape(marginal.mean.shape)[::-1].ravel()
         back = other.covariance[np.ix_(order, order)]
-        _close(other.mean[::-1][kept], law.mean[kept], law.tolerance)
-        _close(other.variance[::-1][kept], law.variance[kept], law.tolerance)
-        _close(np.diag(law.covariance), law.variance.ravel(), law.tolerance)
+        _close(other.mean[::-1][kept], marginal.mean[kept], marginal.tolerance)
+        _close(other.variance[::-1][kept], marginal.variance[kept], marginal.tolerance)
+        _close(np.diag(marginal.covariance), marginal.variance.ravel(), marginal.tolerance)
         both = np.ix_(values, values)
-        _close(back[both], law.covariance[both], law.tolerance)
-        least = np.linalg.eigvalsh(law.covariance)[0] / law.variance.max()
-        assert least > -0.1 * law.tolerance, f"covariances are semidefinite, {least:.1e}"
+        _close(back[both], marginal.covariance[both], marginal.tolerance)
+        least = np.linalg.eigvalsh(marginal.covariance)[0] / marginal.variance.max()
+        assert least > -0.1 * marginal.tolerance, f"covariances are semidefinite, {least:.1e}"
 
 
 def _moments(case: ProcessCase) -> None:
     """Means and covariances of samples are those of the distribution, within Monte Carlo error."""
     x = _inputs(case)
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(2)), float)
-    _agree(draws, _law(case.process, x), "samples")
+    _agree(draws, _moments_of(case.process, x), "samples")
 
 
-def _agree(draws: np.ndarray, law: "_Law", what: str) -> None:
-    centred = (draws - law.mean).reshape(_DRAWS, -1)
+def _agree(draws: np.ndarray, marginal: "_Moments", what: str) -> None:
+    centred = (draws - marginal.mean).reshape(_DRAWS, -1)
     products = centred[:, :, None] * centred[:, None]
     for name, values, expected in (
         ("mean", centred, 0.0),
-        ("covariance", products, law.covariance),
+        ("covariance", products, marginal.covariance),
     ):
         error = np.abs(values.mean(0) - expected)
-        allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + law.tolerance
+        allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + marginal.tolerance
         worst = (error / allowed).max()
         assert worst < 1, (
             f"{name} of {what} is {5 * worst:.1f} standard errors from the distribution's"
@@ -196,13 +204,13 @@ def _intervals(case: ProcessCase) -> None:
     own = np.asarray(joint.sample(_DRAWS, key=jax.random.key(5)), float)
     assert own.shape == draws.shape, f"shape {own.shape} of draws of a distribution"
     allowed = 5 * np.sqrt(level * (1 - level) / _DRAWS)
-    for law in (alone, joint):
-        lower, upper = map(np.asarray, law.interval(level))
-        assert lower.shape == law.mean.shape, f"shape {lower.shape} of the end of an interval"
+    for marginal in (alone, joint):
+        lower, upper = map(np.asarray, marginal.interval(level))
+        assert lower.shape == marginal.mean.shape, f"shape {lower.shape} of the end of an interval"
         for values in (draws, own):
             error = np.abs(((lower <= values) & (values <= upper)).mean(0) - level).max()
             assert error < allowed, f"{error:.3f} is the error of intervals of {level:.0%}"
-    _agree(own, _law(case.process, x), "draws of the distribution")
+    _agree(own, _moments_of(case.process, x), "draws of the distribution")
     channels = alone.mean.shape[1]
     shift, scale = jnp.arange(1.0, channels + 1), 2 + jnp.arange(1.0, channels + 1)
     moved = joint.rescaled(shift, scale)
@@ -217,25 +225,25 @@ def _intervals(case: ProcessCase) -> None:
 
 def _densities(case: ProcessCase) -> None:
     """The density of observed values is that of the distribution."""
-    laws: Any = scipy.stats
+    stats: Any = scipy.stats
     density: Any = getattr(case.process, "log_density", None)
     if density is None:
         return
     x = _inputs(case)[_ROWS]
     y = np.asarray(case.process.sample(2, on=x, key=jax.random.key(6)))[1]
-    law: Any = case.process.marginal(on=x, joint=True)
-    mean, values = np.asarray(law.mean, float).ravel(), np.asarray(y, float).ravel()
-    matrix = np.asarray(law.joint, float)
+    marginal: Any = case.process.marginal(on=x, joint=True)
+    mean, values = np.asarray(marginal.mean, float).ravel(), np.asarray(y, float).ravel()
+    matrix = np.asarray(marginal.joint, float)
     if matrix.ndim == 2:
         matrix = np.kron(matrix, np.eye(y.shape[1]))
     matrix = matrix.reshape(mean.size, mean.size)
-    if isinstance(law, StudentT):
-        expected = laws.multivariate_t(mean, matrix, float(law.degrees)).logpdf(values)
+    if isinstance(marginal, StudentT):
+        expected = stats.multivariate_t(mean, matrix, float(marginal.degrees)).logpdf(values)
     else:
-        mixed = isinstance(law, NormalMixture)
-        nodes, weights = (law.nodes, law.weights) if mixed else (np.ones(1), np.ones(1))
+        mixed = isinstance(marginal, NormalMixture)
+        nodes, weights = (marginal.nodes, marginal.weights) if mixed else (np.ones(1), np.ones(1))
         # log N(y; m, v K) = log N(y; m, K) + (1 - 1 / v) q / 2 - d / 2 log v
-        normal = laws.multivariate_normal(mean, matrix).logpdf(values)
+        normal = stats.multivariate_normal(mean, matrix).logpdf(values)
         quadratic = (values - mean) @ np.linalg.solve(matrix, values - mean)
         v = np.asarray(nodes, float)
         each = (1 - 1 / v) * quadratic / 2 - mean.size / 2 * np.log(v)
@@ -256,20 +264,20 @@ def _conditions(case: ProcessCase) -> None:
         return
     x = _inputs(case)
     posterior, exact = _conditioned(case, 0.0)
-    law = _law(posterior, x)
-    _close(law.mean[_ROWS], exact.values, law.tolerance)
-    _close(law.variance[_ROWS], 0.0, law.tolerance)
+    marginal = _moments_of(posterior, x)
+    _close(marginal.mean[_ROWS], exact.values, marginal.tolerance)
+    _close(marginal.variance[_ROWS], 0.0, marginal.tolerance)
     if case.process.exact:
-        _regresses(_law(case.process, x), law, np.asarray(exact.values, float))
+        _regresses(_moments_of(case.process, x), marginal, np.asarray(exact.values, float))
     first = Values(exact.points, exact.values, 0.3 * case.noisy)
     second = Values(0.9 * exact.points, 0.5 * exact.values, 0.2 * case.noisy)
-    once = _law(case.process.condition([first, second]), x)
-    twice = _law(case.process.condition(first).condition(second), x)
+    once = _moments_of(case.process.condition([first, second]), x)
+    twice = _moments_of(case.process.condition(first).condition(second), x)
     for a, b in zip(once[:3], twice[:3], strict=True):
-        _close(a, b, law.tolerance)
+        _close(a, b, marginal.tolerance)
 
 
-def _regresses(prior: _Law, law: _Law, values: np.ndarray) -> None:
+def _regresses(prior: _Moments, marginal: _Moments, values: np.ndarray) -> None:
     """Mean m + C K^-1 (y - m) and covariance C - C K^-1 C^T, up to a factor for unknown scales."""
     count, channels = prior.mean.shape
     seen = np.arange(count * channels).reshape(count, channels)[_ROWS].ravel()
@@ -277,11 +285,11 @@ def _regresses(prior: _Law, law: _Law, values: np.ndarray) -> None:
     gain = np.linalg.solve(inside, cross.T).T
     mean = prior.mean.ravel() + gain @ (values - prior.mean[_ROWS]).ravel()
     left = prior.covariance - gain @ cross.T
-    factor = np.trace(law.covariance) / np.trace(left)
-    tolerance = 100 * law.tolerance
-    _close(law.mean.ravel(), mean, tolerance)
-    _close(law.covariance, factor * left, tolerance)
-    if law.normal:
+    factor = np.trace(marginal.covariance) / np.trace(left)
+    tolerance = 100 * marginal.tolerance
+    _close(marginal.mean.ravel(), mean, tolerance)
+    _close(marginal.covariance, factor * left, tolerance)
+    if marginal.normal:
         _close(factor, 1.0, tolerance)
 
 
@@ -289,12 +297,12 @@ def _compiles(case: ProcessCase) -> None:
     """`jit` and `vmap` change nothing, and values have the type of the inputs."""
     process, x = case.process, _inputs(case)
 
-    def law(x):
-        law = process.marginal(on=x)
-        return law.mean, law.standard_deviation
+    def marginal(x):
+        marginal = process.marginal(on=x)
+        return marginal.mean, marginal.standard_deviation
 
-    expected = _law(process, x)
-    mean, deviation = jax.jit(jax.vmap(law))(np.stack([0.9 * x, x]))
+    expected = _moments_of(process, x)
+    mean, deviation = jax.jit(jax.vmap(marginal))(np.stack([0.9 * x, x]))
     _close(mean[1], expected.mean, expected.tolerance)
     _close(deviation[1] ** 2, expected.variance, expected.tolerance)
     assert mean.dtype == deviation.dtype == x.dtype, f"{mean.dtype} at inputs in {x.dtype}"

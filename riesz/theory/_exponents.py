@@ -50,7 +50,7 @@ def measure_exponents(
     - `widths`: in increasing order.
     - `x`, `y`: one batch, on which steps of SGD on half the mean squared error are made.
     - `learning_rate`: eta, before the factor n^(-c).
-    - `steps`: two at least: only the second sees that the output weights moved.
+    - `steps`: two at least: only the second depends on the change of the output weights.
     - `networks`: over how many networks of each width mean squares are taken.
     - `key`: for the weights.
 

@@ -80,7 +80,7 @@ def _particles(dimension: int, outputs: int, count: int) -> Float[np.ndarray, "d
 def _require(
     scaling: Scaling, hidden: Any, activations: list[Any], output: Any, particles: int
 ) -> None:
-    """Refuse what has no such limit."""
+    """Raise for what has no such limit."""
     dense = isinstance(hidden, Dense) and isinstance(output, Dense)
     if (
         not dense

@@ -77,7 +77,7 @@ def rounding() -> float:
 
 
 def require_slope(where: str, activation: AbstractActivation) -> None:
-    """Refuse an activation with jumps, for which E[phi'^2] is infinite."""
+    """Raise for an activation with jumps, for which E[phi'^2] is infinite."""
     if not activation.differentiable:
         raise ModelError(
             "nearby inputs are driven apart without bound: the activation jumps",

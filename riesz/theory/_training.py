@@ -52,7 +52,7 @@ def train(
 def require_targets(
     where: str, x: Float[Array, "n *shape"], y: Float[Array, "m outputs"], scaling: Scaling
 ) -> None:
-    """Refuse data that the network cannot be trained on."""
+    """Raise for data that the network cannot be trained on."""
     outputs = scaling.network.out_shape(x.shape[1:])
     if y.shape != (len(x), *outputs):
         raise DataError(
@@ -64,7 +64,7 @@ def require_targets(
 
 
 def require_sizes(where: str, sizes: list[int]) -> None:
-    """Refuse sizes over which no trend can be seen."""
+    """Raise for sizes over which no trend can be seen."""
     if len(sizes) < 2 or sizes != sorted(set(sizes)):
         raise ModelError(
             "several sizes are compared, in increasing order",

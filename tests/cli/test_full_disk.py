@@ -90,7 +90,7 @@ def test_every_way_of_saying_it(error):
 
 def test_an_error_of_the_system_without_a_file_is_no_fault_of_riesz():
     _, record, _ = guard._explain(OSError(errno.EIO, "Input/output error"), "runs/x")
-    assert record["message"] == "the operating system refuses a file or folder"
+    assert record["message"] == "the operating system denies access to a file or folder"
     assert record["where"] == "runs/x"
 
 

@@ -1,4 +1,4 @@
-"""The formats of riesz; importing this package registers them, in the order they are asked."""
+"""The formats of riesz; importing this package registers them, in the order they are tried."""
 
 # isort: off
 from riesz.data._formats._hdf5 import HDF5 as HDF5

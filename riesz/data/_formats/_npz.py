@@ -46,7 +46,7 @@ class NPZ(AbstractFormat):
         arrays: dict[str, ArrayInfo] = {}
         text = None
         with zipfile.ZipFile(location.path) as archive:
-            _refuse_torch(location, archive.namelist())
+            _require_no_torch(location, archive.namelist())
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
                 if name == entry.filename:
@@ -69,7 +69,7 @@ class NPZ(AbstractFormat):
             np.savez(file, allow_pickle=False, **{DESCRIPTION: np.array(text.encode()), **arrays})
 
 
-def _refuse_torch(location: Location, names: Sequence[str]) -> None:
+def _require_no_torch(location: Location, names: Sequence[str]) -> None:
     """Raise for an archive that `torch.save` wrote, with the line that converts it."""
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         raise DataError(

@@ -17,7 +17,7 @@ from riesz.kernels._inputs import symmetric
 class Plan(NamedTuple):
     """How many inputs, and how many rows of their Jacobians, are worked on at once."""
 
-    members: int
+    samples: int
     rows: int
     outputs: int
     dtype: Any
@@ -25,10 +25,10 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, contraction: AbstractContraction, parts: Parts, x: PyTree) -> "Plan":
         """The plan for a batch x. Inputs come first: each block makes the other parts anew."""
-        output = jax.eval_shape(contraction.output, contraction.leaves, member(x))
-        members = largest(length(x), lambda b: parts.floats(b, 1))
-        rows = largest(output.size, lambda c: parts.floats(members, c))
-        return cls(members, rows, output.size, output.dtype)
+        output = jax.eval_shape(contraction.output, contraction.leaves, sample(x))
+        samples = largest(length(x), lambda b: parts.floats(b, 1))
+        rows = largest(output.size, lambda c: parts.floats(samples, c))
+        return cls(samples, rows, output.size, output.dtype)
 
     def sum(self, part: Callable[[Float[Array, "c o"]], Array]) -> Array:
         """The sum of `part` over the rows of the identity."""
@@ -46,21 +46,21 @@ class Plan(NamedTuple):
         return jax.lax.scan(add, part(rows(0)), starts)[0]
 
 
-def member(x: PyTree) -> PyTree:
-    """The shapes of one member of a batch."""
+def sample(x: PyTree) -> PyTree:
+    """The shapes of one sample of a batch."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), x)
 
 
 def parts_of(contraction: AbstractContraction, x: PyTree, y: PyTree) -> tuple[Parts, Parts]:
     """The parts for x and those for y, which are the same if their shapes are."""
-    one, other = member(x), member(y)
+    one, other = sample(x), sample(y)
     here = contraction.parts(one)
     return here, here if eqx.tree_equal(one, other) is True else contraction.parts(other)
 
 
 def output_shape(f: Callable[[Leaves, Any], Array], leaves: Leaves, x: PyTree) -> tuple[int, ...]:
-    """The shape of the output for each member of a batch."""
-    return jax.eval_shape(f, leaves, member(x)).shape
+    """The shape of the output for each sample of a batch."""
+    return jax.eval_shape(f, leaves, sample(x)).shape
 
 
 def outer(
@@ -69,7 +69,7 @@ def outer(
     right: Callable[[Any], Any],
     x: PyTree,
     y: PyTree,
-    members: int,
+    samples: int,
 ) -> Float[Array, "n m *out"]:
     """`inner(left(x_i), right(y_j))` for all pairs."""
 
@@ -80,9 +80,9 @@ def outer(
             rights = jax.vmap(right)(ys)
             return jax.vmap(lambda b: jax.vmap(lambda a: inner(a, b))(lefts))(rights)
 
-        return jnp.swapaxes(blocked(columns, y, members), 0, 1)
+        return jnp.swapaxes(blocked(columns, y, samples), 0, 1)
 
-    return blocked(rows, x, members)
+    return blocked(rows, x, samples)
 
 
 @eqx.filter_jit
@@ -95,7 +95,7 @@ def gram(contraction: AbstractContraction, x: PyTree, y: PyTree | None) -> Float
 
     def part(rows):
         sides = (lambda a: here.left(a, rows)), (lambda b: there.right(b, rows))
-        return outer(contraction.inner, *sides, x, y, plan.members)
+        return outer(contraction.inner, *sides, x, y, plan.samples)
 
     return plan.sum(part)
 
@@ -103,12 +103,12 @@ def gram(contraction: AbstractContraction, x: PyTree, y: PyTree | None) -> Float
 @eqx.filter_jit
 def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
     """The squared norms of J(x)."""
-    parts = contraction.parts(member(x))
+    parts = contraction.parts(sample(x))
     plan = Plan.of(contraction, parts, x)
 
     def part(rows):
         one = jax.vmap(lambda a: contraction.inner(parts.left(a, rows), parts.right(a, rows)))
-        return blocked(one, x, plan.members)
+        return blocked(one, x, plan.samples)
 
     return plan.sum(part)
 
@@ -116,7 +116,7 @@ def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
 @eqx.filter_jit
 def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array, "n m o q"]:
     """J(x) J(y)^T."""
-    o, q = (jax.eval_shape(contraction.output, contraction.leaves, member(z)) for z in (x, y))
+    o, q = (jax.eval_shape(contraction.output, contraction.leaves, sample(z)) for z in (x, y))
     here, there = parts_of(contraction, x, y)
 
     def all_rows(part, output):
@@ -126,8 +126,8 @@ def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array,
     def inner(lefts, rights):
         return jax.vmap(lambda a: jax.vmap(lambda b: contraction.inner(a, b))(rights))(lefts)
 
-    members = largest(length(x), lambda b: o.size * here.floats(b, q.size))
-    return outer(inner, all_rows(here.left, o), all_rows(there.right, q), x, y, members)
+    samples = largest(length(x), lambda b: o.size * here.floats(b, q.size))
+    return outer(inner, all_rows(here.left, o), all_rows(there.right, q), x, y, samples)
 
 
 Rows = tuple[PyTree, Array]  # inputs, and a row for each
@@ -140,14 +140,14 @@ def weighted(contraction: AbstractContraction, x: Rows, y: Rows | None) -> Float
         return symmetric(weighted(contraction, x, x), weighted_diagonal(contraction, x))
     here, there = parts_of(contraction, x[0], y[0])
     sides = (lambda pair: here.left(*pair)), (lambda pair: there.right(*pair))
-    members = largest(length(x), lambda b: here.floats(b, 1))
-    return outer(contraction.inner, *sides, as_rows(x), as_rows(y), members)
+    samples = largest(length(x), lambda b: here.floats(b, 1))
+    return outer(contraction.inner, *sides, as_rows(x), as_rows(y), samples)
 
 
 @eqx.filter_jit
 def weighted_diagonal(contraction: AbstractContraction, x: Rows) -> Float[Array, " n"]:
     """The diagonal of `weighted`."""
-    parts = contraction.parts(member(x[0]))
+    parts = contraction.parts(sample(x[0]))
     one = jax.vmap(lambda pair: contraction.inner(parts.left(*pair), parts.right(*pair)))
     return blocked(one, as_rows(x), largest(length(x), lambda b: parts.floats(b, 1)))
 
@@ -167,7 +167,7 @@ def matvec(
         return jax.vmap(lambda one: f(p, one))(xs)
 
     def size(z):
-        computed = activations(f, leaves, member(z))
+        computed = activations(f, leaves, sample(z))
         return largest(length(z), lambda b: b * computed)
 
     def pull(total, block):

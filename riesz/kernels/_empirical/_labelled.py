@@ -64,7 +64,7 @@ class LabelledTangentKernel(AbstractKernel):
         """The inputs, and s(c) / sqrt(K) for each."""
         x, classes = samples
         split, n = self.split, length(x)
-        logits = jax.eval_shape(split.vector, split.leaves, grams.member(x))
+        logits = jax.eval_shape(split.vector, split.leaves, grams.sample(x))
         known = None if traced(classes) else np.asarray(classes)
         outside = known is not None and ((known < 0) | (known >= logits.size)).any()
         if logits.size < 2 or classes.shape != (n,) or outside:

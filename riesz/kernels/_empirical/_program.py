@@ -32,7 +32,7 @@ def run(
     args: Any,
     watch: Callable[[Equation, list[Any], list[Any]], list[Any]] | None = None,
 ) -> list[Any]:
-    """Evaluate a program; `watch` sees each equation's operands and may change its results.
+    """Evaluate a program; `watch` receives each equation's operands and may change its results.
 
     Without `watch` the calls of compiled functions are followed into their bodies.
     """

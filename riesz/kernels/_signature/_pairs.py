@@ -17,14 +17,14 @@ _NUMBERS = 2**19
 
 
 def block(numbers: int) -> int:
-    """How many members to work on at once, if each holds so many numbers."""
+    """How many samples to work on at once, if each holds so many numbers."""
     return max(1, _NUMBERS // numbers)
 
 
 def all_pairs(
     f: Callable[[Any, Any], Float[Array, ""]], x: PyTree, y: PyTree | None, numbers: int
 ) -> Float[Array, "n m"]:
-    """F at all pairs of members of x and y, `numbers` being what one pair holds.
+    """F at all pairs of samples of x and y, `numbers` being what one pair holds.
 
     Without y, f is symmetric, and computed on and above the diagonal.
     """
@@ -45,12 +45,12 @@ def all_pairs(
 
 
 def each(f: Callable[[Any, Any], Float[Array, ""]], x: PyTree, numbers: int) -> Float[Array, " n"]:
-    """F of each member with itself."""
+    """F of each sample with itself."""
     return blocked(jax.vmap(lambda a: f(a, a)), x, block(numbers))
 
 
 def require_paths(x: Array, y: Array | None, where: object, *, alike: bool = False) -> None:
-    """Refuse what is no set of paths, or two sets that do not compare."""
+    """Raise for what is no set of paths, or two sets that do not compare."""
     other = x if y is None else y
     fits = x.ndim == other.ndim == 3 and x.shape[2] == other.shape[2]
     if (
@@ -70,7 +70,7 @@ def require_paths(x: Array, y: Array | None, where: object, *, alike: bool = Fal
 
 
 def finite(k: Array, where: object) -> Array:
-    """Refuse values that overflowed, where they are known."""
+    """Raise for values that overflowed, where they are known."""
     if not traced(k) and not jnp.isfinite(k).all():
         raise DataError(
             "the kernel of these paths is too large for its type",

@@ -19,7 +19,8 @@ class Signature(AbstractKernel):
         d^2 u / ds dt = <x'(s), y'(t)> u.
 
     The signature of a path is the sequence of its iterated integrals, and characterises it up
-    to reparametrisation and backtracking; it sees increments only, not where a path begins.
+    to reparametrisation and backtracking; it depends on increments only, not on where a path
+    begins.
     With a kernel of states the paths are first lifted into its feature space, and the inner
     products of increments are second differences of that kernel (Salvi, Cass, Foster, Lyons
     and Yang 2021, arXiv 2006.14794).
@@ -88,7 +89,7 @@ def _diagonal(kernel: Signature, x: Array) -> Float[Array, " n"]:
 
 
 def require_refinement(kernel: AbstractKernel, refinement: int) -> None:
-    """Refuse a negative refinement."""
+    """Raise for a negative refinement."""
     if refinement < 0:
         raise DataError(
             "an interval is cut into 2^refinement parts",

@@ -2,7 +2,7 @@
 
 (u, v) ~ N(0, [[q11, q12], [q12, q22]]) are r = sqrt(q11 q22) times vectors at the angle theta,
 with cos theta = q12 / r and sin theta = sqrt(q11 q22 - q12^2) / r. Nearly equal inputs have a
-small angle, which arccos(q12 / r) knows to half the digits only. Here it comes from the
+small angle, which arccos(q12 / r) has to half the digits only. Here it comes from the
 difference r - q12, which is exact there: sin^2(theta / 2) = (r - q12) / 2r.
 """
 

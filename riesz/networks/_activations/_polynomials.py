@@ -89,7 +89,7 @@ def homogeneous(
 
 
 def require_degree(name: str, degree: int) -> None:
-    """Refuse what is not a whole number from zero on."""
+    """Raise for what is not a whole number >= 0."""
     if not isinstance(degree, int) or isinstance(degree, bool) or degree < 0:
         raise ModelError(
             "the degree of a polynomial is a whole number that is not negative",

@@ -21,9 +21,9 @@ from riesz.operators.internal import require_input
 class DeepONet(AbstractOperatorNetwork):
     """G(u)(y) = sum_k branch_k(u) trunk_k(y) / sqrt(basis) (Lu et al. 2021, arXiv:1910.03193).
 
-    The branch sees u at the sensors, a grid of its domain, with weights such that inner products
+    The branch receives u at sensors, a grid of its domain, with weights such that inner products
     of its inputs are L2 inner products by quadrature: the first kernel of the recursion is
-    int u.v / (|domain| channels). The trunk sees coordinates. Branch and trunk are independent,
+    int u.v / (|domain| channels). The trunk receives coordinates. Branch and trunk are independent,
     hence with kernels K and tangent kernels Theta of each
 
         k = K_branch(u, v) K_trunk(x, y),
@@ -119,6 +119,6 @@ def readings(f: Function, grid: Grid) -> Float[Array, " features"]:
 
 
 def points(on: AbstractDiscretization, dtype: Any) -> Float[Array, "p features"]:
-    """Coordinates as the trunk sees them."""
+    """Coordinates as the trunk receives them."""
     features = on.features()
     return features.reshape(-1, features.shape[-1]).astype(dtype)

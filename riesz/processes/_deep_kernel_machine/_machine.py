@@ -126,7 +126,7 @@ class DeepKernelMachine(AbstractProcess):
         are not positive definite, as in single precision.
         """
         values = _together(as_sequence(observations))
-        self.prior.system((values,))  # refuses another number of channels
+        self.prior.system((values,))  # raises for another number of channels
         dtype = values.values.dtype
         inducing = None if self.inducing is None else self.inducing.astype(dtype)
         if inducing is not None and inducing.shape[1:] != values.points.shape[1:]:

@@ -22,7 +22,7 @@ class ConjugateGradients(AbstractSolver):
     """Exact conditioning up to a tolerance, by conjugate gradients: O(m) numbers of memory.
 
     The covariance matrix is never stored: each iteration evaluates the kernel between all pairs
-    of observations, by blocks, and so does each block of points where the variance is asked
+    of observations, by blocks, and so does each block of points where the variance is wanted
     for. Worth its time where the matrix does not fit the memory. The mean costs one solve for
     each channel, the variance one for each point; stopped early, it is too large, never too
     small. Gradients are implicit, K^-1 dK K^-1 y, at the cost of one more solve.
