@@ -76,7 +76,8 @@ def papers() -> str:
             paper.date or "",
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    machines = sorted({p.record["hardware"] for p in PAPERS.values() if p.record})
+    return "\n".join([*lines, "", f"Recorded on {', '.join(machines)}."]) + "\n"
 
 
 def main() -> int:
