@@ -47,6 +47,7 @@ class Dense(AbstractNetwork):
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del key
+        # (*S, in) x (in, out) + (out,)
         return add_bias(x @ weights[0], weights)
 
     def propagate(self, inputs: Covariances) -> Covariances:
