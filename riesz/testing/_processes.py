@@ -104,6 +104,7 @@ def _law(process: AbstractProcess, x: np.ndarray) -> _Law:
     tolerance = 1e-8 if law.mean.dtype == np.float64 else 1e-3
     covariance = np.asarray(law.covariance, float)
     if covariance.ndim == 2:
+        # C kron I: channels are independent, values ordered by point, then channel
         covariance = np.kron(covariance, np.eye(law.mean.shape[1]))
     size = law.mean.size
     assert law.mean.shape == law.variance.shape, "a mean and a variance for each value"
@@ -174,6 +175,7 @@ def _moments(case: ProcessCase) -> None:
 
 
 def _agree(draws: np.ndarray, law: "_Law", what: str) -> None:
+    # (draws, values)
     centred = (draws - law.mean).reshape(_DRAWS, -1)
     products = centred[:, :, None] * centred[:, None]
     for name, values, expected in (
@@ -181,6 +183,7 @@ def _agree(draws: np.ndarray, law: "_Law", what: str) -> None:
         ("covariance", products, law.covariance),
     ):
         error = np.abs(values.mean(0) - expected)
+        # five standard errors of a mean over draws
         allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + law.tolerance
         worst = (error / allowed).max()
         assert worst < 1, (
@@ -195,6 +198,7 @@ def _intervals(case: ProcessCase) -> None:
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(4)), float)
     own = np.asarray(joint.sample(_DRAWS, key=jax.random.key(5)), float)
     assert own.shape == draws.shape, f"shape {own.shape} of draws of a distribution"
+    # the share inside has variance level (1 - level) / draws
     allowed = 5 * np.sqrt(level * (1 - level) / _DRAWS)
     for law in (alone, joint):
         lower, upper = map(np.asarray, law.interval(level))
@@ -207,6 +211,7 @@ def _intervals(case: ProcessCase) -> None:
     shift, scale = jnp.arange(1.0, channels + 1), 2 + jnp.arange(1.0, channels + 1)
     moved = joint.rescaled(shift, scale)
     for end, other in zip(joint.interval(level), moved.interval(level), strict=True):
+        # quantiles of shift + scale f are shift + scale times those of f
         _close(other, shift + scale * end, 1e-4)
     wide = np.diagonal(np.asarray(moved.covariance).reshape(own[0].size, -1))
     _close(wide, np.asarray(moved.variance).ravel(), 1e-4)
@@ -236,9 +241,11 @@ def _densities(case: ProcessCase) -> None:
         nodes, weights = (law.nodes, law.weights) if mixed else (np.ones(1), np.ones(1))
         # log N(y; m, v K) = log N(y; m, K) + (1 - 1 / v) q / 2 - d / 2 log v
         normal = laws.multivariate_normal(mean, matrix).logpdf(values)
+        # (y - m)^T K^-1 (y - m)
         quadratic = (values - mean) @ np.linalg.solve(matrix, values - mean)
         v = np.asarray(nodes, float)
         each = (1 - 1 / v) * quadratic / 2 - mean.size / 2 * np.log(v)
+        # log sum_i w_i N(y; m, v_i K)
         expected = normal + scipy.special.logsumexp(each, b=np.asarray(weights, float))
     _close(density(Values(x, y)), expected, 1e-6 if y.dtype == np.float64 else 1e-2)
 
@@ -274,8 +281,10 @@ def _regresses(prior: _Law, law: _Law, values: np.ndarray) -> None:
     count, channels = prior.mean.shape
     seen = np.arange(count * channels).reshape(count, channels)[_ROWS].ravel()
     cross, inside = prior.covariance[:, seen], prior.covariance[np.ix_(seen, seen)]
+    # C K^-1
     gain = np.linalg.solve(inside, cross.T).T
     mean = prior.mean.ravel() + gain @ (values - prior.mean[_ROWS]).ravel()
+    # C - C K^-1 C^T
     left = prior.covariance - gain @ cross.T
     factor = np.trace(law.covariance) / np.trace(left)
     tolerance = 100 * law.tolerance
@@ -327,6 +336,7 @@ class _LogNormal(eqx.Module):
     """The logarithm of a density of positive numbers, up to a constant."""
 
     def __call__(self, v: Array) -> Array:
+        # log of N(log v; 0, 0.3^2) / v
         return -((jnp.log(v) / 0.3) ** 2) / 2 - jnp.log(v)
 
 
