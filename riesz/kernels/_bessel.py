@@ -22,7 +22,8 @@ def scaled_bessel(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*sha
     Where these are infinite, at t = 0, they are set to 0: as derivatives of a covariance they
     then multiply powers of a vanishing distance.
 
-    The derivative in t is -1/2 times the function of order - 1 (DLMF 10.29.4), at t = 0 also.
+    The derivative in t is -s_(order-1) / (2 s_order) times the function of order - 1, where s_v is
+    2^(|v|-1) Gamma(|v|), and 1 for v = 0 (DLMF 10.29.4), at t = 0 also.
     """
     if order <= 0:
         # t^order overflows below this; the products in which it occurs are negligible there
@@ -38,20 +39,25 @@ def scaled_bessel(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*sha
 @scaled_bessel.defjvp
 def _derivative(order, primals, tangents):
     (t,), (dt,) = primals, tangents
+    # f_v' = -s_(v-1) / (2 s_v) f_(v-1)
     factor = -exp(_log_scale(order - 1) - _log_scale(order)) / 2
     return scaled_bessel(order, t), factor * scaled_bessel(order - 1, t) * dt
 
 
 def _log_scale(order: float) -> float:
+    # log s_v; s_0 = 1
     order = abs(order)
     return (order - 1) * log(2) + lgamma(order) if order else 0.0
 
 
 def _half_integer(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    # order = p + 1/2: K(z) is sqrt(pi / (2 z)) e^-z sum_k c_k z^-k (DLMF 10.49.12)
     p = int(order)
+    # c_k = (p + k)! / (k! (p - k)! 2^k)
     powers = [factorial(p + k) / factorial(k) / factorial(p - k) / 2**k for k in range(p + 1)]
     z = jnp.sqrt(t)
     bounded = jnp.minimum(z, 1000)  # no infinity times zero far away
+    # e^-z sum_k c_k / c_p z^(p - k) by the scheme of Horner: 1 at z = 0
     polynomial = jnp.zeros_like(z)
     for coefficient in powers:
         polynomial = polynomial * bounded + coefficient / powers[-1]
@@ -64,12 +70,14 @@ def _quadrature(order: float, t: Float[Array, "*shape"]) -> Float[Array, "*shape
     It converges exponentially, uniformly in t. Its terms are squared exponentials of sqrt t with
     positive weights, so that the result is a covariance exactly.
     """
+    # weight_n = step exp(order v_n - e^v_n) / Gamma(order), rate_n = e^-v_n / 4
     weights, rates = (jnp.asarray(a, t.dtype) for a in _nodes(order, t.dtype))
 
     def add(total, node):
         weight, rate = node
         return total + weight * jnp.exp(-rate * t), None
 
+    # sum_n weight_n exp(-rate_n t), a node at a time: memory is that of t
     return jax.lax.scan(add, jnp.zeros_like(t), (weights, rates))[0]
 
 
@@ -81,9 +89,12 @@ def _nodes(order: float, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     start, step = loggamma(max(order, 0.5)), 0.6
     while np.exp((loggamma(order + 2j * pi / step) - start).real) > small:
         step *= 0.9
+    # for larger v exp(order v - e^v) is less than e^-40 of its maximum
     upper = log(order + 40 + 10 * sqrt(order))
+    # int_-inf^lower exp(order v) dv = small Gamma(order)
     lower = (log(small) + lgamma(order + 1)) / order if order else _LOWEST
     v = np.arange(upper, max(lower, _LOWEST) - step, -step)
+    # int exp(-t e^-v / 4 - e^v) dv = 2 K_0(sqrt t): order 0 has 2 in place of Gamma(0)
     normaliser = lgamma(order) if order else log(2)
     return step * np.exp(order * v - np.exp(v) - normaliser), np.exp(-v) / 4
 
@@ -96,13 +107,16 @@ def gamma_mixture(
     For a traced order, positive or not, by a fixed number of nodes for orders up to `shape`; at
     t = 0 it is Gamma(order) / Gamma(shape), or infinite where that integral diverges.
     """
+    # for larger v exp(shape v - e^v) is less than e^-40 of its maximum
     upper = jnp.log(shape + 40 + 10 * jnp.sqrt(shape))
     step = 0.25 / jnp.sqrt(1 + shape / 4)
     v = upper - step * jnp.arange(400, dtype=t.dtype)
     v = jnp.maximum(v, _LOWEST)
+    # log(step exp(order v - e^v) / Gamma(shape))
     base = order * v - jnp.exp(v) + jnp.log(step) - jax.lax.lgamma(shape)
     rate = jnp.exp(-v) / 4
     positive = t > 0
+    # (*shape, nodes)
     exponents = base - rate * jnp.where(positive, t, 1)[..., None]
     at_zero = jnp.where(order > 0, order, 1)
     at_zero = jnp.exp(jax.lax.lgamma(at_zero) - jax.lax.lgamma(shape))

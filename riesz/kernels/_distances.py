@@ -28,9 +28,11 @@ def fold_columns(
     """
     first = jax.tree.leaves(x)[0]
     shape = first.shape[0], jax.tree.leaves(y)[0].shape[0]
+    # leaves (d, n, 1) and (d, 1, m): a column of both broadcasts to (n, m)
     rows, others = jax.tree.map(lambda z: z.T[:, :, None], x), jax.tree.map(_across, y)
     again = jax.checkpoint(step, prevent_cse=False)
 
+    # total_ij <- step(total_ij, x_ik, y_jk, *parameters_k)
     def body(total: Array, column: Any) -> tuple[Array, None]:
         return again(total, *column), None
 

@@ -39,6 +39,7 @@ class Linear(AbstractKernel):
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, other = pair(x, y, self)
+        # (X diag(variance)) Y^T
         gram = inner_products(x * per_input(self.variance, x, "variance", self), other)
         return symmetric(gram, self.diagonal(x)) if y is None else gram
 
@@ -78,6 +79,7 @@ class Polynomial(AbstractKernel):
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, other = pair(x, y, self)
+        # (variance X Y^T + offset)^degree
         gram = self._power(inner_products(x, other))
         return symmetric(gram, self.diagonal(x)) if y is None else gram
 

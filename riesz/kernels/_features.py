@@ -103,9 +103,12 @@ class FourierFeatures(AbstractFeatures):
             )
         # drawn in the type of the first draw, so that x in another one has the same features
         precisions = self.kernel.precisions(normals[:, 0], key=self.key)
+        # w_j = sqrt(precision_j) z_j
         frequencies = (normals * jnp.sqrt(precisions)[:, None]).astype(x.dtype)
         inverse = 1 / per_input(self.kernel.length_scale, x, "length_scale", self.kernel)
+        # (x_i / length_scale) . w_j, (n, count)
         turns = inner_products(x * inverse, frequencies)
+        # variance / count sum_j cos(w_j.(x - y)) = phi(x).phi(y)
         variance = jnp.asarray(self.kernel.variance, x.dtype) / len(normals)
         return jnp.sqrt(variance) * jnp.concatenate([jnp.cos(turns), jnp.sin(turns)], 1)
 
@@ -138,6 +141,7 @@ class NetworkFeatures(AbstractFeatures):
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
         outputs = jax.vmap(self.network.astype(x.dtype))(x)
         outputs = outputs.reshape(x.shape[0], -1)
+        # phi(x).phi(y) = 1/m sum_i f_i(x) f_i(y)
         return outputs / jnp.sqrt(jnp.asarray(outputs.shape[1], x.dtype))
 
 
@@ -180,8 +184,10 @@ class NystromFeatures(AbstractFeatures):
     def __call__(self, x: Inputs) -> Float[Array, "n m"]:
         z = self.landmarks.astype(x.dtype)
         gram = self.kernel(z)
+        # k(Z, Z) + m eps mean(diagonal) I = L L^T
         ridge = len(z) * jnp.finfo(x.dtype).eps * jnp.diagonal(gram).mean()
         factor = jnp.linalg.cholesky(gram + ridge * jnp.eye(len(z), dtype=x.dtype))
+        # (L^-1 k(Z, x))^T, (n, m)
         return jax.scipy.linalg.solve_triangular(factor, self.kernel(z, x), lower=True).T
 
 
@@ -193,10 +199,12 @@ def inner_products(x: Float[Array, "n d"], y: Float[Array, "k d"]) -> Float[Arra
 def _orthogonal_normals(key: PRNGKeyArray, count: int, dim: int) -> Float[Array, "count dim"]:
     """Standard normal vectors, orthogonal within each `dim` of them."""
     directions, lengths = jax.random.split(key)
+    # ceil(count / dim) matrices (dim, dim)
     blocks = -(-count // dim)
     # one block after another: batched factorisations of LAPACK can block XLA's threads on CPUs
     q, r = jax.lax.map(jnp.linalg.qr, jax.random.normal(directions, (blocks, dim, dim)))
     # with these signs q has the uniform distribution on orthogonal matrices (Mezzadri 2007)
     q = q * jnp.sign(jnp.diagonal(r, axis1=1, axis2=2))[:, None]
+    # chi distributed with dim degrees of freedom, as are lengths of independent normal vectors
     norms = jnp.linalg.norm(jax.random.normal(lengths, (blocks, dim, dim)), axis=2)
     return (q * norms[..., None]).reshape(blocks * dim, dim)[:count]

@@ -128,6 +128,7 @@ def _store(out: np.ndarray, i: int, j: int, tile: Array, mirror: bool) -> None:
 
 def _side(n: int, limit: int) -> int:
     """The side of equal tiles of n inputs, at most `limit`."""
+    # ceil(n / tiles) with tiles = ceil(n / limit)
     side = -(-n // -(-n // limit))
     # a stride that is a multiple of 256 bytes maps a column into few sets of the cache, and
     # copying the transpose takes ten times as long
@@ -197,6 +198,7 @@ def _matvec(kernel: AbstractKernel, x: Inputs, v: Array, y: Others | None, size:
             # off the diagonal k(x, x) and k(x) agree, on it there is noise and rounding
             own = numbers[:, None] == jnp.arange(len(x))
             k = jnp.where(own, kernel.diagonal(rows)[:, None], k)
+        # (rows, m) x (m, *columns) -> (rows, *columns)
         return jnp.matmul(k, v, precision=jax.lax.Precision.HIGHEST)
 
     return blocked(product, (x, jnp.arange(len(x))), size)

@@ -98,5 +98,6 @@ def per_input(
 
 def symmetric(gram: Float[Array, "n n"], diagonal: Float[Array, " n"]) -> Float[Array, "n n"]:
     """The Gram matrix of one set without the asymmetry that products are rounded to."""
+    # (K + K^T) / 2, with k(x_i, x_i) on the diagonal
     same = jnp.eye(gram.shape[0], dtype=bool)
     return jnp.where(same, diagonal[:, None], (gram + gram.T) / 2)

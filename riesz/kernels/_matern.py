@@ -62,11 +62,14 @@ class Matern(AbstractStationary):
         require_positive(self, "length_scale", infinite=True)
 
     def correlation(self, squared: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        # t = z^2 = 2 nu s
         return scaled_bessel(self.smoothness, 2 * self.smoothness * squared)
 
     def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
         length, variance = isotropic(self, squared)
         nu, half = self.smoothness, dim / 2
+        # S(w) = variance l^d C (1 + l^2 |w|^2 / (2 nu))^-(nu + d/2)
+        # C = 2^d pi^(d/2) Gamma(nu + d/2) / (Gamma(nu) (2 nu)^(d/2))
         constant = (
             lgamma(nu + half) - lgamma(nu) + dim * log(2) + half * log(pi) - half * log(2 * nu)
         )
@@ -74,6 +77,7 @@ class Matern(AbstractStationary):
         return variance * length**dim * shape
 
     def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
+        # rho(s) = E[exp(-precision s / 2)] for precision = nu / g, g ~ Gamma(nu)
         nu = self.smoothness
         if (2 * nu) % 1 == 0 and nu < 10:  # half a chi-squared variable, without rejections
             normal = jax.random.normal(key, (int(2 * nu), *like.shape), like.dtype)

@@ -58,6 +58,7 @@ class Gibbs(AbstractKernel):
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, other = pair(x, y, self)
+        # sum_i log(sqrt(2 l_i l_i' / s_i) exp(-(x_i - y_i)^2 / s_i))
         exponent = fold_columns(_gibbs, 0.0, (x, self._lengths(x)), (other, self._lengths(other)))
         gram = jnp.asarray(self.variance, x.dtype) * jnp.exp(exponent)
         return symmetric(gram, self.diagonal(x)) if y is None else gram
@@ -68,6 +69,7 @@ class Gibbs(AbstractKernel):
 
     def _lengths(self, x: Float[Array, "n d"]) -> Float[Array, "n d"]:
         lengths = jnp.asarray(jax.vmap(self.length_scale)(x), x.dtype)
+        # (n,) or (n, d) -> (n, d)
         lengths = jnp.broadcast_to(lengths.reshape(x.shape[0], -1), x.shape)
         if not traced(lengths) and not (np.asarray(lengths) > 0).all():
             raise DataError(
@@ -85,6 +87,7 @@ def _gibbs(total: Array, left: tuple[Array, Array], right: tuple[Array, Array]) 
     product = 2 * length * other
     # the sum of squares, rounded alike for (x, y) and (y, x) also where multiply-adds are fused
     squares = (length - other) ** 2 + product
+    # log of sqrt(2 l l' / s) exp(-(x - y)^2 / s), s = l^2 + l'^2
     return total - (x - y) ** 2 / squares + jnp.log(product / squares) / 2
 
 
@@ -117,4 +120,5 @@ class Brownian(AbstractKernel):
 
 def _overlap(total: Array, x: Array, y: Array) -> Array:
     same = jnp.sign(x) == jnp.sign(y)
+    # min(|x|, |y|) [sign x = sign y]
     return total * jnp.where(same, jnp.minimum(jnp.abs(x), jnp.abs(y)), 0)

@@ -50,10 +50,12 @@ class Periodic(AbstractKernel):
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, y = pair(x, y, self)
         columns = (
+            # 1 / period_i and 1 / length_scale_i, (d,)
             jnp.broadcast_to(1 / per_input(value, x, name, self), x.shape[1])
             for name, value in (("period", self.period), ("length_scale", self.length_scale))
         )
         chords = fold_columns(_squared_sine, 0.0, x, y, *columns)
+        # chords |p - q| of the unit circle have |p - q|^2 = 4 sin^2: exp(-|p - q|^2 / (2 l^2))
         return jnp.asarray(self.variance, x.dtype) * jnp.exp(-2 * chords)
 
     def diagonal(self, x: Inputs) -> Float[Array, " n"]:

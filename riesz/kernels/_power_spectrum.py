@@ -57,6 +57,7 @@ class PowerSpectrum(AbstractSpectrum):
         del dim
         shift, decay = (jnp.asarray(p, squared.dtype) for p in (self.shift, self.decay))
         base = squared + shift**2
+        # 0^-decay would occur where shift = |w| = 0; 1 in its place keeps gradients finite
         power = jnp.where(base > 0, base, 1) ** (-decay)
         amplitude = self.amplitude(squared) if callable(self.amplitude) else self.amplitude
         density = jnp.asarray(amplitude, squared.dtype) * power

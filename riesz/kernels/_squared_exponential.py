@@ -51,6 +51,7 @@ class SquaredExponential(AbstractStationary):
 
     def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
         length, variance = isotropic(self, squared)
+        # S(w) = variance (2 pi l^2)^(d/2) exp(-l^2 |w|^2 / 2)
         density = jnp.exp(-(length**2) * squared / 2)
         return variance * (2 * pi * length**2) ** (dim / 2) * density
 
@@ -91,14 +92,18 @@ class RationalQuadratic(AbstractStationary):
 
     def correlation(self, squared: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         alpha = jnp.asarray(self.alpha, squared.dtype)
+        # (1 + s / (2 alpha))^-alpha, with the digits of a small s
         return jnp.exp(-alpha * jnp.log1p(squared / (2 * alpha)))
 
     def spectrum(self, squared: Float[Array, "*modes"], dim: int) -> Float[Array, "*modes"]:
         length, variance = isotropic(self, squared)
         alpha = jnp.asarray(self.alpha, squared.dtype)
+        # S(w) = variance E[(2 pi l^2 / p)^(d/2) exp(-l^2 |w|^2 / (2 p))], p the precision
+        # p = e^v / alpha, t = 2 alpha l^2 |w|^2: int exp((alpha - d/2) v - e^v - t e^-v / 4) dv
         mixture = gamma_mixture(alpha - dim / 2, 2 * alpha * length**2 * squared, alpha)
         return variance * (2 * pi * alpha * length**2) ** (dim / 2) * mixture
 
     def precisions(self, like: Float[Array, " n"], *, key: PRNGKeyArray) -> Float[Array, " n"]:
+        # rho(s) = E[exp(-precision s / 2)] for precision = g / alpha, g ~ Gamma(alpha)
         alpha = jnp.asarray(self.alpha, like.dtype)
         return jax.random.gamma(key, alpha, like.shape, like.dtype) / alpha

@@ -47,6 +47,7 @@ class AbstractStationary(AbstractKernel, AbstractSpectrum):
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
         x, y = pair(x, y, self)
         length = per_input(self.length_scale, x, "length_scale", self)
+        # s_ij, (n, m)
         squared = squared_distances(x, y, 1 / length)
         return jnp.asarray(self.variance, x.dtype) * self.correlation(squared)
 

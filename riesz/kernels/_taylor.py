@@ -32,8 +32,10 @@ class TaylorModel(eqx.Module):
             if k == 0:
                 return lambda leaves: values_of(centre.model(leaves)(x, *args))
             lower = derivative(k - 1)
+            # D^k f(p)[s, ..., s] = D(D^(k-1) f(.)[s, ..., s])(p)[s]
             return lambda leaves: jax.jvp(lower, (leaves,), (step,))[1]
 
+        # 1/k! D^k f(p0)[s, ..., s], s = p - p0
         terms = [derivative(k)(centre.leaves) / factorial(k) for k in range(self.order + 1)]
         values = sum(terms[1:], terms[0])
         output = centre.model(centre.leaves)(x, *args)

@@ -68,8 +68,10 @@ class Attention(AbstractNetwork):
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del key
         query, value, out = weights
+        # X: (positions, channels)
         rows = x.reshape(-1, x.shape[-1])
         q = rows @ query
+        # score(Q Q^T / dim) X W_V, (positions, features)
         attended = self._scores(q @ q.T / self.features) @ (rows @ value)
         return add_bias(attended @ out[0], out).reshape(self.out_shape(x.shape))
 
@@ -83,14 +85,17 @@ class Attention(AbstractNetwork):
         w2, b2, q2 = (jnp.asarray(s, dtype) ** 2 for s in (self.w_std, self.b_std, self.query_std))
 
         def matrix(k: Array) -> Array:
+            # (*batch, *S, *S) -> (*batch, positions, positions)
             size = k[(0,) * (k.ndim - 2 * len(space))].size
             side = round(size**0.5)
             return k.reshape(*k.shape[: k.ndim - 2 * len(space)], side, side)
 
         each = (inputs.nngp, inputs.nngp) if inputs.same else (inputs.xx, inputs.yy)
+        # A(x) = score(query_std^2 K(x, x)), and A(y)
         left, right = (self._scores(q2 * matrix(k)) for k in each)
 
         def attend(k: Array, a: Array, b: Array, full: bool) -> Array:
+            # w_std^2 A(x) K(x, y) A(y)^T, or its diagonal
             rows = w2 * a @ matrix(k)
             if not full:
                 out = jnp.sum(rows * b, -1)
@@ -103,6 +108,7 @@ class Attention(AbstractNetwork):
         nngp = attend(inputs.nngp, left, right, pair)
         tangent = None
         if inputs.ntk is not None:
+            # W_V and W_O each add w_std^2 A K A^T, b adds b_std^2, and w_std^2 A Theta A^T passes
             tangent = 2 * nngp + b2 + attend(inputs.ntk, left, right, pair)
         return replace(
             inputs,

@@ -53,6 +53,7 @@ class Residual(AbstractNetwork):
         self.out_shape(inputs.shape)
         entry = replace(inputs, uncorrelated=False)
         squared = jnp.asarray(self.scale, inputs.nngp.dtype) ** 2
+        # scale^2 K_inner
         branch = _scaled(self.inner.propagate(entry), squared)
         return _add(f"{self}", [entry, branch], inputs.uncorrelated)
 
@@ -156,6 +157,7 @@ class Concatenate(AbstractBranches):
         shape = self.out_shape(inputs.shape)
         parts = _propagate_each(self.branches, inputs)
         uncorrelated = inputs.uncorrelated or all(p.uncorrelated for p in parts)
+        # K = sum_i channels_i K_i / sum_i channels_i
         shares = [part.shape[-1] / shape[-1] for part in parts]
         weighed = [_scaled(p, share) for p, share in zip(_agree(parts), shares, strict=True)]
         # Channels of different branches are differently distributed: only their mean is known.
@@ -184,6 +186,7 @@ def _add(where: str, parts: list[Covariances], uncorrelated: bool) -> Covariance
     if max(sum(not p.uncorrelated for p in parts), sum(not p.centred for p in parts)) > 1:
         raise _correlated_error("sum", where)
     uncorrelated = uncorrelated or all(p.uncorrelated for p in parts)
+    # K = sum_i K_i, Theta = sum_i Theta_i
     return replace(reduce(_plus, _agree(parts)), uncorrelated=uncorrelated)
 
 
@@ -219,6 +222,7 @@ def _plus(a: Covariances, b: Covariances) -> Covariances:
 def _times(a: Covariances, b: Covariances) -> Covariances:
     """The covariances of a product of two independent parts."""
     tangent = None
+    # Theta = Theta_a K_b + K_a Theta_b
     if a.ntk is not None and b.ntk is not None:
         tangent = a.ntk * b.nngp + a.nngp * b.ntk
     return replace(a, xx=a.xx * b.xx, yy=a.yy * b.yy, nngp=a.nngp * b.nngp, ntk=tangent)

@@ -34,7 +34,7 @@ class Conv(AbstractNetwork):
       b_std = 0 there is no bias.
     - `padding`: `"same"` continues functions by zero, `"circular"` periodically; `"valid"`
       keeps only positions whose window lies inside.
-    - `distribution`: of the weights, see `riesz.networks.AbstractWeights`.
+    - `weights`: their distribution, see `riesz.networks.AbstractWeights`.
     """
 
     channels: int = eqx.field(static=True)
@@ -86,6 +86,7 @@ class Conv(AbstractNetwork):
         space = "XYZ"[: len(self.window)]
         layout = (f"N{space}C", f"{space}IO", f"N{space}C")
         strides = (1,) * len(space)
+        # (1, *S, in) x (*window, in, out) -> (1, *S', out)
         out = lax.conv_general_dilated(
             x[None], weights[0], strides, "VALID", dimension_numbers=layout
         )
@@ -93,6 +94,7 @@ class Conv(AbstractNetwork):
 
     def propagate(self, inputs: Covariances) -> Covariances:
         shape = self.out_shape(inputs.shape)
+        # 1/|window| sum_c K(a + c, b + c)
         moved = inputs.linear(lambda k, full: window_mean(k, self.window, self.padding, full))
         outputs = replace(random_linear(moved, self.w_std, self.b_std), shape=shape)
         # With all pairs of positions another pass over memory costs more than it saves.

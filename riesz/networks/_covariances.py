@@ -80,6 +80,7 @@ class Covariances(eqx.Module):
             if self.same
             else [(self.xx, self.own), (self.yy, self.own)]
         )
+        # K(x_a, x_a) and K(y_b, y_b), (*batch, *S)
         x, y = (diagonal(k, self.axes) if level == Level.FULL else k for k, level in each)
         return outer(x, y, self.axes) if self.pair == Level.FULL else (x, y)
 
@@ -87,6 +88,7 @@ class Covariances(eqx.Module):
         """The variances of `xx` or `yy`, each to broadcast against it."""
         if self.own != Level.FULL:
             return k, k
+        # K(x_a, x_a) and K(x_b, x_b)
         q = diagonal(k, self.axes)
         return outer(q, q, self.axes)
 
@@ -145,12 +147,14 @@ def diagonal(k: Float[Array, "..."], axes: int) -> Float[Array, "..."]:
     """The entries with equal positions of an array `(*batch, *S, *S)`."""
     batch, space = k.shape[: k.ndim - 2 * axes], k.shape[k.ndim - axes :]
     size = prod(space)
+    # (*batch, positions, positions) -> (*batch, *S)
     return jnp.diagonal(k.reshape(*batch, size, size), axis1=-2, axis2=-1).reshape(*batch, *space)
 
 
 def outer(x: Array, y: Array, axes: int) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Arrays `(*batch, *S)` with new axes, so that they broadcast to all pairs of positions."""
     batch = x.shape[: x.ndim - axes]
+    # (*batch, *S, 1, ..., 1) and (*batch, 1, ..., 1, *S)
     first = x.reshape(*x.shape, *[1] * axes)
     second = y.reshape(*y.shape[: len(batch)], *[1] * axes, *y.shape[len(batch) :])
     return first, second

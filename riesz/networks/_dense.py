@@ -27,7 +27,7 @@ class Dense(AbstractNetwork):
     - `features`: the number of outputs.
     - `w_std`, `b_std`: entries of W have variance w_std^2 / fan_in at the start, those of b
       b_std^2. With b_std = 0 there is no bias.
-    - `distribution`: of the weights, see `riesz.networks.AbstractWeights`.
+    - `weights`: their distribution, see `riesz.networks.AbstractWeights`.
     """
 
     features: int = eqx.field(static=True)
@@ -47,6 +47,7 @@ class Dense(AbstractNetwork):
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         del key
+        # (*S, in) x (in, out) + (out,)
         return add_bias(x @ weights[0], weights)
 
     def propagate(self, inputs: Covariances) -> Covariances:

@@ -66,6 +66,7 @@ def initialise(
 ) -> FiniteNetwork:
     """The finite network whose arrays have, in their order, these deviations and factors."""
     leaves, tree = jax.tree.flatten(draw(declare(network, shape), key))
+    # std_i z_i, with entries of z_i of variance one
     weights = [std * w for std, w in zip(stds, leaves, strict=True)]
     return FiniteNetwork(jax.tree.unflatten(tree, weights), network, tuple(factors), shape)
 
@@ -92,4 +93,5 @@ def draw(declared: Parameters, key: PRNGKeyArray) -> Any:
 def _draw(parameter: Parameter, key: PRNGKeyArray) -> Float[Array, "..."]:
     columns = parameter.shape[-1]
     rows = 1 if parameter.bias else parameter.fan_in
+    # (fan_in, columns), of a bias (1, columns)
     return parameter.weights.sample(rows, columns, key=key).reshape(parameter.shape)

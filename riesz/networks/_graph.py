@@ -80,6 +80,7 @@ class GraphAggregate(AbstractNetwork):
         def transform(k: Array, full: bool) -> Array:
             if not full:  # read by nobody after, but shapes must agree
                 return jnp.zeros((*k.shape[:-1], shape[0]), k.dtype)
+            # A K A^T
             return both_sides(self._gather, k, 1)
 
         return inputs.linear(transform, shape=shape)
@@ -87,4 +88,5 @@ class GraphAggregate(AbstractNetwork):
     def _gather(self, x: Array) -> Array:
         # The compiler would multiply large constants by each other for minutes.
         matrix = jax.lax.optimization_barrier(jnp.asarray(self.matrix, x.dtype))
+        # (after, before) x (before, ...) -> (after, ...)
         return jnp.tensordot(matrix, x, 1)

@@ -122,6 +122,7 @@ def _limits(
         return _result(body.propagate(replace(start, after=after)))
 
     size = _size(x.shape[1:-1], needs.pair)
+    # side^2 size = _TILE
     out = tiled(pairs, x, y, max(1, int((_TILE / size) ** 0.5)))
     if y is None:
         out = jax.tree.map(with_diagonal, out, _variances(network, x, tangent, split=False))
@@ -151,13 +152,17 @@ def _start(x: Array, y: Array, needs: Needs, tangent: bool) -> Covariances:
     axes = len(space)
     if needs.pair == Level.FULL:
         k = jnp.tensordot(x, y, [[-1], [-1]])  # (n, *S, m, *S)
+        # (n, m, *S, *S)
         k = jnp.moveaxis(k, axes + 1, 1)
     elif axes == 0:
+        # (n, m)
         k = x @ y.T
     else:
+        # (n, m, *S), at equal positions
         k = jnp.einsum("n...c,m...c->nm...", x, y)
     level = max(needs.own, Level.DIAGONAL)
     own = [_own(v, level) for v in (x, y)]
+    # K = x . y / channels, Theta = 0; own moments (n, 1, ...) and (1, m, ...)
     return Covariances(
         xx=own[0][:, None],
         yy=own[1][None, :],
@@ -179,8 +184,10 @@ def _alone(x: Array, needs: Needs, tangent: bool) -> Covariances:
 
 def _own(x: Array, level: Level) -> Array:
     """Each input with itself: shape (n, *S, *S) if full, (n, *S) if diagonal."""
+    # |x_a|^2 / channels
     if level != Level.FULL:
         return jnp.sum(x * x, -1) / x.shape[-1]
+    # x_a . x_b / channels, (n, positions, positions)
     rows = x.reshape(len(x), -1, x.shape[-1])
     k = rows @ jnp.swapaxes(rows, 1, 2) / x.shape[-1]
     return k.reshape(len(x), *x.shape[1:-1], *x.shape[1:-1])

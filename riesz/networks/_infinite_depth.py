@@ -69,6 +69,7 @@ class InfiniteDepth(AbstractNetwork):
 
     def apply(self, weights: Any, x: Float[Array, "..."], key: PRNGKeyArray | None) -> Array:
         block = self._block
+        # (depth, *shape) for each array of a block
         stacked = jax.tree.map(lambda *w: jnp.stack(w), *weights)
 
         def step(x: Array, own: tuple[Any, Array]) -> tuple[Array, None]:
@@ -99,6 +100,7 @@ class InfiniteDepth(AbstractNetwork):
         entry = entry.reduce(levels)
 
         def rate(arrays: Arrays) -> Arrays:
+            # K_inner(K), Theta_inner(K, Theta)
             moved = self.inner.propagate(_with(entry, arrays))
             return _arrays(moved.reduce(levels))
 
@@ -112,6 +114,7 @@ class InfiniteDepth(AbstractNetwork):
 def _runge_kutta(rate: Callable[[Arrays], Arrays], start: Arrays, length: float) -> Arrays:
     """One step of the classical method of fourth order. Its stages share one compiled rate."""
     dtype = start[0].dtype
+    # k_i = rate(start + before_i k_(i-1)), result start + sum_i weights_i k_i
     before = jnp.asarray([0, length / 2, length / 2, length], dtype)
     weights = jnp.asarray([length / 6, length / 3, length / 3, length / 6], dtype)
 

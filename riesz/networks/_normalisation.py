@@ -42,6 +42,7 @@ class LayerNorm(AbstractNetwork):
             )
 
         def correlation(k: Array, variances: tuple[Array, Array]) -> Array:
+            # k / sqrt(q_a q_b)
             first, second = (jnp.sqrt(_positive(v)) for v in variances)
             return k / (first * second)
 
@@ -87,6 +88,7 @@ class Dropout(AbstractNetwork):
     def propagate(self, inputs: Covariances) -> Covariances:
         def noisy(k: Array, full: bool) -> Array:
             keep = 1 - jnp.asarray(self.rate, k.dtype)
+            # E[m_a m_b] = 1 / keep for a = b, else 1, with m = kept / keep
             if not full:
                 return k / keep
             space = k.shape[k.ndim - inputs.axes :]
@@ -99,4 +101,5 @@ class Dropout(AbstractNetwork):
 
 
 def _positive(variance: Float[Array, "..."]) -> Float[Array, "..."]:
+    # a position without signal stays 0, not 0 / 0
     return jnp.maximum(variance, jnp.finfo(variance.dtype).tiny)

@@ -104,6 +104,7 @@ class AveragePool(AbstractNetwork):
             k = jnp.moveaxis(k, (second - left, second), (0, 1))
             count = k.shape[0] // width
             k = k[: count * width, : count * width]
+            # (windows, width, windows, width, ...): equal windows, means over pairs of positions
             k = k.reshape(count, width, count, width, *k.shape[2:])
             k = jnp.mean(jnp.diagonal(k, axis1=0, axis2=2), axis=(0, 1))
         return k
@@ -113,6 +114,7 @@ class AveragePool(AbstractNetwork):
         for axis, width in enumerate(self.window):
             count = x.shape[axis] // width
             kept = jnp.moveaxis(x, axis, 0)[: count * width]
+            # (windows, width, ...) -> (windows, ...)
             means = jnp.mean(kept.reshape(count, width, *kept.shape[1:]), axis=1)
             x = jnp.moveaxis(means, 0, axis)
         return x

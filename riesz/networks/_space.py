@@ -21,6 +21,7 @@ def pad(x: Array, axis: int, window: int, padding: str) -> Array:
     """Add the margin that a window along one axis needs to x."""
     if padding == "valid" or window == 1:
         return x
+    # a window of w reaches (w - 1) // 2 positions back and w // 2 on
     margin = ((window - 1) // 2, window // 2)
     widths = [margin if i == axis else (0, 0) for i in range(x.ndim)]
     return jnp.pad(x, widths, mode="wrap" if padding == "circular" else "constant")
@@ -37,10 +38,12 @@ def window_mean(
     """
     axes = len(window)
     for d, width in enumerate(window):
+        # axis d of the positions b and, when full, of the positions a
         moving = [k.ndim - axes + d] + ([k.ndim - 2 * axes + d] if full else [])
         for axis in moving:
             k = pad(k, axis, width, padding)
         length = k.shape[moving[0]] - width + 1
+        # 1/w sum_c K(a + c e_d, b + c e_d)
         k = reduce(jnp.add, [_slices(k, moving, c, length) for c in range(width)]) / width
     return k
 
@@ -60,6 +63,7 @@ def both_sides(
     `k` has shape `(*batch, *S, *S)`; the map keeps the number of axes.
     """
     front = tuple(range(axes))
+    # A on the side of x, then on that of y
     for start in (k.ndim - 2 * axes, k.ndim - axes):
         side = tuple(range(start, start + axes))
         k = jnp.moveaxis(transform(jnp.moveaxis(k, side, front)), front, side)

@@ -71,11 +71,14 @@ class SpectralConv(AbstractNetwork):
         del key
         space = x.shape[:-1]
         rows = x.reshape(-1, x.shape[-1])
+        # (in, cosine or sine, waves, out)
         w = weights[0].reshape(x.shape[-1], 2, -1, self.channels)
         cosine, sine = self._waves_at(space, x.dtype)
         # kappa(z) = sum_k a cos(k z) + b sin(k z), written out at z = x - y.
+        # (waves, in): means over positions of cos(k y) v(y) and sin(k y) v(y)
         c, s = cosine.T @ rows / len(rows), sine.T @ rows / len(rows)
         mix = lambda v, part: jnp.einsum("ki,iko->ko", v, w[:, part])  # noqa: E731
+        # cos(k x) (a C - b S) + sin(k x) (a S + b C)
         out = cosine @ (mix(c, 0) - mix(s, 1)) + sine @ (mix(s, 0) + mix(c, 1))
         return add_bias(out.reshape(*space, self.channels), weights)
 
@@ -108,16 +111,21 @@ class SpectralConv(AbstractNetwork):
     def _stationary(self, k: Float[Array, "..."], space: Shape) -> Float[Array, "..."]:
         """The part of a covariance, shape (*batch, *S, *S), that passes the random convolution."""
         size = int(np.prod(space))
+        # (*batch, positions, positions)
         flat = k.reshape(*k.shape[: k.ndim - 2 * len(space)], size, size)
         place = np.indices(space).reshape(len(space), -1)
         shift = lambda a, b: np.ravel_multi_index(  # noqa: E731
             tuple(a[:, :, None] + b[:, None, :]), space, mode="wrap"
         )
+        # M(z) = mean over p of K(p + z, p)
         means = jnp.mean(flat[..., shift(place, place), np.arange(size)], axis=-1)
         points, waves = _positions(space), self._waves()
+        # 2 pi k.(z - z'), (positions, positions, waves)
         angles = 2 * np.pi * (points[:, None] - points[None]) @ waves.T
+        # exp(2 pi i k.z) with its conjugate: 2 cos for k != 0
         count = np.where((waves == 0).all(1), 1.0, 2.0)
         kept = jnp.asarray((count * np.cos(angles)).sum(-1) / size, k.dtype)
+        # K(x, y) = (kept M)(x - y)
         return (means @ kept)[..., shift(place, -place)].reshape(k.shape)
 
 

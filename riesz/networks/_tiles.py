@@ -28,9 +28,11 @@ def tiled(
         whole = f(rows, columns)
         return whole if y is not None else jax.tree.map(_mirrored, whole)
     down, across = _count(n, side), _count(m, side)
+    # tiles of a x b pairs
     a, b = -(-n // down), -(-m // across)
     rows, columns = _filled(rows, down * a), _filled(columns, across * b)
     starts = np.triu_indices(down) if y is None else np.indices((down, across)).reshape(2, -1)
+    # corners (i, j)
     starts = jnp.asarray(starts[0] * a), jnp.asarray(starts[1] * b)
 
     def tile(i: Array, j: Array) -> Any:

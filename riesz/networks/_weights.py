@@ -43,6 +43,7 @@ class Orthogonal(AbstractWeights):
             return jax.random.orthogonal(key, size, m=min(rows, columns))
 
         thin = draw(key)
+        # orthonormal rows or columns of length `size`: entries have variance 1 / size
         return size**0.5 * (thin if rows >= columns else thin.T)
 
 
@@ -59,6 +60,7 @@ class LowRank(AbstractWeights):
         left, right = jax.random.split(key)
         a = jax.random.normal(left, (rows, rank))
         b = jax.random.normal(right, (rank, columns))
+        # (rows, rank) x (rank, columns)
         return a @ b / jnp.sqrt(rank)
 
 
@@ -80,10 +82,12 @@ class BlockSparse(AbstractWeights):
         down = jnp.arange(rows) * self.blocks // rows
         across = jnp.arange(columns) * self.blocks // columns
         kept = max(1, round(self.fraction * self.blocks))
+        # block (i, j) with (j - i) mod blocks < kept
         band = (across[None, :] - down[:, None]) % self.blocks < kept
         band = jax.random.permutation(first, band, axis=0)
         band = jax.random.permutation(second, band, axis=1)
         normal = jax.random.normal(third, (rows, columns))
+        # a share kept / blocks of entries with variance blocks / kept
         return jnp.where(band, normal * (self.blocks / kept) ** 0.5, 0)
 
 

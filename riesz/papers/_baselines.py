@@ -28,6 +28,7 @@ class FullyConnected(AbstractOperator):
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         on = a.discretization if on is None else on
         points = on.coordinates.astype(a.values.dtype)
+        # (samples + 1,) -> (1,) at each point y
         values = jax.vmap(lambda y: self.network(jnp.concatenate([a.values[:, 0], y])))(points)
         return Function(values, on, self.output_space)
 
@@ -51,6 +52,7 @@ class Convolutional(AbstractOperator):
         )
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        # (points, 1) -> (1, points)
         v = self.layers[0](a.values.T)
         for layer in self.layers[1:-1]:
             v = v + layer(jax.nn.gelu(v))

@@ -22,6 +22,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
             network = Dense(width) >> InfiniteDepth(activation >> Dense(width), depth=depth)
             limit, count = network.kernel().nngp(x), scaled(32768 // width, scale, 4)
             values = outputs(network, x, count, key=jax.random.key(1))
+            # 1 / (count width) sum_iw f_i(x_a)_w f_i(x_b)_w
             found = jnp.einsum("iaw,ibw->ab", values, values) / (count * width)
             error = jnp.linalg.norm(found - limit) / jnp.linalg.norm(limit)
             measured[f"{type(activation).__name__.lower()}_{name}"] = float(error)

@@ -26,8 +26,10 @@ def run(scale: float = 1.0) -> dict[str, float]:
     }
     with jax.enable_x64(True):
         points = jax.random.normal(jax.random.key(0), (2, scaled(150, scale, 8), 3))
+        # uniform on the unit sphere
         x, new = points / jnp.linalg.norm(points, axis=-1, keepdims=True)
         flipped = jax.random.bernoulli(jax.random.key(1), 0.2, (len(x),))
+        # the sign of x_1 + 1/2, wrong with probability 0.2
         labels = jnp.where(x[:, 0] > -0.5, 1.0, -1.0) * jnp.where(flipped, -1.0, 1.0)
         c = new @ x.T
         # This activation is odd: an opposite point is as near, and its label changes sign.
@@ -65,12 +67,15 @@ def _regression(
     @jax.jit
     def tangent(c: "jax.Array") -> "jax.Array":
         def layer(state: tuple["jax.Array", "jax.Array"], _: None):
+            # E[phi(u) phi(v)], E[phi'(u) phi'(v)] at correlation K
             value, slope = activation.duals(one, jnp.clip(state[0], -1, 1), one)
+            # K <- E[phi phi] / E[phi^2], Theta <- K + E[phi' phi'] / E[phi^2] Theta
             return (value / square, (value + slope * state[1]) / square), None
 
         return jax.lax.scan(layer, (c, c), length=layers)[0][1]
 
     own = jnp.fill_diagonal(x @ x.T, 1.0, inplace=False)
+    # Theta(new, x) Theta(x, x)^-1 labels
     return tangent(new @ x.T) @ jnp.linalg.solve(tangent(own), labels)
 
 

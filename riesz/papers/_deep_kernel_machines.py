@@ -34,9 +34,12 @@ def _linear(n: int) -> float:
     y = jax.random.normal(jax.random.key(1), (n, n + 4))
     machine = DeepKernelMachine(Dense(1) >> Dense(n + 4), float(n + 4))
     gram = machine.condition(Values(x, y)).kernel.grams[0]
+    # A = x x^T / inputs, B = y y^T / outputs
     start, end = np.asarray(x @ x.T / (n + 2)), np.asarray(y @ y.T / (n + 4))
     root = _root(start)
+    # A^(-1/2) B A^(-1/2)
     between = np.linalg.solve(root, np.linalg.solve(root, end).T)
+    # A^(1/2) (A^(-1/2) B A^(-1/2))^(1/2) A^(1/2)
     mean = root @ _root(between) @ root
     return float(np.linalg.norm(gram - mean) / np.linalg.norm(mean))
 
@@ -44,6 +47,7 @@ def _linear(n: int) -> float:
 def _root(matrix: np.ndarray) -> np.ndarray:
     """The symmetric square root."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    # V diag(sqrt(lambda)) V^T
     return (vectors * np.sqrt(values)) @ vectors.T
 
 
@@ -62,6 +66,7 @@ def _features(scale: float) -> dict[str, float]:
     for i in range(scaled(2, scale, 1)):
         keys = jax.random.split(jax.random.key(i))
         x = jax.random.normal(keys[0], (seen + new, 6))
+        # y_j = sin((1 + j/2) x_1 + j) + noise
         y = jnp.stack([jnp.sin((1 + j / 2) * x[:, 0] + j) for j in range(OUTPUTS)], 1)
         y = y + NOISE * jax.random.normal(keys[1], y.shape)
         data = Values(x[:seen], y[:seen], NOISE)
@@ -81,6 +86,7 @@ def _scores(law: Any, x: "jax.Array", y: "jax.Array") -> dict[str, float]:
     import scipy.stats
 
     marginal = law.marginal(on=x)
+    # of y + noise
     spread = jnp.sqrt(marginal.variance + NOISE**2)
     density = scipy.stats.norm.logpdf(np.asarray(y), marginal.mean, spread)
     return {

@@ -62,6 +62,7 @@ def _curve(problem: "AbstractProblem", scale: float, key: "jax.Array") -> dict[s
     unseen, training = zip(*found, strict=True)
     dense, dense_training = errors(FullyConnected(spaces, 33, 126, key=keys[3]), sizes[-1])
     return {f"{size}": error for size, error in zip(sizes, unseen, strict=True)} | {
+        # error ~ size^-rate
         "rate": -float(np.polyfit(np.log(sizes), np.log(unseen), 1)[0]),
         "gap": unseen[-1] / training[-1],  # test over training error, at the largest size
         "dense": dense,

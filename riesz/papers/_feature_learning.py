@@ -68,6 +68,7 @@ def _limit(scale: float, batch: "tuple[jax.Array, jax.Array]") -> dict[str, floa
         float(deep_linear_limit(scaling, *batch, learning_rate=rate, steps=steps).losses[-1])
         for rate in rates.tolist()
     ]
+    # max over rates of |loss / limit - 1|
     errors = np.abs(sweep.losses / np.asarray(limit) - 1).max(axis=1)
     return {f"limit_{size}": float(error) for size, error in zip(sizes, errors, strict=True)}
 

@@ -57,7 +57,9 @@ def _outputs(width: int, count: int, key: "jax.Array") -> np.ndarray:
 def _cumulants(z: np.ndarray) -> tuple[float, float, float]:
     """Fourth cumulant of a symmetric distribution, its standard error, and the sixth cumulant."""
     second, fourth, sixth = (float(np.mean(z**k)) for k in (2, 4, 6))
+    # m_4 - 3 m_2^2 to first order: the mean of z^4 - 6 m_2 z^2
     error = float(np.std(z**4 - 6 * second * z**2)) / len(z) ** 0.5
+    # kappa_4 = m_4 - 3 m_2^2, kappa_6 = m_6 - 15 m_4 m_2 + 30 m_2^3
     return fourth - 3 * second**2, error, sixth - 15 * fourth * second + 30 * second**3
 
 
@@ -73,6 +75,7 @@ def _distances(values: np.ndarray, correction) -> dict[str, float]:
     deviation = float(correction.covariance[0, 0]) ** 0.5
     edges = deviation * np.linspace(-5, 5, 51)
     centres = (edges[1:] + edges[:-1]) / 2
+    # shares of the samples in cells; a density times the width of a cell is compared
     found = np.histogram(values, edges)[0] / len(values)
     expanded = np.asarray(correction.density(jnp.asarray(centres)[:, None])[:, 0])
     gaussian = np.exp(-((centres / deviation) ** 2) / 2) / (2 * np.pi) ** 0.5 / deviation

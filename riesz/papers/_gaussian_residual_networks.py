@@ -23,6 +23,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
             values = outputs(network, x, count, key=jax.random.key(size))
             # Per network: outputs are Gaussian given the layers before.
             square = jnp.mean(values**2, axis=(1, 2))
+            # E[f^4] / E[f^2]^2 - 3
             kurtosis = jnp.mean(values**4) / jnp.mean(square) ** 2 - 3
             limit = network.kernel().nngp.diagonal(x)[0]
             measured[f"{name}_{size}_variance"] = float(jnp.mean(square) / limit)

@@ -32,6 +32,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     kernel, tasks = _kernel_and_tasks(GraphAggregate(union), nodes, scaled(20, scale, 2))
     grid = Grid(Interval(0, 1), 33, nodes="chebyshev")
     fine = _kernel_and_tasks(graphon.aggregate(grid), grid.coordinates, 1)[0]
+    # P K P^T, P the interpolation from the grid to all nodes
     limit = np.asarray(grid.interpolate(grid.interpolate(jnp.asarray(fine), nodes).T, nodes))
     spectrum = _spectrum(fine, np.asarray(grid.weights))
 
@@ -72,6 +73,7 @@ def _kernel_and_tasks(
 def _spectrum(kernel: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The two largest eigenvalues of the integral operator with this kernel."""
     root = np.sqrt(weights)
+    # W^(1/2) K W^(1/2) has the eigenvalues of K W
     return np.linalg.eigvalsh(root[:, None] * kernel * root)[:-3:-1]
 
 
@@ -80,6 +82,7 @@ def _regression(
 ) -> float:
     """The relative error on some nodes of regression with the kernel from others."""
     ridge = 1e-5 * np.trace(kernel[np.ix_(seen, seen)]) * np.eye(len(seen))
+    # (K(seen, seen) + ridge)^-1 y
     fitted = np.linalg.solve(kernel[np.ix_(seen, seen)] + ridge, tasks[seen])
     return _relative(kernel[np.ix_(asked, seen)] @ fitted, tasks[asked])
 

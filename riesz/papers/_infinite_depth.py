@@ -26,14 +26,17 @@ def run(scale: float = 1.0) -> dict[str, float]:
         starts = jnp.broadcast_to(start, (count, width))
         found = jnp.log(_norms(activation, starts, depth))
         name = type(activation).__name__.lower()
+        # in standard deviations of the limit
         measured[f"{name}_{width}_mean"] = float((jnp.mean(found) - mean) / jnp.sqrt(variance))
         measured[f"{name}_{width}_variance"] = float(jnp.var(found) / variance)
     for width in (2, 3, 4, 5) if scale == 1 else ():
         starts = jax.random.normal(jax.random.key(width), (2 * count, width))
         starts = starts[jnp.any(starts > 0, axis=1)][:count]
         before = jnp.linalg.norm(jax.nn.relu(starts), axis=1)
+        # log |phi(X_1)| - log |phi(X_0)|
         growth = jnp.log(_norms(Relu(), starts, depth) / before)
         measured[f"growth_{width}"] = float(jnp.mean(growth))
+        # standard error of the mean
         measured[f"growth_{width}_error"] = float(jnp.std(growth) / count**0.5)
         measured[f"drift_{width}"] = float(ResidualDiffusion(Relu()).random_start_drift(width))
     return measured

@@ -63,6 +63,7 @@ def _log_likelihood(model: Any, x: "jax.Array", labels: "jax.Array") -> "jax.Arr
     import jax.numpy as jnp
 
     logits = jax.nn.log_softmax(jax.vmap(model)(x))
+    # log p(label_i | x_i)
     return jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]
 
 
@@ -73,9 +74,11 @@ def _steps(model: Any, x: "jax.Array", labels: "jax.Array") -> np.ndarray:
 
     def after(one, label):
         grad = eqx.filter_grad(lambda m: _log_likelihood(m, one[None], label[None])[0])(model)
+        # a step of size 0.001 up the log likelihood of sample j
         moved = eqx.apply_updates(model, jax.tree.map(lambda g: 0.001 * g, grad))
         return _log_likelihood(moved, x, labels) - _log_likelihood(model, x, labels)
 
+    # (j, i) -> (i, j)
     return np.asarray(jax.jit(jax.vmap(after))(x, labels)).T
 
 
@@ -89,6 +92,7 @@ def _trainer(x: "jax.Array", labels: "jax.Array") -> Callable[[Any, np.ndarray, 
     def train(model, weights, steps):
         def step(_, model):
             def mean(model):
+                # sum_i w_i log p(label_i | x_i) / sum_i w_i
                 return weights @ _log_likelihood(model, x, labels) / weights.sum()
 
             return eqx.apply_updates(model, eqx.filter_grad(mean)(model))

@@ -29,6 +29,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
         found = []
         for width, layers in (*((width, 16) for width in WIDTHS), (WIDTHS[-1], 1)):
             count = scaled(65536 // width, scale, 2)
+            # dx / layers in each of the layers of a step
             fine = np.repeat(steps, layers, 1) / layers
             found.append(_errors(_covariances(fine, activation, b_std, width, count, rng), limit))
         one = [single for single, _ in found[:-1]]
@@ -48,10 +49,12 @@ def _covariances(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """<S^x, S^y> / width for all pairs of paths, where S <- S + sum_k (A_k phi(S) + b_k) dx_k."""
+    # A_k ~ N(0, 1 / width), b_k ~ N(0, b_std^2), S(0) ~ N(0, 1) for all paths alike
     a = rng.standard_normal((count, 2, width, width), np.float32) / np.float32(width**0.5)
     b = b_std * rng.standard_normal((count, 2, width, 1), np.float32)
     s = rng.standard_normal((count, width, 1), np.float32).repeat(len(steps), 2)
     for dx in steps.astype(np.float32).transpose(1, 2, 0):
+        # (count, channels, width, paths), summed over channels
         s = s + np.sum((a @ activation(s)[:, None] + b) * dx[:, None], 1)
     return s.swapaxes(1, 2) @ s / width
 

@@ -20,6 +20,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     import jax.numpy as jnp
 
     x = jax.random.normal(jax.random.key(0), (2 * SEEN, 3))
+    # on the sphere of radius sqrt 3
     x = 3**0.5 * x / jnp.linalg.norm(x, axis=1, keepdims=True)
     y = jnp.sin(2 * x[:, :1]) + x[:, 1:2] * x[:, 2:]
     networks, steps = scaled(4, scale, 1), scaled(STEPS, scale, 4)
@@ -52,6 +53,7 @@ def _errors(
     network, limit = _network(width), _network(1)  # whose limit is that of every width
     seen, kernel = x[:SEEN], np.asarray(limit.kernel().ntk(x))
     speeds, directions = np.linalg.eigh(kernel[:SEEN, :SEEN])
+    # rate times the largest eigenvalue = 0.2
     rate = 0.2 / float(speeds[-1])
 
     def train(key):
@@ -70,6 +72,7 @@ def _errors(
     law = [WideNetwork(limit).train(goal, time=rate * steps).marginal(on=x) for goal in goals]
     moved = np.stack([np.asarray(marginal.mean) for marginal in law])
     gone = values[:, 1] - values[:, 0]
+    # components of f - y along the eigenvectors, (networks, steps, seen)
     residuals = (outputs - np.asarray(y)[:, 0]) @ directions
     return {
         "kernel": _relative(kernels[:, 0] - kernel, kernel + 0 * kernels[:, 0]),
@@ -85,6 +88,7 @@ def _decays(residuals: np.ndarray, speeds: np.ndarray) -> dict[str, float]:
     for i in range(1, 5):
         last = min(len(residuals[0]) - 1, round(1 / speeds[-i]))
         first, later = np.linalg.norm(residuals[:, [0, last], -i], axis=0)
+        # |r_t| = (1 - speed)^t |r_0|, speed = rate eigenvalue
         found[f"decay_{i}"] = float(np.log(later / first) / last / np.log1p(-speeds[-i]))
         found[f"decay_{i}_time"] = float(-last / np.log(later / first))
     return found

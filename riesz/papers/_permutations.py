@@ -33,6 +33,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
     exact = _exact(SIZES[0], scaled(256, scale, 16), scaled(4096, scale, 2))
     inputs = scipy.special.comb(4, np.arange(2, 5)) / 11
     for count, found in exact.items():
+        # prod over outputs of Phi(sqrt(count) margin), for 2, 3 and 4 bits
         right = np.prod(scipy.stats.norm.cdf(count**0.5 * margins[4]), 1)
         measured |= {f"exact_{count}": found, f"exact_{count}_theory": float(inputs @ right)}
     return measured
@@ -53,6 +54,7 @@ def _margins(k: int) -> np.ndarray:
 
     from riesz.processes import Values, WideNetwork
 
+    # row i: the first i + 2 bits are 1
     bits = (np.arange(k) < np.arange(2, k + 1)[:, None]).astype(float)
     network = WideNetwork(_network(1), channels=k).condition(Values(np.eye(k), np.eye(k)))
     law = network.marginal(on=jnp.asarray(bits))
@@ -65,6 +67,7 @@ def _models(margins: np.ndarray, inputs: "np.ndarray | float" = 1.0) -> float:
     import scipy.stats
 
     def excess(logarithm: float) -> float:
+        # P(wrong sign of a mean of m networks) = Phi(-sqrt m margin)
         wrong = scipy.stats.norm.sf(np.exp(logarithm / 2) * margins).sum(1)
         return float(np.sum(inputs * wrong)) - 0.05
 
@@ -78,7 +81,9 @@ def _exact(k: int, width: int, networks: int) -> dict[int, float]:
 
     bits = jnp.asarray([[i >> j & 1 for j in range(k)] for i in range(1, 2**k)], jnp.float32)
     seen, bits = jnp.eye(k), bits[bits.sum(1) > 1]
+    # bit j moves to j + 1 mod k
     goal = jnp.roll(seen, 1, 1)
+    # 1 / largest eigenvalue
     rate = 1 / float(jnp.linalg.eigvalsh(_network(1).kernel().ntk(seen))[-1])
 
     def train(key):

@@ -47,6 +47,7 @@ def _kurtosis(
     first = Dense(1, w_std=w_std).kernel().nngp(x)
     law = finite_width(activation, first, [width] * depth, w_std=w_std)
     return {
+        # fourth cumulant 3 Var(G), G the metric of the last layer
         "measured": float(3 * jnp.var(square) / jnp.mean(square) ** 2),
         "predicted": float(law.fourth_cumulant[0, 0, 0, 0] / law.covariance[0, 0] ** 2),
     }

@@ -45,7 +45,9 @@ def _distances(
     x = jax.random.normal(jax.random.key(1), (4, 8))
     values = outputs(network, x, count, key=key)
     limit = network.kernel().nngp(x)
+    # 1 / (count width) sum_iw f_i(x_a)_w f_i(x_b)_w
     found = jnp.einsum("iaw,ibw->ab", values, values) / (count * width)
+    # E[f^4] / E[f^2]^2 at each input
     fourth = jnp.mean(values**4, axis=(0, 2)) / jnp.mean(values**2, axis=(0, 2)) ** 2
     return {
         "covariance": float(jnp.linalg.norm(found - limit) / jnp.linalg.norm(limit)),

@@ -37,6 +37,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
         first = sharpness(start)
 
         def at(rate):
+            # the stable rates are those below 2 / first
             end, outputs = descend(model, x[:SEEN], y[:SEEN], rate / first, steps)
             new = jnp.mean((jax.vmap(end)(x[SEEN:]) - y[SEEN:]) ** 2)
             return jnp.mean((outputs - y[:SEEN]) ** 2, (1, 2)), sharpness(end) / first, new
@@ -56,6 +57,7 @@ def _figures(losses: np.ndarray, sharper: np.ndarray, new: np.ndarray) -> dict[s
     """Of the worst of the networks, and for new data the mean."""
     found = {}
     for i, rate in enumerate(("small", "large")):
+        # the largest loss of the first 20 steps over the first
         found[f"{rate}_peak"] = float(np.min(losses[:, i, :20].max(1) / losses[:, i, 0]))
         if np.isfinite(losses[:, i]).all():  # it did not diverge
             found[f"{rate}_loss"] = float(losses[:, i, -1].max())

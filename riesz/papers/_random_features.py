@@ -41,6 +41,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
             found.append((float(gap), error(kernel)))
         for values, value in zip((kernels, errors), np.mean(found, axis=0), strict=True):
             values.append(float(value))
+    # log error = slope log width + constant
     slopes = np.polyfit(np.log(widths), np.log(np.stack([kernels, errors], 1)), 1)[0]
     return {
         **{f"kernel_{width}": value for width, value in zip(widths, kernels, strict=True)},

@@ -29,9 +29,11 @@ def run(scale: float = 1.0) -> dict[str, float]:
     student = StudentTProcess(kernel, SHAPE, SHAPE)
     ratio = SHAPE / (SHAPE - 1)  # the mean of the last layer's variance
     first, y = student.marginal(on=x[:1]), drawn[0][:, 0]
+    # inverse gamma (a, a) mixtures of N(0, v K) have 2 a degrees of freedom
     t = scipy.stats.t(2 * SHAPE, scale=float(first.scale[0, 0]) ** 0.5)
     normal = scipy.stats.norm(scale=float(first.variance[0, 0]) ** 0.5)
     heavy = _predictions(student, NOISE, x, *drawn)
+    # the same variances, E[v] K and E[v] NOISE^2
     light = _predictions(GaussianProcess(ratio * kernel), ratio**0.5 * NOISE, x, *drawn)
     return {
         "distance_student": float(scipy.stats.kstest(y, t.cdf).statistic),
@@ -48,6 +50,7 @@ def _networks(network: Any, x: "jax.Array", count: int) -> tuple[np.ndarray, ...
 
     def one(key):
         keys = jax.random.split(key, 3)
+        # root^2 ~ inverse gamma (SHAPE, SHAPE)
         root = (SHAPE / jax.random.gamma(keys[0], SHAPE)) ** 0.5
         values = root * jax.vmap(network.init(3, key=keys[1]))(x)[:, 0]
         return values, values + root * NOISE * jax.random.normal(keys[2], (len(x),))
@@ -75,6 +78,7 @@ def _predictions(
 
     predicted = jax.jit(jax.vmap(predict))(noisy)
     evidence, lower, upper = (np.asarray(array, float) for array in predicted)
+    # (networks, unseen)
     inside = (lower <= y[:, SEEN:]) & (y[:, SEEN:] <= upper)
     sizes = np.sum(noisy[:, :SEEN] ** 2, 1)
     loud = sizes >= np.quantile(sizes, 0.75)

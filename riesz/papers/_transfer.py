@@ -37,6 +37,7 @@ def transfer(
     """
     measured = {}
     for rule, (low, high) in rules.items():
+        # 2 log2(high / low) steps of 2^(1/2)
         rates = np.geomspace(low, high, 1 + round(2 * np.log2(high / low)))
         sweep = learning_rate_sweep(
             network_of,

@@ -104,6 +104,7 @@ def _volume(f: Function) -> None:
     assert (weights[mask] > 0).all(), "weights are positive"
     assert (weights[~mask] == 0).all(), "padding has weight zero"
     whole = f.discretization.grid
+    # the volume of the present part over that of the domain
     part = 1.0 if whole is None else np.asarray(whole.weights)[mask].sum() / _measure(f)
     _close(weights.sum() / _measure(f), part)
 
@@ -124,12 +125,14 @@ def _integrals_of(f: Function) -> None:
         grid = grid.grid  # the whole of a masked grid
     constant = Function.from_callable(lambda *x: 2.0, grid)
     _close(constant.integral() / _measure(f), 2.0)
+    # <1, f> = sum over channels of int f
     one, scale = Function(jnp.ones_like(f.values), f.discretization), float(f.norm()) + 1
     _close(one.inner(f) / scale, jnp.sum(f.integral()) / scale)
     if not isinstance(domain, AbstractProductDomain):
         return
     for i, length in enumerate(domain.lengths):
         if not domain.periodic[i]:
+            # int (x_i - a_i) dx = |domain| length_i / 2
             linear = Function.from_callable(lambda *x, i=i: x[i] - domain.lower[i], grid)
             _close(linear.integral() / domain.volume / length, 0.5)
 
@@ -156,6 +159,7 @@ def _constants(f: Function) -> None:
 
 def _constants_of(f: Function) -> None:
     constant = Function(jnp.ones_like(f.values), f.discretization)
+    # a(1, f) = 0
     energy = f.discretization.energy(constant.values, f.values) / (1 + float(f.norm("H1")))
     _close(energy * min(_ends(f.discretization)[1], default=1.0), 0.0, 20.0)
     for axis, length in enumerate(_ends(f.discretization)[1]):
@@ -198,6 +202,7 @@ def _compiles(f: Function) -> None:
 
 @jax.jit
 def _norm_table(f: Function) -> tuple[Array, Array]:
+    # of f, g, f + g, 3 f and 0, a row for each norm
     g = f.map(lambda v: v**2 - 0.3)
     table = [[h.norm(kind) for h in (f, g, f + g, 3 * f, 0 * f)] for kind in _KINDS]
     return jnp.asarray(table), jnp.abs(f.inner(g))
@@ -251,6 +256,7 @@ def _scattered(domain, count: int, mask: bool = False) -> Points:
 
 def _disc(grid: Grid) -> MaskedGrid:
     """The grid without the nodes near the middle of its domain."""
+    # coordinates in [0, 1]
     unit = np.asarray(grid.relative) / np.asarray(grid.domain.lengths)
     return MaskedGrid(grid, ((unit - 0.5) ** 2).sum(-1) > 0.04)
 

@@ -106,6 +106,7 @@ def _everything(kernel: AbstractKernel, x: Array, y: Array) -> dict[str, Array]:
 def _slopes(kernel: AbstractKernel, x: Array, weights: Array) -> tuple[Any, Array]:
     def total(pair):
         kernel, x = pair
+        # sum_ij w_ij k(z_i, z_j) with inputs z that contain two points twice
         return jnp.sum(weights * kernel(jnp.concatenate([x, x[:2]])))
 
     return eqx.filter_grad(total)((kernel, x))
@@ -142,6 +143,7 @@ def _symmetry(case: KernelCase) -> None:
     assert (np.diagonal(alone) == made["diagonal"]).all(), "its diagonal is kernel.diagonal(x)"
     _close(made["turned"].T, made["pair"], "kernel(y, x) is the transpose of kernel(x, y)")
     off = ~np.eye(len(alone), dtype=bool)[:, ::-1]  # y is x from its end
+    # y_j = x_(n-1-j): k(x_i, y_j) is column n - 1 - j of kernel(x)
     found, expected = made["pair"][off], alone[:, ::-1][off]
     scale = np.abs(alone).max()
     _close(found / scale + 1, expected / scale + 1, "kernel(x) is kernel(x, x) off the diagonal")
@@ -197,6 +199,7 @@ def _blocks(case: KernelCase) -> None:
     _close(out, made["alone"], "tiles of kernel(x) are the whole")
     assert (out == out.T).all(), "tiles are symmetric to the last bit"
     vector = jnp.cos(jnp.arange(len(x), dtype=jnp.float32))
+    # |K v| <= max_i sum_j |K_ij| for |v| <= 1
     product = matvec(case.kernel, values.x, vector)
     scale = np.abs(made["alone"]).sum(1).max()
     _close(product / scale + 1, made["alone"] @ np.asarray(vector) / scale + 1, "matvec is K v")

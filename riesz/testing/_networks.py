@@ -100,7 +100,9 @@ def check_network(
         squares = squares + ((sampled - limits) ** 2).sum(0)
         count = batch * _BATCH
         mean = total / count
+        # Var(k) = E[(k - limit)^2] - (E[k] - limit)^2
         variance = np.maximum(squares / count - (mean - limits) ** 2, 0)
+        # standard errors of the means, relative to the largest entry
         errors = np.sqrt(variance / count).max((1, 2)) / size
         if (4 * errors + shift < visible).all():
             return _agreement(np.abs(mean - limits).max((1, 2)) / size, errors, width, count)
@@ -131,8 +133,11 @@ def _draws(network: AbstractNetwork, x: Array, key: PRNGKeyArray) -> Float[Array
         model = network.init(x.shape[1:], key=key)
         weights, rest = eqx.partition(model, eqx.is_inexact_array)
         slope = jax.grad(lambda w, v: eqx.combine(w, rest)(v)[0])
+        # df/dw at each input, leaves (n, *leaf)
         leaves = jax.tree.leaves(jax.vmap(slope, (None, 0))(weights, x))
+        # (leaves, n, n): sums over the entries of a leaf
         products = jnp.stack([_outer(leaf.reshape(len(x), -1)) for leaf in leaves])
+        # of the last layer: w_std^2 K + b_std^2; of all leaves: Theta
         return jnp.stack([products[-2:].sum(0), products.sum(0)])
 
     return jax.lax.map(one, jax.random.split(key, _BATCH))

@@ -88,6 +88,7 @@ def _small(source: Space, target: Space, **options: Any) -> FNO:
 def _uneven(domain: AbstractDomain, size: int) -> Grid:
     """Smoothly stretched nodes along every axis with ends."""
     t = np.linspace(0, 1, size)
+    # increasing, as 0.24 pi < 1
     stretched = t + 0.12 * np.sin(2 * np.pi * t)
     ends = zip(domain.lower, domain.lengths, domain.periodic, strict=True)
     nodes = ["uniform" if circle else low + length * stretched for low, length, circle in ends]
@@ -98,6 +99,7 @@ def _holed(domain: AbstractDomain, size: int) -> MaskedGrid:
     """Cells with a hole that is a union of cells of every size divisible by 4."""
     grid = Grid(domain, size, "centre")
     unit = (np.arange(size) + 0.5) / size
+    # the hole |x_i - 1/2| < 1/4 for all i
     inside = np.stack(np.meshgrid(*[np.abs(unit - 0.5) < 0.25] * domain.dim, indexing="ij"))
     return MaskedGrid(grid, ~inside.all(0))
 
@@ -122,6 +124,7 @@ def _baseline(name: str) -> AbstractOperator:
     inputs = [smooth_input(_BOX, 10, "chebyshev", shift) for shift in (0.0, 0.7, 1.1, 2.0, 2.9)]
     a = jnp.stack([f.values for f in inputs])
     grid = inputs[0].discretization
+    # u = 2 a^2 + a
     pairs = Pairs(batch(a, grid, _BOX), batch(2 * a**2 + a, grid, _BOX))
     return baselines(pairs, key=_KEY)[name]
 
@@ -212,11 +215,13 @@ def _smooth(space: Space, on: AbstractDiscretization, shift: float) -> Function:
     domain = space.domain
 
     def f(*x):
+        # turn_i = 2 pi (x_i - a_i) / length_i + shift
         turns = [
             2 * jnp.pi * (t - a) / length + shift
             for t, a, length in zip(x, domain.lower, domain.lengths, strict=True)
         ] or [jnp.asarray(shift)]
         total = sum(turns[1:], turns[0])
+        # sin(sum_i turn_i + c) + cos(turn_0 - c) / 2 in channel c
         return [jnp.sin(total + c) + 0.5 * jnp.cos(turns[0] - c) for c in range(space.channels)]
 
     return Function.from_callable(f, on, space)
@@ -321,10 +326,12 @@ def _refinement(case: OperatorCase) -> None:
         return jnp.concatenate([f.at(x).ravel() for f, x in zip(parts, points, strict=True)])
 
     outputs = [np.asarray(answer(operator, size)) for size in sizes]
+    # |u_h - u_finest| at h, h / 2 and h / 4
     gaps = [np.abs(u - outputs[-1]).max() for u in outputs[:-1]]
     scale = np.abs(outputs[-1]).max()
     if gaps[-1] < 1e-4 * scale:
         return  # converged to what float32 and the finest grid resolve
+    # gaps fall by 4^order
     rate = np.log2(gaps[0] / gaps[-1]) / 2
     assert rate > case.order - 0.5, f"order {rate:.2f}, declared {case.order}; gaps {gaps}"
 

@@ -113,6 +113,7 @@ class _Check:
 
     def order(self) -> None:
         u, v, w = self.smooth_solutions[-3:]
+        # |u_h - u_(h/2)| / |u_(h/2) - u_(h/4)| = 2^order
         first, second = _distance(u, v), _distance(v, w)
         floor = self.tolerance(1e-4, 1e-9)
         order = log2(first / second) if second > 0 else inf
@@ -126,6 +127,7 @@ class _Check:
 
     def residual(self) -> None:
         residual = self.problem.residual
+        # |r(a, u)| / |r(a, 2 u)|
         ratio = jax.jit(lambda a, u: residual(a, u).norm() / residual(a, u * 2).norm())
         pairs = zip(self.smooth, self.smooth_solutions, strict=True)
         sizes = [float(ratio(a, u)) for a, u in pairs]
@@ -160,15 +162,18 @@ class _Check:
 
         def functional(values):
             u = self.problem.solution(Function(values, a.discretization, a.space)).function
+            # J(a) = mean(weight u(a))
             return jnp.mean(weight * u.values)
 
         value = jax.jit(functional)
         slope = jax.jit(jax.grad(functional))(a.values)
         self.require(jnp.isfinite(slope).all(), "gradients are finite", "finite", slope)
         step, allowed = self.tolerance(3e-3, 1e-4), self.tolerance(5e-2, 1e-4)
+        # (J(a + h d) - J(a - h d)) / (2 h) = J'(a) d
         forward = value(a.values + step * direction) - value(a.values - step * direction)
         difference = float(forward / (2 * step))
         along = float(jnp.vdot(slope, direction))
+        # relative to |J'(a) d| + |J'(a)| |d| / 100
         scale = abs(along) + 0.01 * float(jnp.linalg.norm(slope) * jnp.linalg.norm(direction))
         self.require(
             abs(along - difference) <= allowed * scale,
@@ -182,6 +187,7 @@ class _Check:
             return
         a, u, half = self.smooth[-1], self.smooth_solutions[-1], self.problem.time / 2
         found = eqx.filter_jit(self.problem.trajectory)(a, 3, half)
+        # u(T/2 + T/2) = u(T)
         error, allowed = _distance(take(found.function, 2), u), self.tolerance(1e-4, 1e-6)
         self.require(
             found.converged and error < allowed,
@@ -195,12 +201,14 @@ class _Check:
         grid = self.grids[0]
         element = jnp.ones((), a.values.dtype)
         if isinstance(symmetry, Translation):
+            # a whole number of cells, about a third of the axis
             element = element * (max(1, grid.shape[symmetry.axis] // 3) / grid.shape[symmetry.axis])
         moved = symmetry.apply(a, element)
         got = self.solved(moved.resample(grid))
         want = symmetry.apply(u, element).resample(grid)
         change = _distance(want, u)
         error = _distance(got, want)
+        # by whole cells of the grid the solver commutes up to rounding, else up to its own error
         exact = _nodes_to_nodes(moved, grid)
         allowed = self.tolerance(1e-3, 1e-7) if exact else _distance(u, self.smooth_solutions[1])
         self.require(change > 2 * allowed, f"{symmetry} moves the test function", "moved", change)
@@ -245,6 +253,7 @@ def _relative(coarse: Function, fine: Function) -> Array:
 
 def _on_boundary(u: Function) -> Array:
     domain = u.domain
+    # centres of the faces of the box
     middle = (np.asarray(domain.lower) + np.asarray(domain.upper)) / 2
     points = []
     for axis in (i for i, circle in enumerate(domain.periodic) if not circle):
@@ -266,6 +275,7 @@ def _nodes_to_nodes(moved: Function, on: AbstractDiscretization) -> bool:
         strict=True,
     )
     for x, here, length, circle in ends:
+        # distances of all pairs of nodes in lengths of the axis, on circles the shorter way
         gap = (x[:, None] - here[None]) / length
         gap = gap - jnp.round(gap) if circle else gap
         if float(jnp.abs(gap).min(1).max()) > 1e-5:

@@ -104,6 +104,7 @@ def _moments_of(process: AbstractProcess, x: np.ndarray) -> _Moments:
     tolerance = 1e-8 if marginal.mean.dtype == np.float64 else 1e-3
     covariance = np.asarray(marginal.covariance, float)
     if covariance.ndim == 2:
+        # C kron I: channels are independent, values ordered by point, then channel
         covariance = np.kron(covariance, np.eye(marginal.mean.shape[1]))
     size = marginal.mean.size
     assert marginal.mean.shape == marginal.variance.shape, "a mean and a variance for each value"
@@ -182,6 +183,7 @@ def _moments(case: ProcessCase) -> None:
 
 
 def _agree(draws: np.ndarray, marginal: "_Moments", what: str) -> None:
+    # (draws, values)
     centred = (draws - marginal.mean).reshape(_DRAWS, -1)
     products = centred[:, :, None] * centred[:, None]
     for name, values, expected in (
@@ -189,6 +191,7 @@ def _agree(draws: np.ndarray, marginal: "_Moments", what: str) -> None:
         ("covariance", products, marginal.covariance),
     ):
         error = np.abs(values.mean(0) - expected)
+        # five standard errors of a mean over draws
         allowed = 5 * values.std(0) / np.sqrt(_DRAWS) + marginal.tolerance
         worst = (error / allowed).max()
         assert worst < 1, (
@@ -203,6 +206,7 @@ def _intervals(case: ProcessCase) -> None:
     draws = np.asarray(case.process.sample(_DRAWS, on=x, key=jax.random.key(4)), float)
     own = np.asarray(joint.sample(_DRAWS, key=jax.random.key(5)), float)
     assert own.shape == draws.shape, f"shape {own.shape} of draws of a distribution"
+    # the share inside has variance level (1 - level) / draws
     allowed = 5 * np.sqrt(level * (1 - level) / _DRAWS)
     for marginal in (alone, joint):
         lower, upper = map(np.asarray, marginal.interval(level))
@@ -215,6 +219,7 @@ def _intervals(case: ProcessCase) -> None:
     shift, scale = jnp.arange(1.0, channels + 1), 2 + jnp.arange(1.0, channels + 1)
     moved = joint.rescaled(shift, scale)
     for end, other in zip(joint.interval(level), moved.interval(level), strict=True):
+        # quantiles of shift + scale f are shift + scale times those of f
         _close(other, shift + scale * end, 1e-4)
     wide = np.diagonal(np.asarray(moved.covariance).reshape(own[0].size, -1))
     _close(wide, np.asarray(moved.variance).ravel(), 1e-4)
@@ -244,9 +249,11 @@ def _densities(case: ProcessCase) -> None:
         nodes, weights = (marginal.nodes, marginal.weights) if mixed else (np.ones(1), np.ones(1))
         # log N(y; m, v K) = log N(y; m, K) + (1 - 1 / v) q / 2 - d / 2 log v
         normal = stats.multivariate_normal(mean, matrix).logpdf(values)
+        # (y - m)^T K^-1 (y - m)
         quadratic = (values - mean) @ np.linalg.solve(matrix, values - mean)
         v = np.asarray(nodes, float)
         each = (1 - 1 / v) * quadratic / 2 - mean.size / 2 * np.log(v)
+        # log sum_i w_i N(y; m, v_i K)
         expected = normal + scipy.special.logsumexp(each, b=np.asarray(weights, float))
     _close(density(Values(x, y)), expected, 1e-6 if y.dtype == np.float64 else 1e-2)
 
@@ -282,8 +289,10 @@ def _regresses(prior: _Moments, marginal: _Moments, values: np.ndarray) -> None:
     count, channels = prior.mean.shape
     seen = np.arange(count * channels).reshape(count, channels)[_ROWS].ravel()
     cross, inside = prior.covariance[:, seen], prior.covariance[np.ix_(seen, seen)]
+    # C K^-1
     gain = np.linalg.solve(inside, cross.T).T
     mean = prior.mean.ravel() + gain @ (values - prior.mean[_ROWS]).ravel()
+    # C - C K^-1 C^T
     left = prior.covariance - gain @ cross.T
     factor = np.trace(marginal.covariance) / np.trace(left)
     tolerance = 100 * marginal.tolerance
@@ -335,6 +344,7 @@ class _LogNormal(eqx.Module):
     """The logarithm of a density of positive numbers, up to a constant."""
 
     def __call__(self, v: Array) -> Array:
+        # log of N(log v; 0, 0.3^2) / v
         return -((jnp.log(v) / 0.3) ** 2) / 2 - jnp.log(v)
 
 

@@ -54,12 +54,16 @@ class ABC(eqx.Module):
         """
         deep = hidden_layers - 1
         if name == "standard":
+            # W_1 ~ N(0, 1), W_l ~ N(0, 1/n), rate eta / n
             return cls((0.0,) * (hidden_layers + 1), (0.0, *(0.5,) * hidden_layers), 1.0)
         if name == "ntk":
+            # W_l = n^(-1/2) w_l with w_l ~ N(0, 1), rate eta
             return cls((0.0, *(0.5,) * hidden_layers), (0.0,) * (hidden_layers + 1), 0.0)
         if name == "mup":
+            # W_1 ~ N(0, 1), W_l ~ N(0, 1/n) in between, W_(L+1) ~ N(0, 1/n^2), rate eta
             return cls((-0.5, *(0.0,) * deep, 0.5), (0.5,) * (hidden_layers + 1), 0.0)
         if name == "mean-field" and hidden_layers == 1:
+            # f = 1/n sum_i w_i phi(u_i), rate eta n
             return cls((0.0, 1.0), (0.0, 0.0), -1.0)
         raise ModelError(
             "unknown parametrisation",
@@ -113,6 +117,7 @@ def classify(parametrisation: ABC) -> Classification:
     update = 2 * a[-1] + c
     hidden = min(2 * a_l + (layer == 0) for layer, a_l in enumerate(a[:-1]))
     r = min(start, update) + c - 1 + hidden
+    # stability asks for both to be >= 1, a change of the outputs for one of them to be 1
     output = min(start + r, update) - 1
     conditions = {
         "a_1 + b_1 = 0": _zero(a[0] + b[0]),

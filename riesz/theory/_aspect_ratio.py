@@ -26,6 +26,7 @@ def vertex_growth(activation: AbstractActivation) -> float:
     k = max(point.variance, _SMALL)
     covariance = jnp.full((1, 1), k, default_dtype())
     variance = float(product_covariance(activation, covariance).mean())
+    # s = w_std^4 Var(phi(u)^2) / K^2
     growth = point.w_std**4 * variance / k**2
     return growth / 3 if point.universality == "vanishing" else growth
 

@@ -37,6 +37,7 @@ class CoordinateCheck(NamedTuple):
         """The exponents p of the least-squares fits of width^p, at each step for each layer."""
         logs = np.log(self.sizes) - np.log(self.sizes).mean(1, keepdims=True)
         widths = np.log(self.widths) - np.log(self.widths).mean()
+        # p = sum_w log(width) log(size) / sum_w log(width)^2, both centred
         return np.einsum("w,swl->sl", widths, logs) / (widths @ widths)
 
     def plot(self) -> "Figure":
@@ -114,6 +115,7 @@ def coordinate_check(
     layers = tuple(
         f"{i} {type(link).__name__}" for i, link in enumerate(network_of(widths[0]).layers)
     )
+    # (steps + 1, widths, layers)
     check = CoordinateCheck(np.stack(sizes, axis=1), tuple(widths), layers)
     if not np.isfinite(check.sizes).all():
         step, width, _ = np.argwhere(~np.isfinite(check.sizes))[0]

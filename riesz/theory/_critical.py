@@ -42,6 +42,7 @@ class _Line:
     def _at(self, q: Numbers) -> tuple[Numbers, Numbers]:
         with np.errstate(all="ignore"):  # E[phi^2] of exp overflows, and is left out above.
             square, square_slope, slope_square = moments(self.activation, q)
+            # with w_std^2 = 1 / E[phi'^2]: chi_parallel - 1 and q - w_std^2 E[phi^2]
             return square_slope / slope_square - 1, q - square / slope_square
 
     @property
@@ -53,6 +54,7 @@ class _Line:
     def vanishing(self) -> bool:
         """Whether K = 0 is a critical point that small variances tend to."""
         near = max(abs(self.excess[0]), abs(self.bias[0] / self.variances[0])) < 1e-2
+        # K = 0 attracts: chi_parallel < 1 for small K, as soon as it differs from 1
         small = self.excess[self.variances < 1e-2]
         clear = small[abs(small) > 1e-5]
         return bool(near and clear.size and (clear < 0).all())
@@ -60,6 +62,7 @@ class _Line:
     def roots(self, what: str, level: float) -> list[float]:
         """The variances at which `excess` or `bias` takes this value, increasing."""
         values = getattr(self, what) - level
+        # cells of the grid in which the level is crossed
         (changes,) = np.nonzero(values[:-1] * values[1:] < 0)
         index = ("excess", "bias").index(what)
         found = []
@@ -71,6 +74,7 @@ class _Line:
     def point(self, variance: float, universality: Universality | None = None) -> FixedPoint:
         """The fixed point with this variance on the line."""
         q = np.array([max(variance, NEAR_ZERO)])
+        # chi_perp = w_std^2 E[phi'^2] = 1
         w2 = 1 / moments(self.activation, q).slope_square[0]
         b2 = self._at(q)[1][0] if universality in (None, "half-stable") and variance > 0 else 0.0
         return at_variance(self.activation, float(w2), max(float(b2), 0.0), variance, universality)
@@ -107,6 +111,7 @@ def critical(activation: AbstractActivation) -> FixedPoint:
         return line.point(1.0, "scale-invariant")
     if line.vanishing:
         return line.point(0.0, "vanishing")
+    # chi_parallel = 1 on the line chi_perp = 1
     roots = line.roots("excess", 0.0)
     for variance in roots:
         point = line.point(variance, "half-stable")
@@ -151,6 +156,7 @@ def edge_of_chaos(activation: AbstractActivation, b_std: float) -> FixedPoint:
         return line.point(1.0, "scale-invariant")
     if b_std == 0 and line.vanishing:
         return line.point(0.0, "vanishing")
+    # b_std^2 = q - w_std^2 E[phi^2] on the line chi_perp = 1
     roots = [] if line.scale_invariant else line.roots("bias", float(b_std) ** 2)
     for variance in roots:
         point = line.point(variance)

@@ -82,6 +82,7 @@ def deep_linear_limit(
         )
     width = _width(scaling)
     rows = scaling.parameters(x.shape[1:])
+    # variances sigma^2 n^-p and rates eta n^(1-p): p = 0 of inputs, 1 hidden, 2 of the output
     powers = [0, *(len(rows) - 2) * [1], 2]
     variances = [row.init_std**2 * width**p for row, p in zip(rows, powers, strict=True)]
     rates = [row.sgd * float(width) ** (p - 1) for row, p in zip(rows, powers, strict=True)]
@@ -101,12 +102,16 @@ def _limit(
         layers, slopes = carry
         layers = _forward(numbers, layers, slopes, t)
         last = layers[-1]
+        # n v(t) = n v(0) - rate sum_s sum_j slopes_sj h_sj
         top = last.backward[0] - numbers.rates[-1] * _moved(slopes, last)
         layers[-1] = last = last._replace(backward=last.backward.at[t].set(top))
+        # h(x_i) in the last layer, (samples, basis)
         now = x @ last.forward[t]
+        # f(x_i) = E[h(x_i) n v]
         outputs = now @ last.covariance @ top
         record = (outputs, jnp.mean((outputs - y) ** 2) / 2, now @ last.covariance @ now.T)
         layers = _backward(numbers, layers, slopes, t)
+        # slopes_t = mean over i of (f(x_i) - y_i) x_i, the gradient by the map from x to f
         return (layers, slopes.at[t].set((outputs - y) @ x / len(x))), record
 
     _, (outputs, losses, features) = jax.lax.scan(step, (layers, slopes), jnp.arange(steps + 1))
@@ -124,11 +129,13 @@ def _start(numbers: _Numbers, steps: int, features: int, dtype: jnp.dtype) -> li
     )
     layers = [layer] * (len(numbers.variances) - 1)
     own = jnp.arange(features)
+    # variance sigma_0^2 of the columns of W_0(0)
     start = layers[0].covariance.at[own, own].set(numbers.variances[0])
     layers[0] = layers[0]._replace(covariance=start)
     last = layers[-1]
     layers[-1] = last._replace(
         backward=last.backward.at[0, inputs].set(1.0),
+        # variance sigma^2 of n v(0)
         covariance=last.covariance.at[inputs, inputs].set(numbers.variances[-1]),
     )
     return layers
@@ -144,14 +151,19 @@ def _forward(numbers: _Numbers, layers: list[_Layer], slopes: Array, t: Array) -
         rate, variance = numbers.rates[index], numbers.variances[index]
         if index == 0:
             vectors = jnp.zeros_like(layer.forward[0]).at[:, :features].set(eye)
+            # W_0(t) = W_0(0) - rate sum_s u_s slopes_s^T, u_s being n times df/dh
             vectors = vectors - rate * jnp.einsum("si,sb->ib", slopes, layer.backward)
         else:
             below = done[-1]
             now = below.forward[t]
+            # <h_sj, h_ti> in the layer below
             products = jnp.einsum("sjb,bc,ic->sji", below.forward, below.covariance, now)
+            # E[W(0) h_sj W(0) h_ti] = sigma^2 <h_sj, h_ti>
             layer = _covary(layer, variance * products.reshape(inputs, features), 0, t * features)
             fresh = jax.lax.dynamic_update_slice(jnp.zeros_like(now), eye, (0, t * features))
+            # W(t) h = W(0) h - rate sum_s u_s sum_j slopes_sj <h_sj, h>
             gradients = jnp.einsum("sj,sji->is", slopes, products)
+            # W(0) h = fresh + sigma^2 sum_s u_s dh / d(W(0)^T u_s)
             vectors = fresh + (variance * now[:, inputs:] - rate * gradients) @ layer.backward
         done.append(layer._replace(forward=layer.forward.at[t].set(vectors)))
     return done
@@ -166,11 +178,15 @@ def _backward(numbers: _Numbers, layers: list[_Layer], slopes: Array, t: Array) 
         layer, above = layers[index], done[0]
         rate, variance = numbers.rates[index + 1], numbers.variances[index + 1]
         now = above.backward[t]
+        # <u_s, u_t> in the layer above
         products = above.backward @ above.covariance @ now
+        # E[W(0)^T u_s W(0)^T u_t] = sigma^2 <u_s, u_t>
         layer = _covary(layer, variance * products[:, None], inputs, inputs + t)
         fresh = jnp.zeros_like(now).at[inputs + t].set(1.0)
         met = layer.forward.reshape(inputs, basis)
+        # W(0)^T u = fresh + sigma^2 sum_sj h_sj du / d(W(0) h_sj)
         vector = fresh + variance * now[:inputs] @ met
+        # W(t)^T u = W(0)^T u - rate sum_s <u_s, u> sum_j slopes_sj h_sj
         vector = vector - rate * jnp.einsum("s,sj,sjb->b", products, slopes, layer.forward)
         done.insert(0, layer._replace(backward=layer.backward.at[t].set(vector)))
     return done

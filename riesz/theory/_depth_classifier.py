@@ -93,8 +93,11 @@ def depth_classifier(activation: AbstractActivation) -> DepthClassifier:
     """
     require_slope("depth_classifier(activation)", activation)
     one = jnp.ones((), default_dtype())
+    # E[phi^2] and E[phi'^2]
     square, slope_square = activation.duals(one, one, one)
+    # E[phi]^2 and E[phi']^2, by independent u and v
     value, slope = activation.duals(one, 0 * one, one)
+    # f(0), f'(0), f'(1)
     numbers = [float(x / square) for x in (value, slope, slope_square)]
     kind, exponent = _kind(*numbers)
     return DepthClassifier(activation, kind, exponent, *numbers)
@@ -123,6 +126,7 @@ def _votes(activation: AbstractActivation, kind: Kind, c: Array) -> Array:
         if kind == "nearest neighbour":
             weights = jnp.where(size == largest, sign, 0)
         else:
+            # psi(c_i) / max_j psi(c_j)
             weights = sign * jnp.exp(jnp.minimum(size - largest, 0))
     weights = jnp.where(jnp.any(same, axis=1, keepdims=True), same.astype(c.dtype), weights)
     return weights / jnp.sum(jnp.abs(weights), axis=1, keepdims=True)
@@ -135,10 +139,12 @@ def _decay(activation: AbstractActivation, c: Array) -> tuple[Array, Array]:
     where their order does not change.
     """
     one = jnp.ones((), c.dtype)
+    # f(c) = E[phi(u) phi(v)] / E[phi^2], f'(0) = E[phi'(u) phi'(v)] / E[phi^2] at c = 0
     square = activation.duals(one, one, one)[0]
     slope = activation.duals(one, 0 * one, one)[1] / square
     superattracting = slope <= rounding()
     rate = jnp.where(superattracting, 0, jnp.log(slope))
+    # below it f(c) = f'(0) c but for a relative O(c)
     threshold = jnp.where(superattracting, 0.1, jnp.finfo(c.dtype).eps ** 0.5)
 
     def f(c: Array) -> Array:
@@ -160,5 +166,6 @@ def _decay(activation: AbstractActivation, c: Array) -> tuple[Array, Array]:
 
     start = (jnp.zeros((), int), jnp.clip(c, -1, 1), jnp.zeros_like(c))
     _, last, layers = jax.lax.while_loop(running, layer, start)
+    # log |f^l(c)| - l log f'(0)
     size = jnp.log(jnp.abs(last)) - layers * rate
     return size, jnp.sign(jnp.where(superattracting, f(last), last))

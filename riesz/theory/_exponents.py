@@ -62,6 +62,7 @@ def measure_exponents(
         network = _perceptron(width, activation, parametrisation.hidden_layers, y.shape[1])
         # n^(-a) w with the rate n^(-c) is a weight of its own with the rate n^(-c - 2 a).
         n, a, b = float(width), np.asarray(parametrisation.a), np.asarray(parametrisation.b)
+        # w_l ~ N(0, n^(-2 (a_l + b_l))), rate eta n^(-c - 2 a_l)
         stds, rates = n ** -(a + b), learning_rate * n ** -(parametrisation.c + 2 * a)
         numbers = (jnp.asarray(v, x.dtype) for v in (stds, rates))
         keys = jax.random.split(key, networks)
@@ -74,6 +75,7 @@ def measure_exponents(
             found=changes.tolist(),
             repair="use a smaller learning rate or fewer steps; a larger one if changes vanish",
         )
+    # log change = -p log n + constant
     slopes = np.polyfit(np.log(widths), np.log(changes), 1)[0]
     return Exponents(float(-slopes[0]), float(-slopes[1]), changes)
 
@@ -98,6 +100,7 @@ def _changes(
     def update(gradients: Any, params: Any) -> Any:
         del params
         leaves, tree = jax.tree.flatten(gradients)
+        # w_l <- w_l - rate_l dL/dw_l
         return jax.tree.unflatten(tree, [-r * g for r, g in zip(rates, leaves, strict=True)])
 
     def one(key: PRNGKeyArray) -> Float[Array, "2"]:
@@ -107,6 +110,7 @@ def _changes(
         weights = jax.tree.unflatten(tree, [s * w for s, w in zip(stds, leaves, strict=True)])
         model = replace(model, weights=weights, factors=(1.0,) * len(leaves))
         records = train(model, optax.stateless(update), x, y, steps, record)
+        # 1/n sum_i (v_i(end) - v_i(start))^2, over inputs and coordinates
         return jnp.stack([jnp.mean((v[-1] - v[0]) ** 2) for v in records])
 
     return jnp.sqrt(jnp.mean(jax.lax.map(one, keys), axis=0))

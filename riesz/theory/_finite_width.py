@@ -42,6 +42,7 @@ class FiniteWidth(eqx.Module):
         Cov(f_ia f_ib, f_jc f_jd) = `spread`.
         """
         spread = self.spread
+        # pairings (ab)(cd), (ac)(bd), (ad)(bc)
         return spread + spread.transpose(0, 2, 1, 3) + spread.transpose(0, 3, 2, 1)
 
     def density(self, values: Float[Array, "... k"]) -> Float[Array, "... k"]:
@@ -66,9 +67,11 @@ class FiniteWidth(eqx.Module):
             )
         at = jnp.arange(k)
         variance = self.covariance[at, at]
+        # kappa_4 / (24 K^2)
         excess = self.fourth_cumulant[at, at, at, at] / (24 * variance**2)
         z = values / jnp.sqrt(variance)
         gaussian = jnp.exp(-(z**2) / 2) / jnp.sqrt(2 * pi * variance)
+        # He_4(z) = z^4 - 6 z^2 + 3
         return gaussian * (1 + excess * (z**4 - 6 * z**2 + 3))
 
 
@@ -128,17 +131,22 @@ def _through(
         # The diagonal by itself: it depends on one variance, to the last bit.
         pairs = activation.duals(variances[:, None], k, variances[None, :])[0]
         alone = activation.duals(variances, variances, variances)[0]
+        # b_std^2 + w_std^2 E[phi_a phi_b]
         return b_std**2 + w_std**2 * jnp.where(jnp.eye(len(k), dtype=bool), alone, pairs)
 
     def layer(state: tuple[Array, Array], inverse: Array) -> tuple[tuple[Array, Array], None]:
         k, spread = state
+        # J, as a map of matrices dK
         after, derivative = jax.linearize(metric, k)
+        # (rules, ab, cd): J on cd, then on ab, leaves (rules, cd, ab)
         carried = _on_pairs(derivative, _on_pairs(derivative, spread).transpose(0, 3, 4, 1, 2))
+        # (w_std^4 / n) Cov(phi_a phi_b, phi_c phi_d)
         fresh = w_std**4 * inverse * product_covariance(activation, k)
         return (after, fresh + carried.transpose(0, 3, 4, 1, 2)), None
 
     zero = jnp.zeros((RULES, *covariance.shape, *covariance.shape), covariance.dtype)
     (last, spreads), _ = jax.lax.scan(layer, (covariance, zero), inverse)
+    # mean over rules and its standard error
     return last, spreads.mean(0), spreads.std(0) / RULES**0.5
 
 

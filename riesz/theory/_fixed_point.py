@@ -110,6 +110,7 @@ def _variance(activation: AbstractActivation, w2: float, b2: float) -> float:
     """The variance that iterates from 1 tend to."""
 
     def growth(q: Numbers) -> Numbers:
+        # b_std^2 + w_std^2 E[phi(u)^2] - q
         return b2 + w2 * moments(activation, q).square - q
 
     now = growth(np.ones(1))[0]
@@ -123,6 +124,7 @@ def _variance(activation: AbstractActivation, w2: float, b2: float) -> float:
     if abs(now) <= rounding():
         return 1.0
     if now > 0:
+        # the variance increases to the first fixed point above 1
         found = first_root(growth, np.geomspace(1.0, 1e8, len(VARIANCES)))
         if found is None:
             raise no_point(
@@ -132,6 +134,7 @@ def _variance(activation: AbstractActivation, w2: float, b2: float) -> float:
                 f"w_std={w2**0.5:.6g}, b_std={b2**0.5:.6g}",
             )
         return found
+    # the variance decreases to the first fixed point below 1, or to 0
     found = first_root(growth, np.geomspace(1.0, 1e-8, len(VARIANCES)))
     return 0.0 if found is None else found
 
@@ -153,6 +156,7 @@ def at_variance(
     """The fixed point with this variance, its correlation and factors."""
     q = max(variance, NEAR_ZERO)
     found = moments(activation, np.array([q]))
+    # chi_parallel = w_std^2 d/dq E[phi^2], chi_perp = w_std^2 E[phi'^2]
     parallel, perp = w2 * found.square_slope[0], w2 * found.slope_square[0]
     dtype = default_dtype()
 
@@ -167,10 +171,12 @@ def at_variance(
         grid = np.linspace(0.0, 1.0, len(VARIANCES))
 
         def growth(c: Numbers) -> Numbers:
+            # (b_std^2 + w_std^2 E[phi(u) phi(v)]) / q - c
             change = (b2 + w2 * pairs(c)[0]) / q - c
             return np.where(abs(change) <= rounding(), 0.0, change)
 
         correlation = first_root(growth, grid) or 0.0
+        # w_std^2 E[phi'(u) phi'(v)] at the fixed point
         chi = w2 * pairs(np.full(len(VARIANCES), correlation))[1][0]
     return FixedPoint(
         w2**0.5,

@@ -70,6 +70,7 @@ class Graphon(eqx.Module):
                 found=f"points of {on.domain}",
             )
         edges = self._edges(on.coordinates[..., 0])
+        # W(u_i, u_j) w_j
         return GraphAggregate(edges * np.asarray(on.weights, float))
 
     def graph(self, n: int) -> Graph:
@@ -103,6 +104,7 @@ class Graphon(eqx.Module):
                 "have weights",
             )
         tossed = np.asarray(jax.random.uniform(coins, (n, n)), float)
+        # i < j with probability W(u_i, u_j), then i > j by symmetry
         above = np.triu(tossed < probability, 1)
         return Graph(nodes, GraphAggregate((above + above.T) / n))
 

@@ -53,6 +53,7 @@ class LearningRateSweep(NamedTuple):
 
     def slope(self) -> float:
         """The exponent p of the least-squares fit of size^p to the best learning rates."""
+        # log rate = p log size + constant
         return float(np.polyfit(np.log(self.sizes), np.log(self.best()), 1)[0])
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":

@@ -57,11 +57,14 @@ def mean_field_limit(
     scaling = Chain((hidden, *activations, output)).scaling("mup", scaling.base)
     # A neuron (w, b, a) is one column of the incoming weights and bias, one row of the outgoing.
     rows = scaling.parameters(shape)
+    # numbers of each array per neuron: fan_in of w, 1 of b, outputs of a
     sizes = [prod(row.shape) // particles for row in rows]
+    # (numbers, particles) of each array
     normal = np.split(_particles(sum(sizes), sizes[-1], particles), np.cumsum(sizes)[:-1])
     weights = []
     for row, z in zip(rows, normal, strict=True):
         z = z.T if row.kind == "output" else z
+        # (fan_in, particles), (particles,), (particles, outputs)
         weights.append(row.init_std * jnp.asarray(z.reshape(row.shape), jnp.result_type(float)))
     model = scaling.init(shape, key=jax.random.key(0))
     model = replace(model, weights=jax.tree.unflatten(jax.tree.structure(model.weights), weights))
@@ -74,6 +77,7 @@ def _particles(dimension: int, outputs: int, count: int) -> Float[np.ndarray, "d
     normal = normal_points(half, dimension).T
     mirrored = normal.copy()
     mirrored[-outputs:] *= -1
+    # (w, b, a) and (w, b, -a)
     return np.concatenate([normal, mirrored], axis=1)
 
 

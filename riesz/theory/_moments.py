@@ -30,6 +30,7 @@ class Moments(NamedTuple):
 
 @eqx.filter_jit
 def _moments(activation: AbstractActivation, q: Float[Array, " n"]) -> tuple[Array, Array, Array]:
+    # g(q) = E[phi^2] and dg/dq, along q11 = q12 = q22 = q
     square, square_slope = jax.jvp(
         lambda q: activation.duals(q, q, q)[0], (q,), (jnp.ones_like(q),)
     )
@@ -57,6 +58,7 @@ def first_root(function: Callable[[Numbers], Numbers], grid: Numbers) -> float |
         values = function(grid)
         kept = np.isfinite(values)
         grid, values = grid[kept], values[kept]
+        # the first cell with a change of sign is the next grid
         (changes,) = np.nonzero(np.sign(values[:-1]) != np.sign(values[1:]))
         if not changes.size:
             return None

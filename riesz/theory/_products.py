@@ -31,15 +31,20 @@ def product_covariance(
     dtype = covariance.dtype
     directions, radial = (jnp.asarray(part, dtype) for part in gaussian_rules(k))
     values, vectors = jnp.linalg.eigh(covariance)
+    # root root^T = covariance
     root = vectors * jnp.sqrt(jnp.maximum(values, 0))
 
     def estimate(rule: tuple[Array, Array]) -> Array:
         directions, (radii, weights) = rule
+        # radius root direction, (directions, radii, k)
         u = (directions @ root.T)[:, None, :] * radii[:, None]
         phi = activation(u.reshape(-1, k))
+        # 1 / directions times the weights of the radii, in the order of the nodes
         weights = jnp.tile(weights, len(directions)) / len(directions)
         products = (phi[:, :, None] * phi[:, None, :]).reshape(-1, k * k)
+        # phi_a phi_b - E[phi_a phi_b], (nodes, k k)
         deviations = products - weights @ products
+        # sum_n w_n d_n,ab d_n,cd
         return ((deviations * weights[:, None]).T @ deviations).reshape(k, k, k, k)
 
     return jax.lax.map(estimate, (directions, radial))
@@ -65,10 +70,13 @@ def gaussian_rules(dimension: int) -> tuple[np.ndarray, np.ndarray]:
 def _radial(dimension: int, shift: float) -> np.ndarray:
     """Nodes and weights for the distribution of the length of a Gaussian vector."""
     width = _RADIUS / _PANELS
+    # panels [0, shift width], [shift width, (1 + shift) width], ...
     edges = np.concatenate([[0.0], (np.arange(_PANELS + 1) + shift) * width])
     nodes, weights = np.polynomial.legendre.leggauss(_ORDER)
     half = np.diff(edges)[:, None] / 2
+    # Gauss-Legendre on each panel: middle + half node
     r = ((edges[:-1] + edges[1:])[:, None] / 2 + half * nodes).ravel()
+    # r^(dimension - 1) exp(-r^2 / 2) half w_n
     density = (half * weights).ravel() * np.exp((dimension - 1) * np.log(r) - r**2 / 2)
     return np.stack([r, density / density.sum()])
 

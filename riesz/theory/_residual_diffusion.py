@@ -74,6 +74,7 @@ class ResidualDiffusion(eqx.Module):
         """
         _require_vector("log_norm_drift", x)
         slope = jax.grad(self.activation)
+        # phi'^2 + phi phi''
         total = jax.vmap(lambda u: slope(u) ** 2 + self.activation(u) * jax.grad(slope)(u))(x)
         drift = (jnp.sum(total) - 2 * self._share(x)) / (2 * len(x))
         moving = jnp.any(self.activation(x) != 0)
@@ -139,6 +140,7 @@ class ResidualDiffusion(eqx.Module):
                 repair="draw from it: diffusion.sample(start, samples, steps=..., key=...)",
             )
         # Mean and variance follow from drift and volatility, which are constant here.
+        # log |phi(X_1)| ~ N(log |phi(start)| + drift, volatility^2)
         mean = jnp.log(jnp.linalg.norm(self.activation(start))) + self.log_norm_drift(start)
         return mean, self.log_norm_volatility(start) ** 2
 
@@ -152,6 +154,7 @@ def _euler_maruyama(
     def step(x: Array, i: Array) -> tuple[Array, None]:
         norm = jnp.linalg.norm(activation(x), axis=1, keepdims=True)
         noise = jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
+        # X + w_std |phi(X)| / sqrt(n) dB, dB ~ N(0, I / steps)
         return x + w_std / (n * steps) ** 0.5 * norm * noise, None
 
     return jax.lax.scan(step, start, jnp.arange(steps))[0]

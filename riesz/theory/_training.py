@@ -46,6 +46,7 @@ def train(
         return (eqx.apply_updates(model, updates), next_state), record(model)
 
     (model, _), records = jax.lax.scan(step, (start, optimiser.init(start)), length=steps)
+    # (steps + 1, ...)
     return jax.tree.map(lambda r, last: jnp.concatenate([r, last[None]]), records, record(model))
 
 

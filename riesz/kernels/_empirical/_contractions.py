@@ -63,16 +63,20 @@ class Jacobians(AbstractContraction):
             structure = structure._replace(products=())
         outer = {product.leaf for product in structure.products}
         plain = sum(leaf.size for i, leaf in enumerate(self.leaves) if i not in outer)
+        # floats of one row: plain gradients, and intermediate results of the model
         row = plain + floats_of(structure.program.jaxpr)
 
         def factors(x, rows):
             return structure.factors(self.leaves, x, rows)
 
+        # c rows of b Jacobians, and (points, points) products for b^2 pairs
         return Parts(factors, factors, lambda b, c: b * c * row + (b * structure.points) ** 2)
 
     def inner(self, left: Any, right: Any) -> Float[Array, ""]:
+        # sum_c <J(x)^T e_c, J(y)^T e_c>, leaf by leaf
         parts = [jnp.vdot(a, b, precision=EXACT) for a, b in zip(left[0], right[0], strict=True)]
         for f, g in zip(left[1], right[1], strict=True):
+            # sum_c <a^T delta_c, a'^T delta'_c> = sum_pq (a a'^T)_pq sum_c (delta_c delta'_c^T)_pq
             points = jnp.einsum("pk,qk->pq", f.a, g.a, precision=EXACT)
             cotangents = jnp.einsum("cpm,cqm->pq", f.delta, g.delta, precision=EXACT)
             parts.append((points * cotangents).sum())
@@ -91,9 +95,11 @@ class Products(AbstractContraction):
 
         def pulled(y, rows):
             _, pull = jax.vjp(lambda leaves: self.output(leaves, y), self.leaves)
+            # J(y)^T e_c, leaves (c, *leaf)
             return jax.vmap(pull)(rows)[0]
 
         def floats(b, c):
+            # c rows of b Jacobians of y, and c evaluations for each of b^2 pairs
             return b * c * (parameters + b * computed)
 
         return Parts(lambda x, rows: (x, rows), pulled, floats)
@@ -104,6 +110,7 @@ class Products(AbstractContraction):
         def push(tangents):
             return jax.jvp(lambda leaves: self.output(leaves, x), (self.leaves,), (tangents,))[1]
 
+        # sum_c e_c . J(x) (J(y)^T e_c)
         return jnp.vdot(rows, jax.vmap(push)(right), precision=EXACT)
 
 

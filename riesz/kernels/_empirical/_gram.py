@@ -34,6 +34,7 @@ class Plan(NamedTuple):
         """The sum of `part` over the rows of the identity."""
         if self.rows == self.outputs:
             return part(jnp.eye(self.outputs, dtype=self.dtype))
+        # ceil(outputs / rows)
         count = -(-self.outputs // self.rows)
 
         def rows(start):  # those past the last are zero
@@ -78,8 +79,10 @@ def outer(
 
         def columns(ys):
             rights = jax.vmap(right)(ys)
+            # (ys, xs, *out)
             return jax.vmap(lambda b: jax.vmap(lambda a: inner(a, b))(lefts))(rights)
 
+        # (ys, xs, *out) of all y -> (xs, m, *out)
         return jnp.swapaxes(blocked(columns, y, samples), 0, 1)
 
     return blocked(rows, x, samples)
@@ -94,6 +97,7 @@ def gram(contraction: AbstractContraction, x: PyTree, y: PyTree | None) -> Float
     plan = Plan.of(contraction, here, x)
 
     def part(rows):
+        # sum_a e_a^T J(x_i) J(y_j)^T e_a over these rows e_a
         sides = (lambda a: here.left(a, rows)), (lambda b: there.right(b, rows))
         return outer(contraction.inner, *sides, x, y, plan.samples)
 
@@ -107,6 +111,7 @@ def diagonal(contraction: AbstractContraction, x: PyTree) -> Float[Array, " n"]:
     plan = Plan.of(contraction, parts, x)
 
     def part(rows):
+        # sum_a |J(x_i)^T e_a|^2
         one = jax.vmap(lambda a: contraction.inner(parts.left(a, rows), parts.right(a, rows)))
         return blocked(one, x, plan.samples)
 
@@ -120,10 +125,12 @@ def full(contraction: AbstractContraction, x: PyTree, y: PyTree) -> Float[Array,
     here, there = parts_of(contraction, x, y)
 
     def all_rows(part, output):
+        # (o, 1, o): each row of the identity as a matrix of one row
         rows = jnp.eye(output.size, dtype=output.dtype)[:, None]
         return lambda a: jax.vmap(lambda row: part(a, row))(rows)
 
     def inner(lefts, rights):
+        # (o, q): e_a^T J(x_i) J(y_j)^T e_b
         return jax.vmap(lambda a: jax.vmap(lambda b: contraction.inner(a, b))(rights))(lefts)
 
     samples = largest(length(x), lambda b: o.size * here.floats(b, q.size))
@@ -171,16 +178,20 @@ def matvec(
         return largest(length(z), lambda b: b * computed)
 
     def pull(total, block):
+        # total + sum_j J(y_j)^T v_j, j in the block
         ys, vs = block
         _, back = jax.vjp(lambda p: many(p, ys), leaves)
         return jax.tree.map(jnp.add, total, back(vs)[0]), None
 
     ys, vs = blocks((y, v), size(y))
+    # those that fill the last block count as zero
     real = jnp.arange(vs.shape[0] * vs.shape[1]).reshape(vs.shape[:2]) < length(y)
     vs = jnp.where(real[..., None], vs, 0)
+    # J(y)^T v, leaves of the shape of the parameters
     direction, _ = jax.lax.scan(pull, jax.tree.map(jnp.zeros_like, leaves), (ys, vs))
 
     def push(xs):
+        # J(x_i) direction
         return jax.jvp(lambda p: many(p, xs), (leaves,), (direction,))[1]
 
     return blocked(push, x, size(x))

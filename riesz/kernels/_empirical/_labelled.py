@@ -76,5 +76,6 @@ class LabelledTangentKernel(AbstractKernel):
                 found=f"shape {classes.shape}{values}, {logits.size} logits",
                 repair="number the classes from 0; a model of two classes has two logits",
             )
+        # s(c)_a = 1 - 2 [a = c]; 1 / sqrt(K) on either side makes 1/K
         own = jax.nn.one_hot(classes, logits.size, dtype=logits.dtype)
         return x, (1 - 2 * own) / logits.size**0.5

@@ -70,7 +70,9 @@ class Parametrised(eqx.Module):
         output = self.model(leaves)(x)
         values = values_of(output)
         if not isinstance(output, Function):
+            # |values / sqrt(size)|^2 is the mean of squares
             return values.reshape(-1) / values.size**0.5
+        # |values sqrt(share)|^2 = sum_i w_i |f_i|^2 / (volume channels)
         weights = output.discretization.weights.astype(values.dtype)
         share = weights / (weights.sum() * values.shape[-1])
         return (values * jnp.sqrt(share)[..., None]).reshape(-1)

@@ -69,5 +69,6 @@ def floats_of(program: Program) -> int:
     total = sum(v.aval.size for equation in program.eqns for v in equation.outvars)
     for equation in program.eqns:
         inner = sum(floats_of(part) for part in jaxprs_in_params(equation.params))
+        # a scan runs its body `length` times
         total += equation.params.get("length", 1) * inner
     return total

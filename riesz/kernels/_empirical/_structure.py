@@ -40,11 +40,14 @@ class WeightProduct(NamedTuple):
     def activation(self, operands: list[Array]) -> Float[Array, "points k"]:
         """The other operand, contracted axes last."""
         other = 1 - self.weight
+        # dimension_numbers: ((contracted of lhs, of rhs), (batch of lhs, of rhs))
         axes = self.equation.params["dimension_numbers"][0][other]
+        # (*free, *contracted) -> (points, k)
         return jnp.moveaxis(operands[other], axes, range(-len(axes), 0)).reshape(self.points, -1)
 
     def cotangents(self, rows: Float[Array, "c *z"]) -> Float[Array, "c points m"]:
         """Cotangents of the result, the weight's free axes last."""
+        # z has the free axes of the lhs first: (c, points, m), or (c, m, points)
         if self.weight == 1:
             return rows.reshape(rows.shape[0], self.points, -1)
         return rows.reshape(rows.shape[0], -1, self.points).swapaxes(1, 2)
@@ -74,6 +77,7 @@ class Structure(NamedTuple):
         """These rows of the Jacobian: plain arrays, and outer products."""
         numbers = {product.leaf for product in self.products}
         plain = tuple(leaf for i, leaf in enumerate(leaves) if i not in numbers)
+        # z = a W + shift: the gradient by the shift is delta = dy/dz
         shifts = tuple(
             jnp.zeros(p.equation.outvars[0].aval.shape, p.equation.outvars[0].aval.dtype)
             for p in self.products
@@ -85,6 +89,7 @@ class Structure(NamedTuple):
             return self._run([*args, *jax.tree.leaves(x)], shifts)
 
         _, pull, activations = jax.vjp(output, shifts, plain, has_aux=True)
+        # cotangents: of shifts (c, *z), of plain leaves (c, *leaf)
         deltas, plain_rows = jax.vmap(pull)(rows)
         outer = zip(self.products, activations, deltas, strict=True)
         return plain_rows, tuple(Outer(a, p.cotangents(delta)) for p, a, delta in outer)
@@ -97,6 +102,7 @@ class Structure(NamedTuple):
 
         def watch(equation, operands, results):
             if id(equation) in self.kept:
+                # a (s W) = (s a) W: what scales a weight is given to its activation
                 held = self.kept[id(equation)]
                 scale = scales.get(equation.invars[held], 1.0)
                 if equation.primitive.name == "mul":
@@ -150,7 +156,9 @@ def _product(leaf: int, equation: Equation, weight: int) -> WeightProduct | None
     if batch[0]:
         return None
     other = equation.invars[1 - weight].aval
+    # (points, k) x (k, m) -> (points, m)
     k = prod(other.shape[axis] for axis in contract[1 - weight])
     points = other.size // k
     m = equation.invars[weight].aval.size // k
+    # kernels of outer products take points^2 (k + m) products, of plain gradients k m
     return WeightProduct(leaf, equation, weight, points) if points**2 * (k + m) < k * m else None

@@ -103,6 +103,7 @@ class TangentKernel(AbstractKernel):
         return out.reshape(-1, *grams.output_shape(split.values, split.leaves, x))
 
     def _contraction(self) -> AbstractContraction:
+        # outputs whose squared length is an average: the trace of J(x) J(y)^T is one
         return contraction(self.method, self.split.averaged, self.split.leaves)
 
     def _require_alike(self, x: PyTree, y: PyTree) -> None:

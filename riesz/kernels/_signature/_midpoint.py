@@ -38,8 +38,10 @@ def increments(
         exact = jax.lax.Precision.HIGHEST
         c = jnp.matmul(jnp.diff(x, axis=0), jnp.diff(y, axis=0).T, precision=exact)
     else:
+        # k(x_i+1, y_j+1) - k(x_i, y_j+1) - k(x_i+1, y_j) + k(x_i, y_j)
         c = jnp.diff(jnp.diff(path_kernel(x, y), axis=0), axis=1)
     parts = 2**refinement
+    # dx_i / parts each: the products are c / parts^2
     return jnp.repeat(jnp.repeat(c / parts**2, parts, axis=0), parts, axis=1)
 
 
@@ -58,12 +60,17 @@ def covariance(c: Float[Array, "a b"], rate: Rate, start: Float[Array, ""]) -> F
         # of S_i with S_j, then of g(S_i) dx_i with S_j and of S_i with g(S_j) dy_j
         before, last, of_x, of_y = state
         k, z = now
+        # E[S_i S_j], j = k - i
         u = before[:-1]
+        # E[H_i H_j]
         middle = u + (of_x + of_y) / 2 + z * rate(u, k, False, False) / 4
+        # E[S_i+1 S_j+1] = E[S_i+1 S_j] + E[S_i S_j+1] - E[S_i S_j] + E[g(H_i) dx_i g(H_j) dy_j]
         new = last[1:] + last[:-1] - u + z * rate(middle, k, True, True)
+        # E[g(S_i) dx_i S_j+1], E[S_i+1 g(S_j) dy_j]
         next_x = of_x + z * rate(u + of_y / 2, k, False, True)
         next_y = of_y + z * rate(u + of_x / 2, k, True, False)
         after = jnp.concatenate([last[:1], new])
+        # the latter belongs to row i + 1; it is zero for S_0
         return (last, after, next_x, jnp.concatenate([zeros[:1], next_y[:-1]])), None
 
     edge, zeros = jnp.broadcast_to(start, (rows + 1,)), jnp.zeros(rows, c.dtype)
@@ -74,6 +81,7 @@ def covariance(c: Float[Array, "a b"], rate: Rate, start: Float[Array, ""]) -> F
 
 def along(values: Float[Array, " b"], rows: int) -> Callable[[Int[Array, ""]], Array]:
     """The values at j = k - i, for the rows i of an anti-diagonal k; at the ends they repeat."""
+    # values_j at index j + rows - 1, reversed: i grows as j falls
     backwards = jnp.pad(values, rows - 1, mode="edge")[::-1]
 
     def at(k):

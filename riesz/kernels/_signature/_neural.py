@@ -109,4 +109,5 @@ def _with_variances(growth: Growth, x: Array) -> tuple[Array, tuple[Array, Array
 
 
 def _numbers(growth: Growth, x: Array, y: Array | None = None) -> int:
+    # cells of the grid of one pair
     return x.shape[1] * (x if y is None else y).shape[1] * 4**growth.refinement

@@ -40,6 +40,7 @@ def all_pairs(
 
     pairs = jnp.asarray(i), jnp.asarray(j)
     values = blocked(some, pairs, block(numbers))
+    # k_ij = values of the pair (i, j), and k_ji without y
     k = jnp.zeros((n, m), values.dtype).at[i, j].set(values)
     return k.at[j, i].set(values) if y is None else k
 

@@ -72,6 +72,7 @@ class Signature(AbstractKernel):
         c = increments(x, y, self.refinement, self.path_kernel)
         if c.shape[0] > c.shape[1]:  # an anti-diagonal is as long as the shorter path
             c = c.T
+        # F(u) = u
         return covariance(c, lambda u, *_: u, jnp.ones((), c.dtype))
 
     def _numbers(self, x: Array, y: Array) -> int:

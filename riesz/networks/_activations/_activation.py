@@ -63,6 +63,7 @@ class AbstractActivation(AbstractNetwork):
                 repair="ask for nngp, or use a smooth activation such as Erf() with a large w_std "
                 "before it",
             )
+        # K' = E[phi(u) phi(v)], Theta' = E[phi'(u) phi'(v)] Theta
         nngp, slope = self.duals(inputs.variances()[0], inputs.nngp, inputs.variances()[1])
         outputs = replace(
             inputs,
@@ -76,6 +77,7 @@ class AbstractActivation(AbstractNetwork):
         return outputs.computed_once()
 
     def _own(self, inputs: Covariances, k: Numbers) -> Numbers:
+        # E[phi(u_a) phi(u_b)] at positions a and b of one input
         first, second = inputs.own_variances(k)
         return self.duals(first, k, second)[0]
 

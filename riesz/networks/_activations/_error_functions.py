@@ -24,7 +24,9 @@ class Erf(AbstractExactActivation):
         return jax.lax.erf(x)
 
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
+        # with a = 1/2 + q11, b = 1/2 + q22: P = 4 a b, 2 q12 / sqrt P = q12 / sqrt(a b)
         noisy = noisy_pair(q11, q12, q22, 0.5)
+        # P - 4 q12^2 = 4 a b complement^2
         return 2 / pi * noisy.angle, 2 / pi * noisy.inverse / noisy.complement
 
 
@@ -43,11 +45,14 @@ class Gelu(AbstractExactActivation):
         return jax.nn.gelu(x, approximate=False)
 
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
+        # inverse = 1 / sqrt P, complement = D / sqrt P, share^2 = q11 q22 / P, angle = A
         noisy = noisy_pair(q11, q12, q22, 1.0)
         correlation, square = noisy.correlation, noisy.share**2
         inverse = 1 / noisy.complement
+        # q12^2 / (P D) + q11 q22 D / P
         own = correlation**2 * (noisy.inverse * inverse)
         own += square * (noisy.scale * noisy.complement)
+        # (1 / D^2 + 1 / P - q11 q22 / P + 1) q12 / D
         tilt = (noisy.inverse * inverse) ** 2 + noisy.inverse**2 - square + 1
         tilt *= correlation * inverse
         return q12 / 4 + (own + q12 * noisy.angle) / (2 * pi), 1 / 4 + (noisy.angle + tilt) / (

@@ -83,6 +83,7 @@ def _price(phi, kinks, accuracy, primals, tangents):
     # With respect to q12 the derivative is the second expectation (theorem of Price). Through
     # the half angle it would be 0 times infinity on the diagonal.
     value, change = jax.jvp(scaled, (q11, q22), (d11, d22))
+    # sqrt(q11 q22) d rho = dq12 - q12 dq11 / (2 q11) - q12 dq22 / (2 q22)
     turn = d12 - quotient(q12 * d11, 2 * q11) - quotient(q12 * d22, 2 * q22)
     return value, change + _slope(phi, kinks, accuracy, *primals) * turn
 
@@ -106,6 +107,7 @@ def kinked_error(phi: Entrywise, kinks: Kinks, q11: Numbers, q12: Numbers, q22: 
 @partial(jax.jit, static_argnums=(0, 1))
 def _error(f: Entrywise, kinks: Kinks, at: Coordinates) -> Array:
     fine, coarse = (_expectation(f, kinks, accuracy, at) for accuracy in (FINE, COARSE))
+    # |E[f(u) f(v)]| <= |a| |b| for the coefficients a of f(u) and b of f(v) (Cauchy and Schwarz)
     sides = _coefficients(f, kinks, COARSE, at.u, at.v)
     norms = (jnp.sqrt(jnp.sum(side**2, 0)) for side in sides)
     rounding = 64 * jnp.finfo(fine.dtype).eps * math.prod(norms)
@@ -114,6 +116,7 @@ def _error(f: Entrywise, kinks: Kinks, at: Coordinates) -> Array:
 
 def _coordinates(q11: Numbers, q12: Numbers, q22: Numbers) -> Coordinates:
     r = geometric_mean(q11, q22)
+    # sin^2(t/2) = (r - |q12|) / (2 r)
     half = root(quotient(r - jnp.abs(q12), 2 * r))
     return Coordinates(root(q11), root(q22), quotient(q12, r), half)
 
@@ -122,13 +125,16 @@ def _coordinates(q11: Numbers, q12: Numbers, q22: Numbers) -> Coordinates:
 def _expectation(f: Entrywise, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -> Array:
     """E[f(u) f(v)]."""
     close = jnp.abs(at.correlation) > _MODERATE
+    # sum_k a_k b_k rho^k; 0 in place of a rho that the integral takes
     rho = jnp.where(close, 0, at.correlation)
     known = series(*_coefficients(f, kinks, accuracy, at.u, at.v), rho)
     rows = [jnp.broadcast_to(x, rho.shape).ravel() for x in (known, close, *at)]
     # Pairs that need the double integral come first, so that most chunks need none.
     place = _places(rows[1])
+    # order[place[i]] = i
     order = jnp.zeros_like(place).at[place].set(jnp.arange(place.size), unique_indices=True)
     chunk = min(_CHUNK, order.size)
+    # (chunks, chunk), filled up with the first entries
     index = jnp.resize(order, (-(-order.size // chunk), chunk))
 
     @jax.checkpoint
@@ -158,18 +164,22 @@ def _coefficients(
 
     @jax.checkpoint
     def one(std: Array) -> Array:
+        # z_n and w_n of E[.], (nodes,)
         z, weights = _normal_panels(_positions(kinks, std), accuracy.nodes, accuracy.reach)
         values = f(std * z) * weights
 
         def climb(rows: tuple[Array, Array], k: Array) -> tuple[tuple[Array, Array], Array]:
             before, here = rows
+            # h_(k+1) = (z h_k - sqrt(k) h_(k-1)) / sqrt(k + 1)
             above = (z * here - jnp.sqrt(k) * before) / jnp.sqrt(k + 1)
+            # a_k = sum_n w_n f(s z_n) h_k(z_n)
             return (here, above), jnp.sum(values * here)
 
         start = jnp.zeros_like(z), jnp.ones_like(z)
         return jax.lax.scan(climb, start, jnp.arange(accuracy.terms, dtype=z.dtype))[1]
 
     together = jnp.concatenate([std.ravel() for std in stds])
+    # (stds, terms) -> (terms, stds)
     rows = jax.lax.map(one, together, batch_size=256).T
     parts = jnp.split(rows, np.cumsum([std.size for std in stds])[:-1], axis=1)
     return [part.reshape(-1, *s.shape) for part, s in zip(parts, stds, strict=True)]
@@ -179,13 +189,18 @@ def _integral(f: Entrywise, kinks: Kinks, accuracy: Accuracy, at: Coordinates) -
     """E[f(u) f(v)] for one pair, by the double integral."""
     side = jnp.where(at.correlation < 0, -1.0, 1.0).astype(at.u.dtype)
     sine, cosine = at.half, jnp.sqrt(1 - at.half**2)
+    # u = sqrt(q11) u', v = sqrt(q22) v' or, for rho < 0, -sqrt(q22) v': kinks u' = a and v' = b
     of_u, of_v = _positions(kinks, at.u), side * _positions(kinks, at.v)
+    # a - sin(t/2) y = cos(t/2) x = b + sin(t/2) y
     meet = (of_u[:, None] - of_v).ravel() / (2 * jnp.where(sine > 0, sine, 1))
     y, weights_y = _normal_panels(meet, accuracy.order, accuracy.reach)
     shift = sine * y[:, None]
+    # (nodes of y, kinks of u and of v): x where u' = cos(t/2) x + sin(t/2) y and v' meet them
     breaks = jnp.concatenate([(of_u - shift) / cosine, (of_v + shift) / cosine], -1)
     x, weights_x = _normal_panels(breaks, accuracy.order, accuracy.reach)
+    # u' = cos(t/2) x + sin(t/2) y, v' = cos(t/2) x - sin(t/2) y
     u, v = at.u * (cosine * x + shift), side * at.v * (cosine * x - shift)
+    # sum_m w_m sum_n w_mn f(u_mn) f(v_mn)
     return jnp.sum(weights_y[:, None] * weights_x * f(u) * f(v))
 
 
@@ -205,9 +220,11 @@ def _normal_panels(
     fixed = jnp.broadcast_to(fixed, (*breaks.shape[:-1], 4))
     edges = jnp.sort(jnp.concatenate([fixed, used], -1), -1)
     half = (edges[..., 1:] - edges[..., :-1]) / 2
+    # Gauss-Legendre on each panel: left end + half + half node
     z = (edges[..., :-1] + half)[..., None] + half[..., None] * points
     density = jnp.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     shape = (*breaks.shape[:-1], -1)
+    # w_n half exp(-z_n^2 / 2) / sqrt(2 pi)
     return z.reshape(shape), (half[..., None] * weights * density).reshape(shape)
 
 

@@ -61,6 +61,7 @@ def _heat_equation(f, g, primals, tangents):
     # The Gaussian density solves the heat equation in its covariances (theorem of Price). The
     # derivatives of the series are singular at variance zero; these are not.
     (d11, d12, d22), (df, dg) = tangents, (derivative(f), derivative(g))
+    # dE[f g] = E[f'' g] dq11 / 2 + E[f' g'] dq12 + E[f g''] dq22 / 2
     tangent = (
         mehler(derivative(df), g, *primals) * d11 / 2
         + mehler(df, dg, *primals) * d12
@@ -83,10 +84,13 @@ def mehler_error(f: Entrywise, q11: Numbers, q12: Numbers, q22: Numbers) -> Floa
         _coefficients(f, _coarse_rules(TERMS), q11, q22),
         strict=True,
     ):
+        # sqrt(sum_(k >= TERMS) a_k^2)
         used, tail = fine[:TERMS], jnp.sqrt(jnp.sum(fine[TERMS:] ** 2, 0))
+        # the largest change by one of the three coarse rules, for each k
         error = jnp.max(jnp.abs(coarse.reshape(-1, *used.shape) - used), 0)
         sides.append((jnp.abs(used), error, tail, jnp.sqrt(jnp.sum(used**2, 0))))
     (a, error_a, tail_a, norm_a), (b, error_b, tail_b, norm_b) = sides
+    # sum_k (|da_k| |b_k| + |a_k| |db_k|) |rho|^k
     quadrature = series(error_a, b, rho) + series(a, error_b, rho)
     rounding = 16 * jnp.finfo(rho.dtype).eps * norm_a * norm_b
     # The tail goes on behind the coefficients seen: for the slowest decay that has a finite
@@ -106,6 +110,7 @@ def series(
 def _series_jvp(primals, tangents):
     # Differentiating the loop would keep the partial sum of every pair at every step.
     (a, b, rho), (da, db, drho) = primals, tangents
+    # d/drho: sum_(k >= 1) k a_k b_k rho^(k - 1)
     k = jnp.arange(1, len(a), dtype=rho.dtype).reshape(-1, *[1] * (a.ndim - 1))
     slope = series(k * a[1:], b[1:], rho)
     return series(a, b, rho), _horner(da, b, rho) + _horner(a, db, rho) + slope * drho
@@ -114,6 +119,7 @@ def _series_jvp(primals, tangents):
 @jax.jit
 def _horner(a: Array, b: Array, rho: Array) -> Array:
     def step(total: Array, pair: tuple[Array, Array]) -> tuple[Array, None]:
+        # s_k = a_k b_k + rho s_(k+1)
         return total * rho + pair[0] * pair[1], None
 
     shape = jnp.broadcast_shapes(a.shape[1:], b.shape[1:], rho.shape)
@@ -144,9 +150,11 @@ def _coefficients(
 
     def one(variance: Array) -> Array:
         values = f(jnp.sqrt(jnp.maximum(variance, 0)) * z)
+        # a_k = sum_n w_n h_k(z_n) f(sqrt(q) z_n)
         return jnp.matmul(projection, values, precision="highest")
 
     together = jnp.concatenate([q.ravel() for q in variances])
+    # (variances, terms) -> (terms, variances)
     rows = jax.lax.map(one, together, batch_size=1024).T
     parts = jnp.split(rows, np.cumsum([q.size for q in variances])[:-1], axis=1)
     return [part.reshape(-1, *q.shape) for part, q in zip(parts, variances, strict=True)]
@@ -164,12 +172,15 @@ def _coarse_rules(terms: int) -> tuple[np.ndarray, np.ndarray]:
     """Three rules in one: at a kink, wherever it lies, they do not all err like the fine rule."""
     grid = np.arange(-120, 120) / 10
     nodes, blocks = zip(*(_trapezoidal(grid + k / 60, terms) for k in (1, 3, 5)), strict=True)
+    # nodes (3 n,); coefficients of each rule, (3 terms, 3 n)
     return np.concatenate(nodes), np.asarray(scipy.linalg.block_diag(*blocks))
 
 
 def _trapezoidal(z: np.ndarray, terms: int) -> tuple[np.ndarray, np.ndarray]:
+    # w_n = spacing exp(-z_n^2 / 2) / sqrt(2 pi)
     weights = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
     rows: list[np.ndarray] = [np.zeros_like(z), np.ones_like(z)]
     for k in range(terms - 1):
+        # h_(k+1) = (z h_k - sqrt(k) h_(k-1)) / sqrt(k + 1)
         rows.append((z * rows[-1] - np.sqrt(k) * rows[-2]) / np.sqrt(k + 1))
     return z, np.stack(rows[1:]) * weights

@@ -160,15 +160,19 @@ def _has_its_derivative(function: Callable) -> bool:
 
     A jump of phi by J at t changes the right-hand side by J h_k(t) times the density at t.
     """
+    # midpoints of 2^16 cells of [-8, 8]
     z = (np.arange(2**16) + 0.5) / 2**12 - 8
     rows = [np.ones_like(z), z]
     for k in range(1, 6):
+        # h_(k+1) = (z h_k - sqrt(k) h_(k-1)) / sqrt(k + 1)
         rows.append((z * rows[k] - sqrt(k) * rows[k - 1]) / sqrt(k + 1))
     weights = np.exp(-(z**2) / 2) / sqrt(2 * pi) / 2**12
     phi = entrywise(function)
     with jax.ensure_compile_time_eval():
         value, slope = (np.asarray(f(jnp.asarray(z)), float) for f in (phi, derivative(phi)))
+    # E[phi(z) h_k(z)] and E[phi'(z) h_k(z)], k = 0 to 6
     of_value, of_slope = ((np.stack(rows) * weights) @ x for x in (value, slope))
+    # sqrt(k + 1) E[phi(z) h_(k+1)(z)] - E[phi'(z) h_k(z)], k = 0 to 5
     defect = np.sqrt(np.arange(1, 7)) * of_value[1:] - of_slope[:-1]
     size = sqrt(weights @ value**2) + sqrt(weights @ slope**2)
     return bool(np.all(np.abs(defect) <= 1e-3 * size))

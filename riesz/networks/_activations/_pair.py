@@ -102,6 +102,7 @@ def pair(q11: Numbers, q12: Numbers, q22: Numbers) -> Pair:
     cosine = jnp.where(random, q12 * inverse, equal)
     # Sine and angle come from one root: their difference, of third order, is what is read of them.
     half = root((r - jnp.abs(q12)) * (inverse / 2))
+    # sin(theta) = 2 sin(theta/2) cos(theta/2), as well of pi - theta
     sine = jnp.where(random, 2 * half * jnp.sqrt(1 - half * half), 1 - equal)
     acute = twice_arcsine(half)
     angle = jnp.where(random, jnp.where(q12 < 0, pi - acute, acute), pi / 2 * (1 - equal))
@@ -114,6 +115,7 @@ def twice_arcsine(half: Numbers) -> Numbers:
     value = jnp.zeros_like(half)
     for coefficient in _ARCSINE:
         value = value * square + coefficient
+    # arcsin(x) = x P(x^2)
     return 2 * half * value
 
 
@@ -142,7 +144,9 @@ def noisy_pair(q11: Numbers, q12: Numbers, q22: Numbers, noise: float) -> Noisy:
     inverse = (1 / root_a) * (1 / root_b)
     r = geometric_mean(q11, q22)
     share_a, share_b = noise / a, noise / b
+    # 1 - q12^2 / (a b) = (1 - q11 q22 / (a b)) + (r^2 - q12^2) / (a b)
     square = share_a + share_b - share_a * share_b + ((r - q12) * inverse) * ((r + q12) * inverse)
     correlation, complement = q12 * inverse, jnp.sqrt(square)
+    # sin(angle / 2) = sin(angle) / sqrt(2 + 2 cos(angle))
     angle = twice_arcsine(correlation * jax.lax.rsqrt(2 + 2 * complement))
     return Noisy(root_a * root_b, inverse, r * inverse, correlation, complement, angle)

@@ -33,7 +33,9 @@ class AbstractPiecewiseLinear(AbstractExactActivation):
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         odd, even = (jnp.asarray(part, q12.dtype) ** 2 for part in self.parts)
         geometry = pair(q11, q12, q22)
+        # E[sign(u) sign(v)]
         signs = 1 - 2 * geometry.angle / pi
+        # a^2 q12 + b^2 [(2/pi) r sin t + q12 (1 - 2 t / pi)]
         return odd * q12 + even * (2 / pi * geometry.area + q12 * signs), odd + even * signs
 
 
@@ -51,6 +53,7 @@ class Relu(AbstractPiecewiseLinear):
 
     @property
     def parts(self) -> tuple[Scalar, Scalar]:
+        # (u + |u|) / 2
         return 0.5, 0.5
 
 
@@ -64,6 +67,7 @@ class LeakyRelu(AbstractPiecewiseLinear):
 
     @property
     def parts(self) -> tuple[Scalar, Scalar]:
+        # (1 + s) / 2 u + (1 - s) / 2 |u|
         return (1 + self.slope) / 2, (1 - self.slope) / 2
 
 

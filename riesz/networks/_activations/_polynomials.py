@@ -35,6 +35,7 @@ class Monomial(AbstractExactActivation):
 
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, square = self.degree, q11 * q22
+        # phi' = k u^(k-1)
         slope = k**2 * homogeneous(moments(k - 1), q12, square, k - 1)
         return homogeneous(moments(k), q12, square, k), slope
 
@@ -52,6 +53,7 @@ class Hermite(AbstractExactActivation):
 
     def __call__(self, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         before, value = jnp.zeros_like(x), jnp.ones_like(x)
+        # h_(k+1) = (u h_k - sqrt(k) h_(k-1)) / sqrt(k + 1)
         for k in range(self.degree):
             before, value = value, (x * value - sqrt(k) * before) / sqrt(k + 1)
         return value
@@ -59,11 +61,13 @@ class Hermite(AbstractExactActivation):
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, square = self.degree, (q11 - 1) * (q22 - 1)
 
+        # E[He_k(u) He_k(v)] / k!
         def dual(degree: int) -> Numbers:
             norm = factorial(max(degree, 0))
             coefficients = [c / norm for c in moments(degree)]
             return homogeneous(coefficients, q12, square, degree)
 
+        # phi' = sqrt(k) He_(k-1) / sqrt((k - 1)!)
         return dual(k), k * dual(k - 1)
 
 
@@ -83,6 +87,7 @@ def homogeneous(
         return jnp.zeros_like(c * square)
     power, total = jnp.ones_like(square), jnp.zeros_like(c * square)
     for coefficient in coefficients:
+        # total_j = total_(j-1) c^2 + coefficient_j square^j; odd degrees have one more c
         total = total * (c * c) + float(coefficient) * power
         power = power * square
     return total * c if degree % 2 else total

@@ -49,9 +49,11 @@ class RectifiedMonomial(AbstractActivation):
     def duals(self, q11: Numbers, q12: Numbers, q22: Numbers) -> Duals:
         k, geometry = self.degree, pair(q11, q12, q22)
         if k == 0:
+            # P(u > 0, v > 0)
             step = (pi - geometry.angle) / (2 * pi)
             return _where_random(step, q11, q22), geometry.density
         square = geometry.scale * geometry.scale
+        # phi' = k u_+^(k-1)
         slope = k**2 * _arc_cosine(k - 1, q12, square, geometry)
         return _arc_cosine(k, q12, square, geometry), slope
 
@@ -85,6 +87,7 @@ def _where_random(expectation: Numbers, q11: Numbers, q22: Numbers) -> Numbers:
 
 
 def _arc_cosine(k: int, q12: Numbers, square: Numbers, geometry: Pair) -> Numbers:
+    # r^k A_k(c) and r^(k-1) B_k(c), polynomials in q12 and r^2; area = r sin(t)
     full = homogeneous(moments(k), q12, square, k)
     edge = homogeneous(_edge(k), q12, square, k - 1)
     return (full * (pi - geometry.angle) + geometry.area * edge) / (2 * pi)
@@ -96,6 +99,8 @@ def _edge(k: int) -> list[int]:
     for degree in range(1, k + 1):
         known, edge, above = edge, [], 0
         for j, moment in enumerate(moments(degree)[: (degree + 1) // 2]):
+            # at c^(k-2j), of m in A_k, e in B_k, b in B_(k-1):
+            # m_j - (k - 2j) e_j + (k - 2j + 1) e_(j-1) = k^2 (b_(j-1) - b_j)
             power = degree - 2 * j
             before = (known[j - 1] if j else 0) - (known[j] if j < len(known) else 0)
             right = degree**2 * before - moment

@@ -42,6 +42,7 @@ class AbstractSinusoid(AbstractExactActivation):
         square_frequency = jnp.asarray(square_frequency, q12.dtype)
         if odd == 0.5:  # of equal shares only exp(w) remains
             a, w, b = (square_frequency * q for q in (q11, q12, q22))
+            # m - w = ((a - w) + (b - w)) / 2: exact where u and v are nearly equal
             half = power / 2 * jnp.exp(-((a - w) + (b - w)) / 2)
             return half, square_frequency * half
         sinh, cosh = _hyperbolic(*(square_frequency * q for q in (q11, q12, q22)))
@@ -101,6 +102,7 @@ class Rbf(AbstractSinusoid):
 
 def _hyperbolic(a: Numbers, w: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
     """exp(-(a + b) / 2) sinh(w) and exp(-(a + b) / 2) cosh(w), for |w| <= (a + b) / 2."""
+    # exp(w - m) and exp(-w - m), m = (a + b) / 2
     near, far = jnp.exp(-((a - w) + (b - w)) / 2), jnp.exp(-((a + w) + (b + w)) / 2)
     small = jnp.abs(w) < 1
     # The difference of two exponentials loses the digits of a small w, and expm1 of a large one

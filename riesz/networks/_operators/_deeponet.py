@@ -83,6 +83,7 @@ class DeepONet(AbstractOperatorNetwork):
         dtype = u.values.dtype
         branch = self.branch.kernel().both(read(u), None if v is None else read(v))
         trunk = self.trunk.kernel().both(points(x, dtype), None if y is None else points(y, dtype))
+        # (n, m), (p, q) -> (n, p, m, q)
         both = lambda a, b: jnp.einsum("nm,pq->npmq", a, b)  # noqa: E731
         tangent = both(branch.ntk, trunk.nngp) + both(branch.nngp, trunk.ntk)
         return Limits(both(branch.nngp, trunk.nngp), tangent)
@@ -103,9 +104,12 @@ class FiniteDeepONet(AbstractOperator):
             same = a.domain == self.output_space.domain
             on = a.discretization if same else Grid(self.output_space.domain, 64)
         channels = self.output_space.channels
+        # branch_k(u), (basis, channels)
         coefficients = self.branch(readings(a, self.sensors)).reshape(-1, channels)
         basis = jax.vmap(self.trunk)(points(on, a.values.dtype))
+        # trunk_k(y), (*points, basis, channels)
         terms = basis.reshape(*on.shape, -1, channels)
+        # sum_k branch_k(u) trunk_k(y) / sqrt(basis)
         values = jnp.einsum("...kc,kc->...c", terms, coefficients)
         return Function(values / coefficients.shape[0] ** 0.5, on, self.output_space)
 
@@ -114,6 +118,8 @@ def readings(f: Function, grid: Grid) -> Float[Array, " features"]:
     """Values of f on the grid, scaled so that products of them sum to L2 inner products."""
     values = f.resample(grid).values
     mean = grid.weights / jnp.sum(grid.weights)
+    # N nodes, w the weights: f_i sqrt(N w_i / |domain|), so that products of f and g
+    # sum to N channels times int f.g / (|domain| channels)
     scaled = values * jnp.sqrt(mean * mean.size).astype(values.dtype)[..., None]
     return scaled.reshape(-1)
 

@@ -68,6 +68,7 @@ class SpectralOperator(AbstractOperatorNetwork):
         y: AbstractDiscretization | None = None,
     ) -> Limits:
         grid = self.grid(u.domain)
+        # (batch, *S, channels)
         read = jax.vmap(lambda f: f.resample(grid).values)
         limits = self.network.kernel().both(read(u), None if v is None else read(v))
         y = x if y is None else y
@@ -110,8 +111,10 @@ def _at(
     """Covariances between positions of the grid, interpolated to points on both sides."""
     n, m = k.shape[:2]
     size = grid.weights.size
+    # positions s of x and t of y: (n, m, s, t)
     k = k.reshape(n, m, size, size)
     left, right = (_interpolation(grid, on, k.dtype) for on in (x, y))
+    # sum_st L_ps K_st R_qt
     return jnp.einsum("ps,nmst,qt->npmq", left, k, right)
 
 
@@ -119,5 +122,6 @@ def _interpolation(
     grid: Grid, on: AbstractDiscretization, dtype: Any
 ) -> Float[Array, "points positions"]:
     """The matrix of the grid's interpolation."""
+    # channel s is 1 at position s, else 0
     basis = jnp.eye(grid.weights.size, dtype=dtype).reshape(*grid.shape, -1)
     return Function(basis, grid).resample(on).values.reshape(-1, grid.weights.size)

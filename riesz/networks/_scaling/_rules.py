@@ -33,6 +33,7 @@ class ParameterScaling(NamedTuple):
 def scale(rule: str, layer: str, own: Parameter, base: Parameter, depth: float) -> ParameterScaling:
     """The scaling of one parameter, given the same one in the base and the ratio of depths."""
     std = float(own.std) / own.fan_in**0.5
+    # init std, multiplier, rates of SGD and of Adam
     numbers = {
         "standard": (std, 1.0, 1.0, 1.0),
         "ntk": (1.0, std, 1.0, 1.0),
@@ -50,11 +51,14 @@ def _mup(
     So weights of inputs and biases, whose fan_in is fixed, hidden weights and weights of outputs,
     whose fan_out is fixed, obey one rule; only the initial variance of outputs differs.
     """
+    # m_in, m_out
     fan_in, fan_out = own.fan_in / base.fan_in, own.fan_out / base.fan_out
+    # outputs: variance std^2 / (fan_in m_in)
     if own.place.last:
         std = std / fan_in**0.5
     # A branch acts multiplied by depth^(-1/2), so its gradients already have that factor.
     adam = depth**-0.5 if own.place.branch else 1.0
+    # rates: m_out / m_in of SGD, 1 / m_in of Adam
     return std, 1.0, fan_out / fan_in, adam / fan_in
 
 

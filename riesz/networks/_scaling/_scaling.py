@@ -121,6 +121,7 @@ class Scaling(eqx.Module):
         if updates.factors != tuple(r.multiplier for r in rows):
             raise _foreign("the same network initialised by another rule")
         leaves, tree = jax.tree.flatten(updates.weights)
+        # rate_i times update_i
         scaled = [getattr(r, family) * u for r, u in zip(rows, leaves, strict=True)]
         return replace(updates, weights=jax.tree.unflatten(tree, scaled))
 
