@@ -137,8 +137,9 @@ def _draws(network: AbstractNetwork, x: Array, key: PRNGKeyArray) -> Float[Array
         leaves = jax.tree.leaves(jax.vmap(slope, (None, 0))(weights, x))
         # (leaves, n, n): sums over the entries of a leaf
         products = jnp.stack([_outer(leaf.reshape(len(x), -1)) for leaf in leaves])
+        last = 1 if leaves[-1].ndim > 2 else 2  # with a bias, (n, 1)
         # of the last layer: w_std^2 K + b_std^2; of all leaves: Theta
-        return jnp.stack([products[-2:].sum(0), products.sum(0)])
+        return jnp.stack([products[-last:].sum(0), products.sum(0)])
 
     return jax.lax.map(one, jax.random.split(key, _BATCH))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from riesz.networks import Chain, Dense, Dropout, Erf
+from riesz.networks import Chain, Dense, Dropout, Erf, Relu
 from riesz.testing import NETWORK_INSTANCES, check_network
 
 
@@ -68,3 +68,7 @@ def test_dropout_is_that_of_networks_with_fresh_noise():
     assert error.max() < 0.004 * float(limit.max())
     np.testing.assert_allclose(sampled.mean(0), limit, atol=4 * float(error.max()))
     assert float(network.kernel().nngp(x, x)[0, 0]) < 0.95 * float(limit[0, 0])
+
+
+def test_the_last_layer_may_have_no_bias():
+    check_network(Dense(512) >> Relu() >> Dense(1), 3, width=512, visible=0.05)

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from riesz.errors import ModelError
-from riesz.networks import Attention, Dense, Erf, Flatten, Residual, parse
+from riesz.networks import Attention, Dense, Erf, Flatten, InfiniteDepth, Residual, parse
 
 
 def mlp(width):
@@ -142,6 +142,9 @@ def test_errors():
         mlp(4).scaling("best")
     with pytest.raises(ModelError, match=r"the network has none[\s\S]*use mup"):
         mlp(4).scaling("mup-depth")
+    mixed = residual(4, 1) >> InfiniteDepth(Erf() >> Dense(1), 2) >> Dense(1)
+    with pytest.raises(ModelError, match=r"InfiniteDepth scales its own[\s\S]*or use mup"):
+        mixed.scaling("mup-depth")
     with pytest.raises(ModelError, match=r"unknown family of optimisers[\s\S]*sgd or adam"):
         mlp(4).scaling("mup").transform("lion")
     with pytest.raises(ModelError, match=r"base of a scaling has other layers[\s\S]*one function"):

@@ -11,6 +11,7 @@ from jaxtyping import PRNGKeyArray
 
 from riesz.errors import ModelError
 from riesz.networks._finite import FiniteNetwork, declare, initialise, one_shape
+from riesz.networks._infinite_depth import InfiniteDepth
 from riesz.networks._network import AbstractNetwork, Chain, Shape
 from riesz.networks._scaling._base import base_parameters, count_blocks, is_block
 from riesz.networks._scaling._rules import FAMILIES, RULES, ParameterScaling, scale, write_table
@@ -151,12 +152,23 @@ def make_scaling(network: AbstractNetwork, rule: str, base: AbstractNetwork | No
             expected="at least one Residual(...)",
             repair="use mup, whose learning rates transfer over widths",
         )
+    if any(map(_is_deep, jax.tree.leaves(network, is_leaf=_is_deep))):
+        raise ModelError(
+            "mup-depth scales residual blocks, and InfiniteDepth scales its own",
+            where=f"({network}).scaling('mup-depth')",
+            expected="a network of Residual blocks alone",
+            repair="write the blocks of InfiniteDepth out, or use mup",
+        )
     depth = blocks / max(1, 1 if base is None else count_blocks(base))
 
     def shrink(part: Any) -> Any:
         return replace(part, scale=part.scale * depth**-0.5) if is_block(part) else part
 
     return Scaling(jax.tree.map(shrink, network, is_leaf=is_block), rule, base, depth)
+
+
+def _is_deep(part: Any) -> bool:
+    return isinstance(part, InfiniteDepth)
 
 
 def _is_finite(part: Any) -> bool:
