@@ -68,7 +68,7 @@ def conjugate_gradient(
         last = jax.lax.while_loop(running, step, first)
         return last.solution, ((last.squared <= target) & ~last.broken, last.iterations)
 
-    # dx = A^-1 (db - dA x); A is symmetric, so that transposed derivatives solve with A too
+    # dx = A^-1 (db - dA x); A is symmetric: reverse mode solves with A too
     solution, (converged, iterations) = jax.lax.custom_linear_solve(
         matrix, right, solve, symmetric=True, has_aux=True
     )

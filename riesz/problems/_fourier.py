@@ -109,7 +109,7 @@ class FourierETDRK4(AbstractReferenceSolver):
         For a solution of this solver it is 15/16 of the error in time, which is of order 4;
         for any other function it is the error itself up to 1/16 of that.
         """
-        # u_h - u_{h / 2} = (1 - 2^-4) (u_h - u)
+        # u_h - u_{h / 2} is about (1 - 2^-4) (u_h - u)
         return u - self._solve(equation, a, 2).function.resample(u.discretization)
 
     def cheaper(

@@ -116,7 +116,7 @@ class ImplicitPressure(AbstractReferenceSolver):
 
         For a solution of this solver it is 3/4 of the error in time, which is of order 2.
         """
-        # u_h - u_{h / 2} = (1 - 2^-2) (u_h - u)
+        # u_h - u_{h / 2} is about (1 - 2^-2) (u_h - u)
         return u - self._solve(equation, a, 2).function
 
     def cheaper(
