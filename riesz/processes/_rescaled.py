@@ -132,6 +132,7 @@ class Rescaled(AbstractProcess):
                 "Rescaled(process.condition(Values(x, (y - shift) / scale, noise)), shift, scale)",
             )
         values = (observation.values - observation.apply(shift)) / scale
+        # scale[0]: there is one scale for all channels, or no noise
         return eqx.tree_at(
             lambda o: (o.values, o.noise), observation, (values, observation.noise / scale[0])
         )
