@@ -31,7 +31,7 @@ class Integration(AbstractEquation):
         return Space(Interval(0, 1), names=("u",))
 
     def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
-        """U' - a. The value at 0 is not checked."""
+        """The difference u' - a. The value at 0 is not checked."""
         return at(u.derivative(0), x) - at(a, x)
 
 
@@ -58,9 +58,12 @@ class CellIntegrals(AbstractReferenceSolver):
         """Integrate from 0 to every node."""
         grid = require_grid(self, equation, a)
         first, weights = _cell_integrals(grid.axes[0])
+        # (n, s): s nodes about each cell
         index = first[:, None] + np.arange(weights.shape[1])
         weights = jnp.asarray(weights, a.values.dtype)
+        # int a over cell n = sum_s w_ns a(x_{first_n + s})
         increments = jnp.einsum("ns,nsc->nc", weights, a.values[index])
+        # u(x_n) = int a over the cells 0, ..., n
         values = jnp.cumsum(increments, axis=0)
         u = unchecked(values, grid, equation.output_space)
         return Solution(u, jnp.isfinite(values).all(), jnp.asarray(grid.shape[0]))
@@ -97,20 +100,30 @@ def _cell_integrals(axis: AbstractAxis) -> tuple[np.ndarray, np.ndarray]:
     """First node and weights of the integrals between nodes, starting at `axis.lower`."""
     nodes, size = axis.coordinates(), axis.size
     if axis.nodes == "chebyshev":
+        # [lower, upper] -> [-1, 1]
         t = 2 * (nodes - axis.lower) / (axis.upper - axis.lower) - 1
         chebyshev = np.polynomial.chebyshev
+        # column j: coefficients of int_{-1}^t T_j
         integrals = chebyshev.chebint(np.eye(size), lbnd=-1, axis=0)
+        # int_{-1}^{t_i} T_j
         to_nodes = chebyshev.chebvander(t, size) @ integrals
+        # times V^-1, V_ij = T_j(t_i), which maps values at the nodes to coefficients
         whole = np.linalg.solve(chebyshev.chebvander(t, size - 1).T, to_nodes.T).T
+        # from each node to the next, dx = (upper - lower) / 2 dt
         weights = np.diff(whole, axis=0, prepend=0) * (axis.upper - axis.lower) / 2
         return np.zeros(size, int), weights
     points = min(6, size)
+    # 4 points integrate degree 7 exactly
     gauss, gauss_weights = np.polynomial.legendre.leggauss(4)
     step = nodes[1] - nodes[0]
+    # ends of the cells in steps from the first node
     breaks = (np.concatenate([[axis.lower], nodes]) - nodes[0]) / step
     centre, half = (breaks[1:] + breaks[:-1]) / 2, np.diff(breaks) / 2
+    # (n, 4): the Gauss points of each cell
     t = centre[:, None] + half[:, None] * gauss
     cells = np.floor(centre).astype(int)
+    # 6 nodes with the cell in their middle, moved inwards next to the ends
     first = np.clip(cells - (points // 2 - 1), 0, size - points)
     basis = lagrange(t - first[:, None], points)
+    # w_ns = h sum_g half_n w_g l_s(t_ng)
     return first, step * np.einsum("n,g,ngs->ns", half, gauss_weights, basis)

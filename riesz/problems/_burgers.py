@@ -66,6 +66,7 @@ class BurgersEquation(AbstractSemilinear):
 
     def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """u_t + u u_x - viscosity u_xx of a function of time x space. It does not use a."""
+        # axis 0 is time, axis 1 is space
         advection = at(u, x) * at(u.derivative(1), x)
         return at(u.derivative(0), x) + advection - self.viscosity * at(u.derivative(1, 2), x)
 
@@ -74,18 +75,22 @@ class BurgersEquation(AbstractSemilinear):
 
     def steps(self, modes: Modes, speed: float) -> int:
         shocks = _STEPS_A_SHOCK * self.time * speed**2 / self.viscosity
+        # a multiple of 8: the solver looks at the state 8 times
         return 8 * ceil(max(_LEAST_STEPS, shocks) / 8)
 
     def linear(self, modes: Modes) -> np.ndarray:
         (k,) = wave_numbers(modes)
+        # viscosity u_xx -> -viscosity (2 pi k)^2 c_k
         return -self.viscosity * (2 * pi * k) ** 2
 
     def nonlinear(self, modes: Modes) -> Callable[[State], State]:
         (k,) = wave_numbers(modes)
+        # -u u_x = -(u^2)_x / 2 -> -(2 pi i k / 2) (u^2)_k
         slope = -1j * pi * k  # of half the square
         points = product_shape(modes)
 
         def advection(c: State) -> State:
+            # c -> u on at least 3 K + 1 points -> u^2 -> -pi i k (u^2)_k
             return jnp.asarray(slope, c.dtype) * to_modes(to_grid(c, points) ** 2, modes)
 
         return advection
@@ -95,6 +100,7 @@ class BurgersEquation(AbstractSemilinear):
 
     def trusted(self, modes: Modes, steps: int, start: Array, fastest: None) -> Bool[Array, ""]:
         speed = jnp.max(jnp.abs(start))
+        # time step / 4 <= viscosity / max |u|^2; by the maximum principle at all times
         return _TRUSTED * self.time / steps * speed**2 <= self.viscosity
 
 

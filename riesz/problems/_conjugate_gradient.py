@@ -40,6 +40,7 @@ def conjugate_gradient(
         # XLA would spend seconds on evaluating this at compile time for a constant right side.
         direction = precondition(jax.lax.optimization_barrier(right))
         start = jnp.vdot(right, direction)
+        # stop at <r, P r> <= tolerance^2 <b, P b>
         target = tolerance**2 * start
 
         def running(s: _State) -> Array:
@@ -47,23 +48,33 @@ def conjugate_gradient(
 
         def step(s: _State) -> _State:
             image = matvec(s.direction)
+            # alpha = <r, P r> / <d, A d>
             length = s.squared / jnp.vdot(s.direction, image)
+            # x <- x + alpha d, r <- r - alpha A d
             solution = s.solution + length * s.direction
             residual = s.residual - length * image
             preconditioned = precondition(residual)
             squared = jnp.vdot(residual, preconditioned)
+            # d <- P r + beta d, beta = <r, P r> / <r, P r> of the step before
             direction = preconditioned + squared / s.squared * s.direction
-            broken = ~((length > 0) & jnp.isfinite(squared) & jnp.isfinite(solution).all())
+            # <d, A d> <= 0: A is not positive definite, or numbers are not finite
+            broken = ~((length > 0) & _norm(squared) & jnp.isfinite(solution).all())
             new = _State(solution, residual, direction, squared, s.iterations + 1, broken)
             held = _State(s.solution, s.residual, s.direction, s.squared, s.iterations + 1, broken)
             return jax.tree.map(lambda a, b: jnp.where(broken, a, b), held, new)
 
-        zero, no = jnp.zeros((), int), ~jnp.isfinite(start)
+        zero, no = jnp.zeros((), int), ~_norm(start)
         first = _State(jnp.zeros_like(right), right, direction, start, zero, no)
         last = jax.lax.while_loop(running, step, first)
         return last.solution, ((last.squared <= target) & ~last.broken, last.iterations)
 
+    # dx = A^-1 (db - dA x); A is symmetric: reverse mode solves with A too
     solution, (converged, iterations) = jax.lax.custom_linear_solve(
         matrix, right, solve, symmetric=True, has_aux=True
     )
     return solution, converged, iterations
+
+
+def _norm(squared: Array) -> Array:
+    """Whether <r, P r> is the square of a norm: P is positive definite, and r is finite."""
+    return (squared >= 0) & jnp.isfinite(squared)

@@ -56,24 +56,28 @@ class DarcyEquation(AbstractEquation):
     def symmetries(self) -> tuple[AbstractSymmetry, ...]:
         if callable(self.source):
             return ()
+        # [a, b] x [c, d]
         (a, c), (b, d) = self.domain.lower, self.domain.upper
         square = (Transposition(0, 1),) if (a, b) == (c, d) else ()
         return (Reflection(0), Reflection(1), *square)
 
     def source_at(self, x: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
         """The source at points."""
+        # (*shape, 2) -> f(x, y) of two arrays (*shape,)
         f = self.source(*jnp.moveaxis(x, -1, 0)) if callable(self.source) else self.source
         return jnp.broadcast_to(jnp.asarray(f, x.dtype), x.shape[:-1])
 
     def residual(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
         """Laplace u + grad(log a) . grad u + source / a, the equation divided by -a."""
         logarithm = Function(jnp.log(a.values), a.discretization)
+        # (..., 2): d_i log a d_i u, to be summed over i
         flux = at(logarithm.gradient(), x) * at(u.gradient(), x)
+        # source / a
         pull = self._source(u, x) * jnp.exp(-at(logarithm, x))
         return at(u.laplacian(), x) + jnp.sum(flux, -1, keepdims=True) + pull
 
     def energy(self, a: Function, u: Any, x: Places = None) -> Float[Array, "..."]:
-        """A |grad u|^2 / 2 - source u (the Ritz method)."""
+        """The density a |grad u|^2 / 2 - source u (the Ritz method)."""
         squared = jnp.sum(at(u.gradient(), x) ** 2, -1, keepdims=True)
         return at(a, x) * squared / 2 - self._source(u, x) * at(u, x)
 
@@ -119,6 +123,7 @@ class DarcyFiniteVolumes(AbstractReferenceSolver):
         valid = (jnp.isfinite(a.values) & (a.values > 0)).all()
         volumes = FiniteVolumes(grid, jnp.where(valid, a.values[..., 0], 1))
         default = 1e-10 if a.values.dtype == jnp.float64 else 1e-6
+        # -div(a grad u) = source at the inner nodes, P = (-Laplacian)^-1
         inner, converged, iterations = conjugate_gradient(
             volumes.apply,
             volumes.interior(equation.source_at(grid.coordinates.astype(a.values.dtype))),
@@ -139,6 +144,7 @@ class DarcyFiniteVolumes(AbstractReferenceSolver):
         volumes = FiniteVolumes(grid, a.values[..., 0])
         flux = volumes.apply(volumes.interior(u.values[..., 0]))
         source = equation.source_at(grid.coordinates.astype(flux.dtype))
+        # -div(a grad u) - source
         inner = flux - volumes.interior(source)
         return Function(volumes.replace_interior(u.values[..., 0], inner)[..., None], grid)
 

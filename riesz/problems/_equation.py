@@ -85,7 +85,9 @@ class EquationOfInput(eqx.Module):
 
 def random_points(domain: AbstractDomain, count: int, key: PRNGKeyArray) -> Float[Array, "p d"]:
     """At most `count` uniform points of a product domain, as many in each of its equal cells."""
+    # cells^d <= count, with a margin for a root rounded down
     cells = int(count ** (1 / domain.dim) + 1e-9)  # per axis
+    # (cells^d, d), then several points in each cell: (repeats cells^d, d)
     corners = jnp.stack(jnp.meshgrid(*[jnp.arange(1.0 * cells)] * domain.dim, indexing="ij"), -1)
     corners = jnp.tile(corners.reshape(-1, domain.dim), (count // cells**domain.dim, 1))
     inside = (corners + jax.random.uniform(key, corners.shape)) / cells  # of the unit cube

@@ -29,25 +29,33 @@ def etdrk4(
     """
     z = step * linear
     phi = np.zeros((4, *z.shape))
+    # phi(z) = 1 / n sum_j Re phi(z + exp(i theta_j)), theta_j = pi (j + 1/2) / n, n = 32
     # conjugate points give conjugate values, so the real part of half the circle serves
     for root in np.exp(1j * np.pi * (np.arange(_CIRCLE) + 0.5) / _CIRCLE):
         r = z + root
         e = np.exp(r)
+        # of the stages a, b and d
         phi[0] += ((np.exp(r / 2) - 1) / r).real
+        # of N(c), N(a) + N(b) and N(d) at the end
         phi[1] += ((-4 - r + e * (4 - 3 * r + r**2)) / r**3).real
         phi[2] += (2 * (2 + r + e * (r - 2)) / r**3).real
         phi[3] += ((-4 - 3 * r - r**2 + e * (4 - r)) / r**3).real
+    # exp(h L / 2), exp(h L), h phi
     parts = [np.exp(z / 2), np.exp(z), *(step / _CIRCLE * phi)]
 
     def advance(c: State) -> State:
         half, full, stage, first, middle, last = (jnp.asarray(x, c.dtype) for x in parts)
         n = nonlinear(c)
         decayed = half * c
+        # a = exp(h L / 2) c + h phi_0 N(c)
         a = decayed + stage * n
         na = nonlinear(a)
+        # b = exp(h L / 2) c + h phi_0 N(a)
         b = decayed + stage * na
         nb = nonlinear(b)
+        # d = exp(h L / 2) a + h phi_0 (2 N(b) - N(c))
         d = half * a + stage * (2 * nb - n)
+        # exp(h L) c + h [phi_1 N(c) + phi_2 (N(a) + N(b)) + phi_3 N(d)]
         return full * c + first * n + middle * (na + nb) + last * nonlinear(d)
 
     return advance

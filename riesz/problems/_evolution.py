@@ -57,6 +57,7 @@ class AbstractEvolution(AbstractProblem):
             return u, (u, found.converged, found.iterations)
 
         _, (later, converged, steps) = jax.lax.scan(step, u, None, length=times - 1)
+        # (times, *shape, channels), u first
         states = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), u, later)
         return Solution(states, converged.all(), steps.sum())
 

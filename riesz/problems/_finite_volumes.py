@@ -30,14 +30,19 @@ class FiniteVolumes(eqx.Module):
             at = coefficient
             for other in range(grid.domain.dim):
                 if other != axis:
+                    # faces across this axis lie at inner nodes of the others
                     at = at[(slice(None),) * other + (self._inner(other),)]
             pad = [(0, 0)] * grid.domain.dim
             kind = grid.nodes[axis]
             pad[axis] = (int(kind in ("right", "centre")), int(kind in ("left", "centre")))
+            # the inner node's coefficient where the node on the boundary is not stored
             at = jnp.moveaxis(jnp.pad(at, pad, mode="edge"), axis, 0)
+            # harmonic mean 2 a b / (a + b)
             mean = 2 * at[1:] * at[:-1] / (at[1:] + at[:-1])
             if kind == "centre":
+                # at half the distance the difference quotient is 2 u / h
                 mean = mean.at[0].multiply(2).at[-1].multiply(2)
+            # a / h^2: times a difference of u it is the flux a du / h, over the step h
             faces.append(jnp.moveaxis(mean, 0, axis) / self._step(axis) ** 2)
         self.faces = tuple(faces)
 
@@ -75,6 +80,7 @@ class FiniteVolumes(eqx.Module):
 
         u is zero on the boundary, or with `closed` nothing flows through it.
         """
+        # n inner nodes with both ends: n + 1 faces along the axis
         around = _bordered(inner, "edge" if closed else "constant")
         pairs = enumerate(zip(self.faces, around, strict=True))
         return tuple(-face * jnp.diff(u, axis=axis) for axis, (face, u) in pairs)
@@ -93,7 +99,9 @@ class FiniteVolumes(eqx.Module):
         for axis, count in enumerate(inner.shape):
             basis, eigenvalues = _sines(count, self.grid.nodes[axis] == "centre")
             bases.append(jnp.asarray(basis, inner.dtype))
+            # (*inner,): sum_i 4 sin(pi k_i / (2 n_i))^2 / h_i^2
             total = total[..., None] + eigenvalues / self._step(axis) ** 2
+        # S diag(total)^-1 S^T with S = S_1 kron ... kron S_d, axis by axis
         for axis, basis in enumerate(bases):
             inner = _along(basis.T, inner, axis)
         inner = inner / jnp.asarray(total, inner.dtype)
@@ -118,6 +126,7 @@ def _bordered(inner: Array, mode: str) -> list[Array]:
 
 
 def _along(matrix: Array, values: Array, axis: int) -> Array:
+    # sum_j matrix_ij values_..j.., in full float32 precision on accelerators too
     out = jnp.tensordot(matrix, values, axes=(1, axis), precision=jax.lax.Precision.HIGHEST)
     return jnp.moveaxis(out, 0, axis)
 
@@ -127,7 +136,10 @@ def _sines(count: int, centred: bool) -> tuple[np.ndarray, np.ndarray]:
     cells = count if centred else count + 1
     wave = np.arange(1, count + 1)
     node = np.arange(count) + (0.5 if centred else 1.0)
+    # S_jk = sqrt(2 / n) sin(pi x_j k / n), n cells, x_j = j + 1/2 or j + 1 cells from the end
     basis = np.sqrt(2 / cells) * np.sin(np.pi * np.outer(node, wave) / cells)
     if centred:
+        # sin(pi (j + 1/2)) = +-1: the sum of squares is n, not n / 2
         basis[:, -1] /= np.sqrt(2)
+    # -u_{j - 1} + 2 u_j - u_{j + 1} = 4 sin(pi k / (2 n))^2 u_j
     return basis, 4 * np.sin(np.pi * wave / (2 * cells)) ** 2

@@ -77,38 +77,45 @@ class NavierStokesEquation(AbstractSemilinear):
 
     @property
     def speed(self) -> float:
-        """2, and what the force can add."""
+        """2, and what the force can add, within 5 units of time: later friction limits it."""
         return 2.0 + self._gained
 
     @property
     def _gained(self) -> float:
+        # u_t = amplitude sin(k y) - rate u: |u| <= amplitude min(t, 1 / rate); at most 5 amplitude
         rate = self.drag + self.viscosity * self.wave_number**2
         return abs(self.amplitude) * min(self.time, 1 / rate, 5.0)
 
     def modes(self, shape: tuple[int, ...], speed: float) -> Modes:
+        # 1 at first, and u_y of the velocity gained sin(k y)
         vorticity = 1 + self._gained * self.wave_number
         needed = max(self.wave_number, 8 + ceil(1.25 * sqrt(vorticity / self.viscosity)))
         return tuple(max(needed, ceil(n * 3 / 4)) for n in shape)
 
     def steps(self, modes: Modes, speed: float) -> int:
+        # a multiple of 8: the solver looks at the state 8 times
         return 8 * ceil(self.time * speed * max(modes) / _COURANT / 8)
 
     def linear(self, modes: Modes) -> np.ndarray:
         kx, ky = wave_numbers(modes)
+        # the period is 2 pi: dx -> i kx, dy -> i ky
         return -self.viscosity * (kx**2 + ky**2) - self.drag
 
     def nonlinear(self, modes: Modes) -> Callable[[State], State]:
-        # with velocity (u, v): -(u . grad w) = (dxx - dyy) u v + dx dy (v^2 - u^2)
+        # with velocity (u, v): u . grad w = (dxx - dyy) u v + dx dy (v^2 - u^2)
         kx, ky = wave_numbers(modes)
         velocity = self._velocity(modes)
         strain, shear = kx**2 - ky**2, kx * ky
+        # -A k cos(k y) = -A k / 2 (exp(i k y) + exp(-i k y)), of which ky = k is stored
         force = np.zeros((kx**2 + ky**2).shape)
         force[0, self.wave_number] = -self.amplitude * self.wave_number / 2
 
         def rate(c: State) -> State:
             u, v = velocity(c)
+            # (2, points, points) -> (2, *modes)
             products = jax.vmap(lambda x: to_modes(x, modes))(jnp.stack([u * v, v**2 - u**2]))
             parts = [jnp.asarray(x, c.dtype) for x in (strain, shear, force)]
+            # -(u . grad w)_k = (kx^2 - ky^2) (u v)_k + kx ky (v^2 - u^2)_k, and the force
             return parts[0] * products[0] + parts[1] * products[1] + parts[2]
 
         return rate
@@ -127,7 +134,9 @@ class NavierStokesEquation(AbstractSemilinear):
         # (u, v) = (dy, -dx) psi with -Laplacian psi = w
         kx, ky = wave_numbers(modes)
         squared = kx**2 + ky**2
+        # psi_k = w_k / |k|^2; psi_0 = 0, as the velocity has no mean
         inverse = 1 / np.where(squared > 0, squared, np.inf)
+        # u_k = i ky psi_k, v_k = -i kx psi_k: (2, *modes)
         curl = np.stack(np.broadcast_arrays(1j * ky * inverse, -1j * kx * inverse))
         points = product_shape(modes)
         return lambda c: jax.vmap(lambda x: to_grid(x, points))(jnp.asarray(curl, c.dtype) * c)

@@ -46,10 +46,12 @@ class PendulumEquation(AbstractEquation):
         The state at time 0 is not checked.
         """
         state = at(u, x)
+        # (p, 1): stiffness sin(s1) - a
         pull = self.stiffness * jnp.sin(state[:, :1]) - at(a, x)
         if not self.velocity:
             return at(u.derivative(0, 2), x) + pull
         slope = at(u.derivative(0), x)
+        # (p, 2): s1' - s2, s2' + stiffness sin(s1) - a
         return jnp.concatenate([slope[:, :1] - state[:, 1:], slope[:, 1:] + pull], 1)
 
 
@@ -68,12 +70,14 @@ class RungeKutta4(AbstractReferenceSolver):
     def solution(self, equation: PendulumEquation, a: Function) -> Solution:
         """March in time from rest."""
         grid = require_grid(self, equation, a, "vertex")
+        # a(t + h / 2) at the centres of the cells
         middle = a.resample(Grid(grid.domain, grid.shape[0] - 1, "centre")).values[:, 0]
         force, rate = a.values[:, 0], equation.rate
         step = equation.duration / (grid.shape[0] - 1)
 
         def advance(state: Array, forces: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             start, half, end = forces
+            # k1 = F(s, a(t)), k2 and k3 with a(t + h / 2), k4 with a(t + h)
             k1 = rate(state, start)
             k2 = rate(state + step / 2 * k1, half)
             k3 = rate(state + step / 2 * k2, half)
@@ -83,6 +87,7 @@ class RungeKutta4(AbstractReferenceSolver):
 
         rest = jnp.zeros(2, force.dtype)
         _, states = jax.lax.scan(advance, rest, (force[:-1], middle, force[1:]))
+        # (n, 2): rest at time 0, then the state after each step
         values = jnp.concatenate([rest[None], states])[:, : equation.output_space.channels]
         u = unchecked(values, grid, equation.output_space)
         return Solution(u, jnp.isfinite(values).all(), jnp.asarray(grid.shape[0] - 1))

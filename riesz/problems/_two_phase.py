@@ -73,7 +73,8 @@ class TwoPhaseEquation(AbstractEquation):
         return self.viscosity_ratio * s**2 / self.mobility(s)
 
     def well(self, x: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
-        """Q at points."""
+        """The source q at points."""
+        # exp(-|x - 1/2|^2 / (2 w^2)) / (2 pi w^2), of integral 1 over R^2
         squared = jnp.sum((x - 0.5) ** 2, -1) / _WELL**2
         return jnp.exp(-squared / 2) / (2 * pi * _WELL**2)
 
@@ -111,10 +112,11 @@ class ImplicitPressure(AbstractReferenceSolver):
         return self._solve(equation, a, 1)
 
     def residual(self, equation: TwoPhaseEquation, a: Function, u: Function) -> Function:
-        """U less the solution on the same grid with half the time step.
+        """The difference of u and the solution on the same grid with half the time step.
 
         For a solution of this solver it is 3/4 of the error in time, which is of order 2.
         """
+        # u_h - u_{h / 2} is about (1 - 2^-2) (u_h - u)
         return u - self._solve(equation, a, 2).function
 
     def cheaper(
@@ -133,6 +135,7 @@ class ImplicitPressure(AbstractReferenceSolver):
 
     def _steps(self, equation: TwoPhaseEquation, on: AbstractDiscretization) -> int:
         cells = max(on.shape) - 1
+        # h = 1 / cells: the largest eigenvalue of -D Laplacian is 8 D / h^2, Heun's limit 2 / step
         rate = max(4 * cells, 5 * equation.dispersion * cells**2)  # Heun's limit is 4 of the latter
         return self.steps or ceil(rate * equation.time)
 
@@ -144,6 +147,7 @@ class ImplicitPressure(AbstractReferenceSolver):
         tolerance = default if self.tolerance is None else self.tolerance
         permeability = jnp.exp(a.values[..., 0])
         spread = FiniteVolumes(grid, jnp.full_like(permeability, equation.dispersion))
+        # q, s and p: one number per inner node; p = 0 and s_n = 0 at the boundary nodes
         well = spread.interior(equation.well(grid.coordinates.astype(permeability.dtype)))
 
         def rate(s: Array, p: Array) -> tuple[Array, Array, tuple[Bool[Array, ""], Array]]:
@@ -155,10 +159,12 @@ class ImplicitPressure(AbstractReferenceSolver):
             change, converged, iterations = conjugate_gradient(
                 flow.apply,
                 well - flow.apply(p),
+                # [-div(b grad)]^-1 is about b^-1/2 (-Laplacian)^-1 b^-1/2
                 lambda r: flow.inverse_laplacian(r / root) / root,
                 tolerance,
                 self.max_iterations,
             )
+            # p <- p + A^-1 (q - A p), A = -div(b grad)
             p = p + change
             # ds/dt = q - div(f(s) v - dispersion grad s)
             shares, volumes = at_faces(equation.share(s)), flow.fluxes(p)
@@ -168,6 +174,7 @@ class ImplicitPressure(AbstractReferenceSolver):
 
         def advance(state: tuple[Array, Array], _: None):
             s, p = state
+            # Heun: s' = s + h F(s), s <- s + h / 2 (F(s) + F(s'))
             first, p, (one, i) = rate(s, p)
             ahead = s + step * first
             second, p, (two, j) = rate(ahead, p)

@@ -84,6 +84,7 @@ class Bars(AbstractMarginal):
     @property
     def variance(self) -> Field:
         around = (self._middles() - self._mean()[..., None]) ** 2
+        # variance of the uniform distribution on a bin
         inside = jnp.diff(self.edges) ** 2 / 12
         return field_on((self.probabilities * (around + inside)).sum(-1), self.on)
 
@@ -96,6 +97,7 @@ class Bars(AbstractMarginal):
         given = rows_of(values) if isinstance(values, Function) else jnp.asarray(values)
         left = jnp.broadcast_to(self.edges[..., :-1], self.probabilities.shape)
         given = jnp.broadcast_to(given.astype(left.dtype), left.shape[:-1])
+        # sum_i p_i of the part of bin i below the value
         share = jnp.clip((given[..., None] - left) / jnp.diff(self.edges), 0, 1)
         return field_on((self.probabilities * share).sum(-1), self.on)
 
@@ -132,6 +134,7 @@ class Bars(AbstractMarginal):
     def _quantiles(self, p: Float[Array, "points channels"]) -> Float[Array, "points channels"]:
         """Inverse of the distribution function, linear in each bin."""
         ends = jnp.cumsum(self.probabilities, -1)
+        # the sum is one up to rounding only
         target = p * ends[..., -1]
         # the first bin whose end reaches p has a positive probability
         bin = jnp.sum(ends < target[..., None], -1, keepdims=True)
@@ -140,6 +143,7 @@ class Bars(AbstractMarginal):
             jnp.take_along_axis(array, bin + step, -1)[..., 0]
             for array, step in ((self.probabilities, 0), (ends, 0), (edges, 0), (edges, 1))
         )
+        # F(e_i) - F(x) = p_i (1 - share)
         share = 1 - (end - target) / jnp.where(own > 0, own, 1)
         return low + jnp.clip(share, 0, 1) * (high - low)
 

@@ -15,6 +15,7 @@ def draw_normal(
 ) -> Float[Array, "count n c"]:
     """Independent draws of covariance root root^T; channels are independent and share it."""
     normal = jax.random.normal(key, (count, *mean.shape), mean.dtype)
+    # (n, n) x (count, n, c) -> (count, n, c)
     return mean + jnp.einsum("ij,njc->nic", root, normal)
 
 
@@ -27,6 +28,7 @@ def square_root(covariance: Float[Array, "n n"]) -> Float[Array, "n n"]:
     """
     eigenvalues, vectors = jnp.linalg.eigh(covariance)
     floor = _ROUNDING * jnp.finfo(covariance.dtype).eps * eigenvalues[-1]
+    # V diag(sqrt(w)), K = V diag(w) V^T
     return vectors * jnp.sqrt(jnp.where(eigenvalues > floor, eigenvalues, 0))
 
 

@@ -95,6 +95,7 @@ class FlowProcess(AbstractProcess):
 
     def __call__(self, u: Function, t: Float[Array, ""]) -> Function:
         """The velocity v(u, t), at the points of u."""
+        # (*shape, c) and t -> (*shape, c + 1)
         time = jnp.broadcast_to(t.astype(u.values.dtype), (*u.values.shape[:-1], 1))
         both = jnp.concatenate([u.values, time], -1)
         return self.velocity(Function(both, u.discretization, self.velocity.input_space))
@@ -205,35 +206,33 @@ def _updated(posterior: FlowPosterior, n: int, key: PRNGKeyArray) -> Float[Array
     sample_key, noise_key = jax.random.split(key)
     ensemble = _latents(prior, prior.draws, jax.random.key(_SEED))
     samples = _latents(prior, n, sample_key)
-    predicted, observed = (
-        _predicted(posterior, ensemble),
-        _predicted(posterior, samples),
-    )  # (draws, m), (n, m)
+    # H u: (draws, m) of the ensemble, (n, m) of the samples
+    drawn, observed = _observed(posterior, ensemble), _observed(posterior, samples)
     values = [jnp.ravel(o.values) for o in posterior.observations]
     noise = [
         jnp.ravel(jnp.broadcast_to(jnp.reshape(o.noise, (-1, 1)), o.values.shape))
         for o in posterior.observations
     ]
-    y, deviation = (jnp.concatenate(x).astype(predicted.dtype) for x in (values, noise))
-    centred, flat = (
-        predicted - predicted.mean(0),
-        (ensemble - ensemble.mean(0)).reshape(len(ensemble), -1),
-    )
-    across = flat.T @ centred / (len(ensemble) - 1)  # C H^T
-    inner = centred.T @ centred / (len(ensemble) - 1) + jnp.diag(deviation**2)  # H C H^T + R
+    y, deviation = (jnp.concatenate(x).astype(drawn.dtype) for x in (values, noise))
+    # C = F^T F / (draws - 1), F the centred draws: C itself, (points c)^2, is never made
+    centred = drawn - drawn.mean(0)
+    flat = (ensemble - ensemble.mean(0)).reshape(len(ensemble), -1)
+    across = flat.T @ centred / (len(flat) - 1)  # C H^T
+    inner = centred.T @ centred / (len(flat) - 1) + jnp.diag(deviation**2)  # H C H^T + R
+    # y + e - H u: (n, m)
     wanted = y + deviation * jax.random.normal(noise_key, observed.shape, y.dtype) - observed
+    # (H C H^T + R)^-1 (y + e - H u), then C H^T: (n, m) -> (n, points c)
     change = jnp.linalg.solve(inner, wanted.T).T @ across.T
     return samples + change.reshape(samples.shape)
 
 
-def _predicted(
-    posterior: FlowPosterior, latents: Float[Array, "n *shape c"]
-) -> Float[Array, "n m"]:
+def _observed(posterior: FlowPosterior, latents: Float[Array, "n *shape c"]) -> Float[Array, "n m"]:
     """What is observed of each function, H u."""
     grid, n = posterior.prior.grid, len(latents)
 
     def functions(x: Array) -> Array:  # (points, n, c)
         return jnp.moveaxis(_at(grid, latents, x), 0, 1)
 
+    # (m, n, c) -> (n, m, c) -> (n, m c)
     parts = [jnp.moveaxis(o.apply(functions), 1, 0) for o in posterior.observations]
     return jnp.concatenate([p.reshape(n, -1) for p in parts], 1)

@@ -66,6 +66,7 @@ class Slopes(AbstractFunctionals):
 
     def variances(self, kernel: AbstractKernel) -> Float[Array, " m"]:
         def single(x: Float[Array, " d"]) -> Float[Array, ""]:
+            # d^2 k(x, y) / dx_axis dy_axis at y = x
             return Slopes(x[None], self.axis).gram(kernel)[0, 0]
 
         return jax.vmap(single)(self.points)
@@ -73,6 +74,7 @@ class Slopes(AbstractFunctionals):
 
 def slopes(f: ArrayFunction, points: Float[Array, "n d"], axis: int) -> Any:
     """df/dx_axis at points, for f that maps inputs one per row to values one per row."""
+    # row i of f depends on row i of the points alone: one tangent e_axis for all rows
     along = jnp.zeros_like(points).at[:, axis].set(1)
     return jax.jvp(f, (points,), (along,))[1]
 
@@ -88,8 +90,10 @@ def cross(
     """The covariances between the functionals on the left and those on the right."""
 
     def of_left(x: Inputs) -> Float[Array, "n r"]:
+        # M acts on y: (y, n) -> (r, n) -> (n, r)
         return right.apply(lambda y: kernel(x, y).T).T
 
+    # L acts on x: (n, r) -> (l, r)
     return left.apply(of_left)
 
 
@@ -104,6 +108,7 @@ def gram_all(
     kernel: AbstractKernel, functionals: Sequence[AbstractFunctionals]
 ) -> Float[Array, "m m"]:
     """The covariance matrix of all functionals of a sequence, symmetric to the last bit."""
+    # Cov(L_i f, L_j f) for i <= j, the others transposed
     blocks = {
         (i, j): left.gram(kernel) if i == j else cross(kernel, left, right)
         for i, left in enumerate(functionals)

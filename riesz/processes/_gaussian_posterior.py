@@ -109,7 +109,9 @@ class GaussianPosterior(AbstractProcess):
 def _mean(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs, axis: int | None):
     """The mean, and the covariances of the values or derivatives with the basis."""
     at = functionals_at(x, axis)
+    # c(x) = Cov(L f, f(x)): (b, n)
     cross = cross_all(prior.kernel, solution.basis, at)
+    # m(x) + c(x)^T weights: (n, b) x (b, c)
     return at.apply(prior.mean_at) + cross.T @ solution.weights, cross
 
 
@@ -125,6 +127,7 @@ def _variances(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs, 
     """Means and variances."""
     mean, cross = _mean(prior, solution, x, axis)
     left, right = solution.factors(cross)
+    # the diagonal of left^T right
     return mean, _less(prior, x, axis, mean, (left * right).sum(0))
 
 
@@ -132,6 +135,7 @@ def _covariances(prior: "GaussianProcess", solution: AbstractSolution, x: Inputs
     """Means, variances and the covariance matrix."""
     mean, cross = _mean(prior, solution, x, axis)
     left, right = solution.factors(cross)
+    # left(x)^T right(x'), symmetric up to the errors of the solver
     explained = left.T @ right
     covariance = _prior_covariance(prior, x, axis) - (explained + explained.T) / 2
     return mean, _less(prior, x, axis, mean, explained.diagonal()), covariance

@@ -213,5 +213,6 @@ def as_labels(observations: Any) -> tuple[Labels, ...]:
 def _moments(process: GaussianProcess, x: Inputs, axis: int | None, joint: bool):
     at, kernel = functionals_at(x, axis), process.kernel
     mean = at.apply(process.mean_at)
+    # k(x, x), or d^2 k(x, y) / dx_axis dy_axis at y = x
     variance = jnp.broadcast_to(at.variances(kernel)[:, None], mean.shape)
     return mean, variance, gram_all(kernel, (at,)) if joint else None

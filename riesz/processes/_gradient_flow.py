@@ -80,11 +80,13 @@ class Flow(eqx.Module):
     @property
     def outputs(self) -> Float[Array, "t n c"]:
         """Outputs on the training inputs."""
+        # f_0 - Theta P: (p, n) x (t, n, c) -> (t, p, c)
         return self.initial - jnp.einsum("pn,tnc->tpc", self.kernel(self.x), self.pulls)
 
     def at(self, on: On, initial: Float[Array, "p c"] | None = None) -> Float[Array, "t p c"]:
         """Outputs at other points, given those at time 0 there (zero when absent)."""
         cross = self.kernel(inputs_of(on, self.x.dtype), self.x)
+        # Theta(x, X) P: (p, n) x (t, n, c) -> (t, p, c)
         change = jnp.einsum("pn,tnc->tpc", cross, self.pulls)
         return -change if initial is None else initial - change
 
@@ -94,6 +96,7 @@ def _follow(
     kernel: AbstractKernel, x: Any, y: Any, loss: Loss, times: Any, start: Any, friction: Any
 ) -> Float[Array, "t n c"]:
     theta = kernel(x)
+    # dL/df: (n, c)
     force = jax.grad(loss)
 
     # With P the integral of dL/df over time, f = start - theta P.
@@ -101,6 +104,7 @@ def _follow(
         return force(start - theta @ pull, y)
 
     def heavy_ball(t: Array, state: tuple[Array, Array], _: Any) -> tuple[Array, Array]:
+        # P'' + g P' = dL/df, as a system of P and P'
         pull, speed = state
         return speed, force(start - theta @ pull, y) - friction * speed
 
@@ -114,6 +118,7 @@ def _integrate(rate: Callable[..., Any], start: Any, times: Float[Array, " t"]) 
     """The states at these times, by the method of Tsitouras with steps by its error estimate."""
     import diffrax  # only here, since it takes as long to import as all of riesz
 
+    # 4e-10 in float64, 7e-5 in float32
     tolerance = float(jnp.finfo(times.dtype).eps) ** 0.6
     with jax.numpy_dtype_promotion("standard"):  # diffrax mixes counters with floats
         return diffrax.diffeqsolve(

@@ -33,6 +33,7 @@ class LabelLikelihood(eqx.Module):
         """W times vectors."""
         if self.probabilities is None:
             return self.diagonal * vectors
+        # (diag(p) - p p^T) v at each point
         inner = (self.probabilities * vectors).sum(1, keepdims=True)
         return self.probabilities * (vectors - inner)
 
@@ -51,6 +52,7 @@ class Curvature(eqx.Module):
     def between(self, left: Float[Array, "c n p"]) -> Float[Array, "c n p"]:
         """Of (sum E_c)^-1 = M^-T M^-1: the images M^-1 left."""
         total: Any = self.total
+        # (c, n, p) -> (n, c p), one solve for all classes, and back
         columns = jnp.moveaxis(left, 0, 1).reshape(left.shape[1], -1)
         images = jsl.solve_triangular(total, columns, lower=True)
         return jnp.moveaxis(images.reshape(left.shape[1], left.shape[0], -1), 1, 0)
@@ -60,11 +62,13 @@ def likelihood(latent: Latent, labels: Int[Array, " n"]) -> LabelLikelihood:
     """Logistic for one latent function, softmax for several."""
     tiny = jnp.finfo(latent.dtype).tiny
     if latent.shape[1] == 1:
+        # y = -1 or 1: log sigmoid(y f), gradient (y + 1) / 2 - p, negative Hessian p (1 - p)
         sign = 2 * labels[:, None].astype(latent.dtype) - 1
         probability = jax.nn.sigmoid(latent)
         gradient = (sign + 1) / 2 - probability
         diagonal = jnp.maximum(probability * (1 - probability), tiny)
         return LabelLikelihood(jax.nn.log_sigmoid(sign * latent).sum(), gradient, diagonal, None)
+    # f_y - log sum_c exp f_c, gradient 1_y - p, negative Hessian diag(p) - p p^T
     logarithms = jax.nn.log_softmax(latent)
     seen = jax.nn.one_hot(labels, latent.shape[1], dtype=latent.dtype)
     probabilities = jnp.exp(logarithms)
@@ -75,18 +79,24 @@ def likelihood(latent: Latent, labels: Int[Array, " n"]) -> LabelLikelihood:
 
 
 def curvature(kernel: Matrix, seen: LabelLikelihood) -> Curvature:
-    """The curvature of the log posterior: one Cholesky factor per class, of I + D K D >= I."""
+    """The curvature of the log posterior: a Cholesky factor per class, of I + D K D.
+
+    D = diag(sqrt(d_c)); I + D K D >= I.
+    """
     identity = jnp.eye(len(kernel), dtype=kernel.dtype)
 
     def block(diagonal: Float[Array, " n"]) -> tuple[Matrix, Array]:
+        # D = diag(sqrt(d)), L L^T = I + D K D, E_c = D (L L^T)^-1 D
         root = jnp.sqrt(diagonal)
         factor = jnp.linalg.cholesky(identity + root[:, None] * kernel * root)
         white = jsl.solve_triangular(factor, jnp.diag(root), lower=True)
         return white.T @ white, jnp.log(jnp.diag(factor)).sum()
 
+    # (c, n) -> (c, n, n)
     blocks, half = jax.lax.map(block, seen.diagonal.T)
     if seen.probabilities is None:
         return Curvature(blocks, None, half.sum())
+    # |I + K W| = |sum_c E_c| prod_c |I + D_c K D_c|, as R^T diag(d) R = I
     total = jnp.linalg.cholesky(blocks.sum(0))
     return Curvature(blocks, total, half.sum() + jnp.log(jnp.diag(total)).sum())
 
@@ -95,10 +105,13 @@ def newton_weights(kernel: Matrix, mean: Latent, latent: Latent, labels: Array) 
     """K^-1 (f - mean) after a Newton step from `latent`."""
     seen = likelihood(latent, labels)
     curved = curvature(kernel, seen)
+    # b = W (f - m) + grad log p(y | f)
     right = seen.curvature_times(latent - mean) + seen.gradient
+    # E K b
     image = jnp.einsum("cij,jc->ic", curved.blocks, kernel @ right)
     if curved.total is None:
         return right - image
+    # b - E K b + E R (sum_c E_c)^-1 R^T E K b = [I - (K + W^-1)^-1 K] b
     shared = jsl.cho_solve((curved.total, True), image.sum(1))
     return right - image + jnp.einsum("cij,j->ic", curved.blocks, shared)
 
@@ -112,11 +125,13 @@ def find_mode(kernel: Matrix, mean: Latent, labels: Array) -> tuple[Latent, Bool
     sizes = 0.5 ** jnp.arange(_HALVINGS).astype(kernel.dtype)
 
     def height(weights: Latent, latent: Latent) -> Array:
+        # log p(y | f) - (f - m)^T K^-1 (f - m) / 2
         return likelihood(latent, labels).value - jnp.sum(weights * (latent - mean)) / 2
 
     def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
         weights, latent, top, _, count = state
         direction = newton_weights(kernel, mean, latent, labels) - weights
+        # f = m + K weights: a step t of the weights moves f by t K direction
         moved = kernel @ direction
         heights = jax.vmap(lambda t: height(weights + t * direction, latent + t * moved))(sizes)
         best = jnp.argmax(heights)
@@ -150,5 +165,6 @@ def approximate_posterior(
     latent = mean + kernel @ weights
     seen = likelihood(latent, labels)
     curved = curvature(kernel, seen)
+    # log p(y | f) - (f - m)^T K^-1 (f - m) / 2 - log |I + K W| / 2 (equation 3.32)
     evidence = seen.value - jnp.sum(weights * (latent - mean)) / 2 - curved.half_logdet
     return weights, seen, curved, converged, evidence

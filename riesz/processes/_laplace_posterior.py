@@ -141,7 +141,9 @@ def _evidence(prior: Any, labels: Labels) -> Float[Array, ""]:
 def _parts(posterior: LaplacePosterior, prior: Any, x: Inputs):
     """The mean, covariances c of the labelled with the new values, E c, and M^-1 E c."""
     cross, curved = prior.kernel(posterior.labels.points, x), posterior.curvature
+    # m(x) + k(x, X) K^-1 (f - m)
     mean = prior.mean_at(x) + cross.T @ posterior.weights
+    # (c, n, n) x (n, p) -> (c, n, p)
     images = jax.lax.map(lambda block: block @ cross, curved.blocks)
     return mean, cross, images, None if curved.total is None else curved.between(images)
 
@@ -149,9 +151,11 @@ def _parts(posterior: LaplacePosterior, prior: Any, x: Inputs):
 def _at_points(posterior: LaplacePosterior, prior: Any, x: Inputs):
     """Means, and the covariance between the channels at each point."""
     mean, cross, images, shared = _parts(posterior, prior, x)
+    # k(x, x) - k(x, X) E_c k(X, x): (c, p)
     own = prior.kernel.diagonal(x) - jnp.einsum("np,cnp->cp", cross, images)
     covariance = jnp.einsum("cp,cd->pcd", own, jnp.eye(mean.shape[1], dtype=own.dtype))
     if shared is not None:
+        # k(x, X) E_c (sum_e E_e)^-1 E_d k(X, x)
         covariance += jnp.einsum("cnp,dnp->pcd", shared, shared)
     return mean, covariance
 
@@ -170,10 +174,12 @@ def _pointwise(posterior: LaplacePosterior, prior: Any, x: Inputs):
 def _joint(posterior: LaplacePosterior, prior: Any, x: Inputs):
     """Means, and the covariance (points, channels, points, channels)."""
     mean, cross, images, shared = _parts(posterior, prior, x)
+    # k(x, x') - k(x, X) E_c k(X, x'): (c, p, q)
     own = prior.kernel(x) - jnp.einsum("np,cnq->cpq", cross, images)
     identity = jnp.eye(mean.shape[1], dtype=own.dtype)
     covariance = jnp.einsum("cpq,cd->pcqd", (own + own.swapaxes(1, 2)) / 2, identity)
     if shared is not None:
+        # k(x, X) E_c (sum_e E_e)^-1 E_d k(X, x')
         covariance += jnp.einsum("cnp,dnq->pcqd", shared, shared)
     return mean, covariance
 
@@ -187,6 +193,7 @@ def _root(covariance: Array) -> Float[Array, "n n"]:
 @compiled
 def _probabilities(posterior: LaplacePosterior, prior: Any, x: Inputs, nodes: Array):
     def average(mean: Array, covariance: Array) -> Array:
+        # f = mean + root z ~ N(mean, covariance): (nodes, c)
         latent = mean + nodes @ square_root(covariance).T
         one = latent.shape[1] == 1
         return (jax.nn.sigmoid(latent) if one else jax.nn.softmax(latent)).mean(0)

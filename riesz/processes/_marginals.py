@@ -98,6 +98,7 @@ class Normal(AbstractMarginal):
         return require_joint(self.joint)
 
     def interval(self, level: float) -> tuple[Field, Field]:
+        # P(|Z| < t) = 2 Phi(t) - 1
         half = ndtri((1 + require_level(level)) / 2)
         return _around(self.mean, self.variance, half)
 
@@ -129,6 +130,7 @@ class AbstractScaled(AbstractMarginal):
     @property
     def covariance(self) -> Float[Array, "..."]:
         joint = require_joint(self.joint)
+        # E v times the covariance at v = 1
         return self._factor().astype(joint.dtype) * joint
 
     def rescaled(self, shift: PerChannel, scale: PerChannel) -> "AbstractScaled":
@@ -165,10 +167,12 @@ class StudentT(AbstractScaled):
     def sample(self, n: int, *, key: PRNGKeyArray) -> Fields:
         first, second = jax.random.split(key)
         shape = self.degrees / 2
+        # (nu / 2) / Gamma(nu / 2, 1)
         v = shape / jax.random.gamma(first, shape, (n,), self.degrees.dtype)
         return _scaled_draws(self, v, second)
 
     def _factor(self) -> Float[Array, ""]:
+        # E v = nu / (nu - 2)
         finite = self.degrees > 2
         return jnp.where(finite, self.degrees / jnp.where(finite, self.degrees - 2, 1), jnp.inf)
 
@@ -240,6 +244,7 @@ def _half_width(inside: Callable[[Array], Array], level: float, dtype: Any) -> F
     def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
+        # P(|X| < t) increases with t
         below = inside(jnp.exp(middle)) < level
         return jnp.where(below, middle, low), jnp.where(below, high, middle)
 
@@ -257,8 +262,10 @@ def _centred(
     if joint is None:
         return deviation * normal
     if joint.ndim == 2:
+        # one covariance for all channels: (p, p) x (n, p, c) -> (n, p, c)
         return jnp.einsum("pq,nqc->npc", square_root(joint), normal)
     size = deviation.size
+    # covariance of all values: (n, p c) x (p c, p c)
     return (normal.reshape(n, size) @ square_root(joint.reshape(size, size)).T).reshape(
         normal.shape
     )
@@ -286,5 +293,7 @@ def _rescaled_covariance(
     if joint.ndim == 2 and len(scale) == 1:
         return scale**2 * joint
     if joint.ndim == 2:
+        # (p, q) -> (p, c, q, d), zero between channels
         joint = jnp.einsum("pq,cd->pcqd", joint, jnp.eye(len(scale), dtype=joint.dtype))
+    # s_c along axis 1, s_d along axis 3
     return scale[:, None, None] * joint * scale

@@ -45,6 +45,7 @@ class AxisModes(eqx.Module):
     @property
     def numbers(self) -> np.ndarray:
         """The numbers of the modes, ascending, shape (modes,)."""
+        # sines 2 k; the constant 0 and cosines 2 k - 1; or both, for k = 1, ..., waves
         if self.boundary == "dirichlet":
             return 2 * np.arange(1, self.waves + 1)
         if self.boundary == "neumann":
@@ -54,6 +55,7 @@ class AxisModes(eqx.Module):
     @property
     def frequencies(self) -> np.ndarray:
         """Angular frequencies, shape (modes,)."""
+        # w = 2 pi k / period, k = (number + 1) // 2
         return 2 * np.pi / self.period * ((self.numbers + 1) // 2)
 
     def fourier_size(self, axis: AbstractAxis) -> int:
@@ -66,6 +68,7 @@ class AxisModes(eqx.Module):
     def basis(self, x: Float[Array, " p"]) -> Float[Array, "p modes"]:
         """Every mode at every point."""
         wave = jnp.asarray((self.numbers + 1) // 2, x.dtype)
+        # k t / (2 pi) less whole turns, of which cos and sin would lose digits
         turns = (x[:, None] - self.lower) / self.period * wave
         angle = 2 * jnp.pi * (turns - jnp.round(turns))
         cosine = jnp.asarray(self.numbers % 2 == 1)
@@ -80,15 +83,20 @@ class AxisModes(eqx.Module):
         """The sum of coefficient times mode at the nodes of `axis`, on [0, length]."""
         size = self.fourier_size(axis)
         if 2 * self.waves >= size:
+            # at or above the Nyquist frequency, or nodes without one: (n, modes) x (modes, ...)
             nodes = jnp.asarray(self.lower + axis.coordinates(), coefficients.dtype)
             return jnp.einsum("nm,m...->n...", self.basis(nodes), coefficients)
         constant, cosines, sines = self._split(coefficients)
+        # sqrt(2) (a cos k t + b sin k t) = (c exp(i k t) + conjugate) / n with
+        # c = n (a - i b) / sqrt(2); irfft adds the conjugate and divides by n
         spectrum = jax.lax.complex(cosines, -sines) * (size / 2**0.5)
         start = axis.coordinates()[0] / self.period
+        # the first node lies at t = 2 pi start: c exp(2 pi i k start)
         phase = np.exp(2j * np.pi * start * np.arange(1, self.waves + 1))
         phase = jnp.asarray(phase, spectrum.dtype).reshape(-1, *(1,) * (spectrum.ndim - 1))
         spectrum = jnp.concatenate([constant.astype(spectrum.dtype) * size, spectrum * phase])
         values = jnp.fft.irfft(spectrum, n=size, axis=0)
+        # the last node of a vertex axis of one period is the first
         wrapped = np.arange(axis.size) % size
         return values[: axis.size] if axis.size <= size else values[wrapped]
 

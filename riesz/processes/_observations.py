@@ -176,6 +176,7 @@ class Integrals(AbstractObservation):
         require_finite(where, points=self.points, values=self.values, weights=self.weights)
 
     def apply(self, f: ArrayFunction) -> Any:
+        # (m, n) x (n, *tail) -> (m, *tail)
         return jnp.tensordot(self.weights, f(self.points), 1)
 
     def gram(self, kernel: AbstractKernel) -> Float[Array, "m m"]:

@@ -49,10 +49,13 @@ class OperatorProcess(eqx.Module):
         """The outputs of `n` independent operators at one input, a batch of functions."""
         samples = jax.tree.map(lambda v: v[None], a)
         size = on.weights.size
+        # (1, p, 1, p) -> (p, p)
         k = np.asarray(self.covariance(samples, on)).reshape(size, size)
         values, vectors = np.linalg.eigh(k.astype(float))
+        # K = V diag(w) V^T, root = V diag(sqrt(w))
         root = jnp.asarray(vectors * np.sqrt(np.maximum(values, 0)), a.values.dtype)
         normal = jax.random.normal(key, (n, size, self.output_space.channels), root.dtype)
+        # (p, p) x (n, p, c) -> (n, p, c)
         draws = jnp.einsum("pq,nqc->npc", root, normal).reshape(n, *on.shape, -1)
         return jax.vmap(lambda v: Function(v, on, self.output_space))(draws)
 
@@ -82,10 +85,12 @@ class OperatorProcess(eqx.Module):
                 found=noise,
                 repair="1e-3 in float64, 1e-2 in float32",
             )
+        # (n, *shape, c) -> (n p, c)
         values = jax.vmap(lambda f: f.resample(on).values)(pairs.outputs)
         observed = np.asarray(values, float).reshape(-1, values.shape[-1])
         matrix = self._matrix(pairs.inputs, on, noise)
         factor, weights = _solve(matrix, observed, noise)
+        # argmax of the density of N(0, s^2 K): s^2 = y^T K^-1 y / (n p c)
         variance = float(np.sum(weights * observed) / observed.size)
         dtype = pairs.inputs.values.dtype
         return OperatorPosterior(
@@ -116,6 +121,7 @@ class OperatorProcess(eqx.Module):
         k = self.covariance(inputs, on)
         rows = k.shape[0] * k.shape[1]
         matrix = np.array(k, float).reshape(rows, rows)
+        # K + noise^2 mean(diag K) I
         matrix[np.diag_indices(rows)] += noise**2 * matrix.diagonal().mean()
         return matrix
 
@@ -136,12 +142,14 @@ class OperatorPosterior(AbstractOperator):
     def log_evidence(self) -> float:
         """The log density of the observed outputs at the best scale, to compare descriptions."""
         rows, channels = self.weights.shape
+        # -n p c / 2 (log(2 pi s^2) + 1) - c / 2 log det K, as y^T K^-1 y / s^2 = n p c
         entropy = rows * channels / 2 * (np.log(2 * np.pi * self.variance) + 1)
         return float(-entropy - channels * np.log(self.factor.diagonal()).sum())
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         on = self._target(a, on)
         cross = self._cross(a, on)
+        # k(x, X) K^-1 y: (p, b) x (b, c)
         values = (cross @ self.weights).reshape(*on.shape, self.output_space.channels)
         return Function(values, on, self.output_space)
 
@@ -151,10 +159,12 @@ class OperatorPosterior(AbstractOperator):
         """The output for one input: mean, variance and, with `joint`, covariance."""
         on = self._target(a, on)
         cross = np.asarray(self._cross(a, on), float)
+        # W = L^-1 k(X, x): (b, p)
         white = scipy.linalg.solve_triangular(self.factor, cross.T, lower=True)
         alone = jax.tree.map(lambda v: v[None], a)
         size = on.weights.size
         own = np.asarray(self.prior.covariance(alone, on), float).reshape(size, size)
+        # s^2 [k(x, x) - k(x, X) K^-1 k(X, x)]
         left = jnp.asarray(self.variance * (own - white.T @ white), a.values.dtype)
         channels = self.output_space.channels
         spread = jnp.maximum(jnp.diag(left), 0).reshape(*on.shape, 1)
@@ -168,6 +178,7 @@ class OperatorPosterior(AbstractOperator):
 
     def _cross(self, a: Function, on: AbstractDiscretization) -> Float[Array, "p b"]:
         alone = jax.tree.map(lambda v: v[None], a)
+        # (1, p, n, q) -> (p, n q)
         cross = self.prior.covariance(alone, on, self.inputs, self.on)
         return cross.reshape(on.weights.size, -1)
 

@@ -89,6 +89,7 @@ class RandomField(AbstractProcess):
         """The distribution of draws at these points."""
         modes, x = self._modes(on), self._points(on)
         scale = self._scale(modes)
+        # Var f(x) = sum_k S(w_k) / volume prod_i phi_{k_i}(x_i)^2
         squares = [mode.basis(x[:, i].astype(scale.dtype)) ** 2 for i, mode in enumerate(modes)]
         variance = at_points(scale[..., None] ** 2, squares).astype(x.dtype)
         variance = jnp.broadcast_to(variance, (len(x), self.space.channels))
@@ -117,6 +118,7 @@ class RandomField(AbstractProcess):
         channels = jnp.arange(self.space.channels)
         keys = jax.vmap(lambda c: jax.random.fold_in(key, c))(channels)
         scale = self._scale(modes)
+        # sqrt(S(w_k) / volume) xi_k: (*modes, c)
         coefficients = jnp.moveaxis(jax.vmap(lambda k: scale * normals(k, modes))(keys), 0, -1)
         where = on if isinstance(on, AbstractDiscretization) else self._points(on)
         return synthesise(coefficients, modes, where)
@@ -157,7 +159,9 @@ class RandomField(AbstractProcess):
 
     def _scale(self, modes: tuple[AxisModes, ...]) -> Float[Array, "*modes"]:
         squares = [mode.frequencies**2 for mode in modes]
+        # |w|^2 = sum_i w_i^2: (*modes,)
         squared = reduce(lambda a, b: a[..., None] + b, squares)
+        # modes of mean square 1, over sqrt(volume), are L2-normalised
         volume = np.prod([mode.measure for mode in modes])
         spectrum = self.covariance.spectrum(jnp.asarray(squared), self.space.domain.dim)
         return jnp.sqrt(spectrum / volume)
@@ -171,7 +175,9 @@ class _ModeFeatures(AbstractFeatures):
 
     def __call__(self, x: Float[Array, "n d"]) -> Float[Array, "n modes"]:
         scale = self.field._scale(self.modes).astype(x.dtype)
+        # sqrt(S(w_k) / volume) prod_i phi_{k_i}(x_i): (n, modes)
         bases = [mode.basis(x[:, i]) for i, mode in enumerate(self.modes)]
+        # outer product at each point: (modes_1,), ..., (modes_d,) -> (*modes,)
         products = jax.vmap(lambda *rows: reduce(lambda a, b: a[..., None] * b, rows))(*bases)
         return (products * scale).reshape(len(x), -1)
 

@@ -121,8 +121,8 @@ class Rescaled(AbstractProcess):
 
         dtype = observation.values.dtype
         scale = self.scale.astype(dtype)
-        known = traced(self.scale, observation.noise)
-        if not known and np.ptp(np.asarray(scale)) > 0 and np.any(np.asarray(observation.noise)):
+        unknown = traced(self.scale, observation.noise)
+        if not unknown and np.ptp(np.asarray(scale)) > 0 and np.any(np.asarray(observation.noise)):
             raise DataError(
                 "one noise for channels of different scales",
                 where="Rescaled.condition(observations)",
@@ -132,6 +132,7 @@ class Rescaled(AbstractProcess):
                 "Rescaled(process.condition(Values(x, (y - shift) / scale, noise)), shift, scale)",
             )
         values = (observation.values - observation.apply(shift)) / scale
+        # scale[0]: there is one scale for all channels, or no noise
         return eqx.tree_at(
             lambda o: (o.values, o.noise), observation, (values, observation.noise / scale[0])
         )

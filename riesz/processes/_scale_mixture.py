@@ -83,6 +83,7 @@ class ScaleMixture(AbstractProcess):
     ) -> Function | Float[Array, "n points channels"]:
         require_key(key, "ScaleMixture.sample(n, on=..., key=...)")
         first, second = jax.random.split(key)
+        # v = nodes_i with probability weights_i
         chosen = jax.random.choice(first, self.nodes, (n,), p=self.weights)
         return rescaled(self.process, chosen, on, second)
 
@@ -97,9 +98,11 @@ class ScaleMixture(AbstractProcess):
         listed = as_sequence(observations)
         values, before = seen(self.process)
         total, after = seen(self.process.condition(listed))
+        # log int p(v) v^(-m / 2) exp(-q / (2 v)) dv after less before
         ends = ((values, before), (total, after))  # the former divides by int p(v) dv at first
         known, gained = (_posterior(self.log_prior, *end)[2] for end in ends)
         gain = gained - known
+        # the Gaussian density at v = 1 has the factor exp(-(q_after - q_before) / 2)
         return self.process.log_density(listed) + (after - before) / 2 + gain
 
 
@@ -135,14 +138,18 @@ def _posterior(
     """
 
     def logarithm(u: Array) -> Any:
+        # u = log v, dv = v du
         v = jnp.exp(u)
         return log_prior(v) + u - values / 2 * u - quadratic / 2 / v
 
     coarse = jnp.linspace(-_REACH, _REACH, _NODES).astype(quadratic.dtype)
     mode = coarse[jnp.argmax(logarithm(coarse))]
+    # 0.2 of about the width of the mode, (1 + m / 2)^(-1/2)
     step = min(_STEP, 0.2 / (1 + values / 2) ** 0.5)
     u = mode + step * jnp.arange(-(_NODES // 2), _NODES // 2 + 1).astype(quadratic.dtype)
+    # at the largest step the coarse nodes are as dense
     u = u if step < _STEP else coarse
+    # int exp(height) du = du sum_i exp(height_i), with nothing at the ends
     height = logarithm(u)
     total = jax.scipy.special.logsumexp(height)
     return jnp.exp(u), jnp.exp(height - total), total + jnp.log(u[1] - u[0])

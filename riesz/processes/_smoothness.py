@@ -40,6 +40,7 @@ def require_derivative(
         variances = _increments(wide, jnp.asarray(chosen), axis, steps)
     coarse, fine = np.asarray(variances)
     known = fine > _ROUNDING
+    # Var(f(x + h) - f(x)) / h^2 at h / 4 over that at h: 1 if smooth, 4 for |x - y|
     growth = (fine * _FACTOR**2)[known] / coarse[known]
     if (growth > _GROWTH).any():
         raise DataError(
@@ -60,8 +61,11 @@ def _increments(
 ) -> Float[Array, "s n"]:
     """Variances of f(x + h) - f(x), in units of the largest of f(x)."""
     count = len(points)
+    # x, x + h_1, x + h_2: (3 n, d)
     moved = [points.at[:, axis].add(step) for step in (0.0, *steps)]
     k = kernel(jnp.concatenate(moved))
+    # k(x + h, x + h): (3, n); k(x, x + h): (2, n)
     own = k.diagonal().reshape(-1, count)
     both = jnp.stack([k.diagonal(i * count)[:count] for i in range(1, len(moved))])
+    # k(x, x) - 2 k(x, x + h) + k(x + h, x + h)
     return jnp.abs(own[:1] - 2 * both + own[1:]) / own.max()

@@ -42,6 +42,7 @@ def draw_starts(
     start, slices = free.get(), free.slices()
     ranges = dict(_ranges(process, observations, free))
     places = scipy.stats.qmc.Sobol(max(1, start.size), rng=_generator(key)).random(count)
+    # the normal quantile is infinite at 0 and 1
     places = np.clip(places, 1e-6, 1 - 1e-6)
     out = np.tile(start, (count, 1))
     for leaf, where in slices.items():
@@ -53,6 +54,7 @@ def draw_starts(
             part = np.where(np.arange(count)[:, None] % 2, part, part[:, :1])
             out[:, where] = low + part * (high - low)
         else:
+            # log theta + Phi^-1(place)
             out[:, where] += scipy.stats.norm.ppf(part)
     return out
 
@@ -69,10 +71,12 @@ def choose_rows(points: list[np.ndarray], most: int, key: PRNGKeyArray) -> np.nd
     if total <= most or len({p.shape[1] for p in flat}) != 1:
         return np.sort(order[:most])
     x = np.concatenate(flat)
+    # distances in units of the standard deviation along each axis
     spread = x.std(0)
     x = x / np.where(spread > 0, spread, 1)
     chosen = dict.fromkeys(order[: most // 2].tolist())
     for centre in order[-_CLUSTERS:]:
+        # the smallest |x - x_centre|^2
         near = np.argsort(((x - x[centre]) ** 2).sum(1))[: most // 2 // _CLUSTERS]
         chosen.update(dict.fromkeys(near.tolist()))
     return np.sort(np.asarray(list(chosen)))
@@ -136,6 +140,7 @@ def _visit(
             one = np.ndim(value) == 0
             yield mark.index, Range(*np.log((low.min(), high.max()) if one else (low, high)))
         elif role == VARIANCE["role"] and square is not None and x is not None:
+            # mean of k(x, x) = unit * value, which is that of y^2 at value = square / unit
             unit = np.asarray(kernel.diagonal(_array(x))).mean() / np.mean(np.asarray(value))
             yield mark.index, Range(*np.log(np.asarray(_AMPLITUDES) * square / unit))
 
@@ -149,6 +154,7 @@ def _gaps(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n, d = x.shape
     extent = np.ptp(x, axis=0)
     extent = np.where(extent > 0, extent, 1.0)
+    # gaps of the projections on each axis
     steps: list[Any] = [np.diff(np.unique(column)) for column in x.T]
     median = np.array([float(np.median(s)) if s.size else 1.0 for s in steps])
     # points of R^d are n^(-1/d) of the range apart, projected on an axis 1 / n of it

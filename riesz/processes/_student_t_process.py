@@ -95,6 +95,7 @@ class StudentTProcess(AbstractProcess):
         require_key(key, "StudentTProcess.sample(n, on=..., key=...)")
         first, second = jax.random.split(key)
         shape, scale = self._updated()
+        # b / Gamma(a, 1) ~ InverseGamma(a, b)
         return rescaled(self.process, scale / jax.random.gamma(first, shape, (n,)), on, second)
 
     def log_density(
@@ -109,6 +110,7 @@ class StudentTProcess(AbstractProcess):
         posterior = self.condition(listed)
         (before, b), (after, c) = self._updated(), posterior._updated()
         growth = seen(posterior.process)[1] - seen(self.process)[1]
+        # log [Gamma(a') / b'^a'] - log [Gamma(a) / b^a]
         gain = gammaln(after) - gammaln(before) + before * jnp.log(b) - after * jnp.log(c)
         return self.process.log_density(listed) + growth / 2 + gain
 

@@ -62,6 +62,7 @@ class System(eqx.Module):
     def residual(self) -> Float[Array, "m c"]:
         """What was observed, less the prior mean."""
         mean = self.prior.mean_at
+        # y - L m
         return jnp.concatenate([o.values - o.apply(mean) for o in self.observations])
 
     @property
@@ -103,10 +104,12 @@ class System(eqx.Module):
         """
 
         def image(x: Inputs) -> Float[Array, "n k"]:
+            # k(x, .) L' v: (m, n)^T x (m, k) -> (n, k)
             cross = cross_all(self.kernel, self.observations, Evaluations(x))
             return accurate_product(cross, vectors) if accurate else cross.T @ vectors
 
         blocked = in_blocks(image, max(1, BLOCK_FLOATS // vectors.shape[0]))
+        # L acts on k(x, .) L' v, block by block
         rows = jnp.concatenate([o.apply(blocked) for o in self.observations])
         return rows + self.variances[:, None] * vectors
 
@@ -130,13 +133,16 @@ def accurate_product(a: Float[Array, "m n"], b: Float[Array, "m k"]) -> Float[Ar
     plain sum of 20,000 terms in float32 was wrong by 2e-3 of the values, this one by 1e-4.
     """
     m, size = a.shape[0], min(a.shape[0], _SUMMED * b.shape[1])
+    # rows of zeros, which add nothing
     padding = ((0, -m % size), (0, 0))
+    # (parts, size, n) and (parts, size, k)
     left, right = (jnp.pad(x, padding).reshape(-1, size, x.shape[1]) for x in (a, b))
 
     def add(state: tuple[Array, Array], pair: tuple[Array, Array]) -> tuple[Any, None]:
         total, lost = state
         part = pair[0].T @ pair[1]
         new = total + part
+        # what the sum rounds off, from the larger of the two
         larger = jnp.abs(total) >= jnp.abs(part)
         lost = lost + jnp.where(larger, (total - new) + part, (part - new) + total)
         return (new, lost), None

@@ -198,6 +198,7 @@ class _Model(eqx.Module):
         return Hyperparameters((self.free.tree[0], self.used), self.free.kinds)
 
     def evidence(self, vector: Float[Array, " p"]) -> Float[Array, ""]:
+        # log p(y | theta), theta = exp(vector) where it is positive
         process, observations = self.free_used().put(vector)
         extra = () if self.solver is None else (self.solver,)
         return process.log_density(observations, *extra)

@@ -95,6 +95,7 @@ class WideNetwork(AbstractProcess):
             )
         dtype = data.values.dtype
         values, vectors, covariance = _decompose(as_traced(self, dtype), data.points)
+        # eigenvalues above the rounding errors m eps max(w)
         rank = values > jnp.finfo(dtype).eps * len(values) * values[-1]
         if known and float(time) == inf and not traced(rank) and not bool(rank.all()):
             raise SolverError(
@@ -153,6 +154,7 @@ class TrainedNetwork(AbstractProcess):
 def _decompose(process: WideNetwork, x: Any) -> tuple[Array, Array, Array]:
     """Eigenvalues and eigenvectors of the tangent kernel, and the prior covariance."""
     limits = process.network.kernel().both(x)
+    # Theta(X, X) = V diag(w) V^T
     values, vectors = jnp.linalg.eigh(limits.ntk)
     return values, vectors, limits.nngp
 
@@ -162,21 +164,27 @@ def _gains(values: Float[Array, " m"], time: Float[Array, ""]) -> Float[Array, "
     positive = values > 0
     safe = jnp.where(positive, values, 1)
     steps = jnp.where(positive, safe * time, 0)  # no infinity times zero
+    # expm1: 1 - exp(-t w) loses all digits for small t w
     return jnp.where(positive, -jnp.expm1(-steps) / safe, time)
 
 
 @compiled
 def _moments(process: TrainedNetwork, x: Any, joint: bool) -> tuple[Any, Any, Any]:
     kernel, data = process.prior.network.kernel(), process.data
+    # Theta(x, X) and K(x, X): (n, m)
     cross = kernel.both(x, data.points)
+    # A = Theta(x, X) V diag((1 - exp(-t w)) / w) V^T with Theta(X, X) = V diag(w) V^T
     gain = ((cross.ntk @ process.vectors) * process.gains) @ process.vectors.T
     mean = gain @ data.values
+    # A K(X, X)
     moved = gain @ process.covariance
     own = kernel.nngp.diagonal(x)
+    # K(x, x) + A K(X, X) A^T - 2 A K(X, x), of which the diagonal
     variance = own + jnp.sum(gain * (moved - 2 * cross.nngp), -1)
     spread = jnp.broadcast_to(jnp.maximum(variance, 0)[:, None], mean.shape)
     if not joint:
         return mean, spread, None
+    # A K(X, x')
     mixed = gain @ cross.nngp.T
     return mean, spread, kernel.nngp(x) + moved @ gain.T - mixed - mixed.T
 

@@ -25,6 +25,7 @@ from riesz.problems import (
     NavierStokes,
     Solution,
 )
+from riesz.problems._conjugate_gradient import conjugate_gradient
 from riesz.problems.internal import digest
 from riesz.processes import AbstractProcess, GaussianProcess, Rescaled
 
@@ -238,3 +239,13 @@ def test_a_problem_on_a_mesh_is_sampled_written_and_evaluated(tmp_path):
     report = riesz.evaluate(Tenth(), problem, resolutions=(1, 2), n=3, key=KEY)
     assert [r.n for r in report.results] == [3, 3]
     assert all(0 < r.relative_l2.mean < 1 for r in report.results)
+
+
+def test_conjugate_gradients_need_a_positive_definite_preconditioner():
+    right = jnp.ones(3)
+    for sign, expected in ((1.0, True), (-1.0, False)):
+        solution, converged, _ = conjugate_gradient(
+            lambda x: 2 * x, right, lambda r, s=sign: s * r, 1e-6, 10
+        )
+        assert bool(converged) == expected
+    assert (solution == 0).all()

@@ -55,7 +55,9 @@ def gram_matrices(
     k, priors = layers.start(points, points), []
     for link, change in zip(layers.maps, changes, strict=False):
         k = link.propagate(k)
+        # C_l C_l^T = K_l(G_{l-1})
         prior = jnp.linalg.cholesky(_definite(symmetric(k.nngp, k.xx[:, 0])))
+        # G_l = C_l V_l V_l^T C_l^T
         root = prior @ change
         gram = root @ root.T
         k = with_covariances(k, jnp.diag(gram), gram, jnp.diag(gram))
@@ -76,9 +78,11 @@ def changes(parameters: Parameters, nu: Float[Array, " layers"]) -> tuple[Square
 
 def divergence(parameters: Parameters, nu: Float[Array, " layers"]) -> Float[Array, ""]:
     """sum_l (nu_l / 2) (tr(V_l V_l^T) - log det(V_l V_l^T) - p), also for infinite nu."""
+    # w = parameters; i > j: nu / 2 (w_ij / sqrt(nu))^2 = w_ij^2 / 2
     below = jnp.sum(jnp.tril(parameters, -1) ** 2) / 2
     diagonal = jnp.diagonal(parameters, axis1=1, axis2=2)
     free = jnp.isfinite(nu)[:, None]
+    # i = j: nu / 2 (exp(t) - 1 - t), t = 2 w_ii / sqrt(nu); w_ii^2 as nu -> infinity
     finite = jnp.where(free, nu[:, None], 1)
     twice = 2 * diagonal / jnp.sqrt(finite)
     terms = jnp.where(free, finite / 2 * (jnp.expm1(twice) - twice), diagonal**2)
@@ -103,6 +107,7 @@ def _log_density(output: Square, values: Values) -> Float[Array, ""]:
     """The log density of the values, N(0, output + noise^2)."""
     y = values.values
     factor = jnp.linalg.cholesky(output + jnp.diag(_noise(values) ** 2))
+    # y^T (K + noise^2)^-1 y = |L^-1 y|^2, log det / 2 = sum_i log L_ii
     white = jsl.solve_triangular(factor, y, lower=True)
     half_logdet = jnp.sum(jnp.log(jnp.diag(factor)))
     return gaussian_log_density(jnp.sum(white**2), half_logdet, y.shape)
@@ -114,13 +119,19 @@ def _lower_bound(output: Square, given: Given, values: Values) -> Float[Array, "
     Titsias (2009, AISTATS), with K and Q of the data by their features given those at the points.
     """
     noise = _noise(values)
+    # D^-1 y: (n, c) and k(z, x) D^-1: (p, n), D = diag(noise)
     y = values.values / noise[:, None]
     both = given.cross.T / noise
+    # A = L^-1 k(z, x) D^-1, with Q = D A^T A D
     white = jsl.solve_triangular(jnp.linalg.cholesky(_definite(output)), both, lower=True)
+    # I + A A^T = M M^T
     inner = jnp.linalg.cholesky(jnp.eye(len(white), dtype=white.dtype) + white @ white.T)
     projected = jsl.solve_triangular(inner, white @ y, lower=True)
+    # Woodbury: y^T (Q + D^2)^-1 y = |D^-1 y|^2 - |M^-1 A D^-1 y|^2
     quadratic = jnp.sum(y**2) - jnp.sum(projected**2)
+    # log det(Q + D^2) / 2 = sum_j log M_jj + sum_i log noise_i
     half_logdet = jnp.sum(jnp.log(jnp.diag(inner))) + jnp.sum(jnp.log(noise))
+    # tr(D^-2 (K - Q)), tr(D^-2 Q) = |A|^2
     unknown = jnp.sum(given.variances / noise**2) - jnp.sum(white**2)
     return gaussian_log_density(quadratic, half_logdet, y.shape) - y.shape[1] * unknown / 2
 

@@ -41,7 +41,7 @@ class LearnedKernel(AbstractKernel):
 
     @property
     def grams(self) -> tuple[Square, ...]:
-        """The learned Gram matrices G_l(z, z), one a hidden layer."""
+        """The learned Gram matrices G_l(z, z), one per hidden layer."""
         return _grams(self.state)
 
     def __call__(self, x: Inputs, y: Others | None = None) -> Float[Array, "n m"]:
@@ -68,7 +68,9 @@ class Conditional(AbstractKernel):
         right = left if y is None else self.given(y)
         k = self.layers.start(x, x if y is None else y)
         for link, a, b in zip(self.layers.maps, left.hidden, right.hidden, strict=False):
+            # K_l(x, y) from the covariances G_{l-1}
             k = link.propagate(k)
+            # K_l(x, y) + A(x) G_l(z, z) A(y)^T - A(x) K_l(z, z) A(y)^T by their roots
             learned = k.nngp + a.learned @ b.learned.T - a.prior @ b.prior.T
             k = with_covariances(k, a.variances, learned, b.variances)
         gram = self.layers.maps[-1].propagate(k).nngp
@@ -82,12 +84,16 @@ class Conditional(AbstractKernel):
         k, hidden = self.layers.start(x, self.points), []
         for link, prior, change in zip(self.layers.maps, self.priors, self.changes, strict=False):
             k = link.propagate(k)
+            # K_l(x, z) C_l^-T, a root of A K_l(z, z) A^T: (n, p)
             features = jsl.solve_triangular(prior, k.nngp.T, lower=True).T
+            # A C_l V_l: (n, p), C_l V_l: (p, p)
             learned, root = features @ change, prior @ change
             # what is left of the variance given the features at z is not negative
             rest = jnp.maximum(k.xx[:, 0] - jnp.sum(features**2, 1), 0)
+            # G_l(x, x)
             variances = rest + jnp.sum(learned**2, 1)
             hidden.append(Hidden(features, learned, variances))
+            # G_l(x, x), G_l(x, z) = A G_l(z, z) and G_l(z, z) for the next layer
             k = with_covariances(k, variances, learned @ root.T, jnp.sum(root**2, 1))
         k = self.layers.maps[-1].propagate(k)
         return Given(tuple(hidden), k.xx[:, 0], k.nngp)

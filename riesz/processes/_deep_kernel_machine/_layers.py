@@ -31,6 +31,7 @@ class Layers(eqx.Module):
         x, y = self._features(x), self._features(y)
         size = x.shape[1]
         xx, yy = (jnp.sum(v * v, 1) / size for v in (x, y))
+        # (n, 1), (1, m) and (n, m)
         each = (xx[:, None], yy[None], x @ y.T / size)
         return Covariances(*each, ntk=None, shape=(size,))
 

@@ -60,6 +60,7 @@ class CholeskySolution(AbstractSolution):
     def factors(
         self, cross: Float[Array, "b n"]
     ) -> tuple[Float[Array, "b n"], Float[Array, "b n"]]:
+        # c^T K^-1 c' = (L^-1 c)^T (L^-1 c')
         white = jsl.solve_triangular(self.factor, cross, lower=True)
         return white, white
 
@@ -73,6 +74,7 @@ def _matrix(system: System) -> Float[Array, "m m"]:
 def _factorise(system: System) -> CholeskySolution:
     matrix = system.matrix()
     factor = jnp.linalg.cholesky(matrix)
+    # K^-1 r = L^-T (L^-1 r), r^T K^-1 r = |L^-1 r|^2
     white = jsl.solve_triangular(factor, system.residual, lower=True)
     weights = jsl.solve_triangular(factor, white, lower=True, trans=1)
     definite = _is_definite(factor, matrix)
@@ -84,6 +86,7 @@ def _log_density(system: System) -> Float[Array, ""]:
     matrix = system.matrix()
     factor = jnp.linalg.cholesky(matrix)
     white = jsl.solve_triangular(factor, system.residual, lower=True)
+    # log det K / 2 = sum_i log L_ii
     half_logdet = jnp.log(jnp.diag(factor)).sum()
     density = gaussian_log_density(jnp.sum(white**2), half_logdet, system.shape)
     # what cannot be conditioned on has no evidence either

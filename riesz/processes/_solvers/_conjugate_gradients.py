@@ -105,6 +105,7 @@ class _Columns(eqx.Module):
 
 @compiled
 def _solve(solver: ConjugateGradients, system: System) -> IterativeSolution:
+    # a constant for derivatives: it changes the iterations, not what they converge to
     preconditioner = pivoted_cholesky(jax.lax.stop_gradient(system), solver.rank)
     right = system.residual
     found = _solve_columns(solver, system, preconditioner, right)
@@ -133,12 +134,14 @@ def _solve_columns(
     solver: ConjugateGradients, system: System, preconditioner: Preconditioner, right: Array
 ) -> _Columns:
     """K^-1 right; gradients are those of the exact solution."""
+    # columns with largest entry 1, to which the tolerance is relative
     top = jnp.abs(jax.lax.stop_gradient(right)).max(0)
     scale = jnp.where(top > 0, top, 1)
 
     def solve(_: Any, columns: Array) -> tuple[Array, tuple[Array, Array]]:
         return _refine(solver, system, preconditioner, columns)
 
+    # dx = K^-1 (db - dK x), K symmetric
     values, (largest, iterations) = jax.lax.custom_linear_solve(
         system.multiply, right / scale, solve, symmetric=True, has_aux=True
     )
@@ -159,14 +162,17 @@ def _refine(
         _, residual, last, steps, rounds = state
         size = jnp.abs(residual).max()
         better = size < last / 2
+        # once, then as long as the last correction halved a residual above the tolerance
         return (rounds < 1) | (size > solver.tolerance) & better & (steps < solver.limit)
 
     def correct(state: tuple[Array, ...]) -> tuple[Array, ...]:
         values, residual, _, steps, rounds = state
+        # x <- x + K^-1 (b - K x) up to the tolerance
         change, more = _iterate(solver, system, preconditioner, residual)
         new = values + change
         left = right - system.multiply(new, accurate=True)
         size = jnp.abs(residual).max(0)
+        # a column keeps a correction that makes its largest residual smaller
         good = jnp.abs(left).max(0) < size
         new, left = jnp.where(good, new, values), jnp.where(good, left, residual)
         return new, left, size.max(), steps + more, rounds + 1
@@ -200,5 +206,6 @@ def _iterate(
         found = lx.linear_solve(matrix, column / scale, method, options=options, throw=False)
         return found.value * scale, found.stats["num_steps"]
 
+    # (m, k): one run per column, all as long as the slowest
     values, iterations = jax.vmap(solve, in_axes=1, out_axes=(1, 0))(right)
     return values, iterations.max()

@@ -37,6 +37,7 @@ class HostCholeskySolution(AbstractSolution):
 
     def factors(self, cross):
         if traced(cross, self.factor):
+            # c^T K^-1 c' = (L^-1 c)^T (L^-1 c')
             white = jsl.solve_triangular(self.factor, cross, lower=True)
         else:
             white = _solve_triangular(self.factor, np.array(cross, order="F"))
@@ -56,6 +57,7 @@ def host_cholesky(system: System) -> HostCholeskySolution:
     if failed or weak.any():
         row = failed - 1 if failed else int(np.flatnonzero(weak)[0])
         raise indefinite_error(system, _around(row, factor, diagonal), dtype)
+    # L^-1 r; its square r^T K^-1 r, before L^-T L^-1 r takes its memory
     white = _solve_triangular(factor, np.array(_residual(system), order="F"))
     quadratic = np.square(white).sum()
     weights = _solve_triangular(factor, white, transposed=True)
@@ -84,12 +86,15 @@ def cholesky_in_place(matrix: Float[np.ndarray, "n n"]) -> int:
         panel = matrix[start:, start : start + _PANEL]
         width, before = panel.shape[1], matrix[start:, :start]
         if start:
+            # P_j <- P_j - P_<j L_j,<j^T
             panel -= before @ before[:width].T
+        # L_jj L_jj^T = the block of the diagonal
         corner, failed = potrf(panel[:width], lower=1, clean=0)
         if failed:
             return start + failed
         panel[:width] = corner
         if start + width < len(matrix):
+            # the rows below: P_j <- P_j L_jj^-T
             panel[width:] = trsm(1.0, corner, panel[width:], side=1, lower=1, trans_a=1)
     return 0
 
@@ -108,6 +113,7 @@ def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
             size = min(width, count)
             for start in range(0, count, size):
                 start = min(start, count - size)  # the last block overlaps the one before
+                # (size, rows): rows of K, which is symmetric, as columns in Fortran order
                 block = _block(system, o.rows(slice(start, start + size)))
                 place = matrix.T[first + start : first + start + size]
                 writing.append(pool.submit(np.copyto, place, block))
@@ -116,6 +122,7 @@ def _assemble(system: System, rows: int, dtype: np.dtype) -> np.ndarray:
             first += count
         for job in writing:
             job.result()
+    # the noise is independent: K_ii + noise_i^2
     np.fill_diagonal(matrix, _diagonal(system))
     return matrix
 

@@ -24,6 +24,7 @@ def indefinite_error(system: System, matrix: np.ndarray, dtype: np.dtype) -> Sol
     else:
         cause = "inputs are so close that their values hardly differ, with little or no noise"
     part = "" if len(matrix) == rows else f" among {len(matrix)} of them"
+    # noise^2 of twice what the smallest eigenvalue lacks
     enough = np.sqrt(2 * (max(-smallest, 0.0) + floor))
     wider = "" if dtype == np.float64 else ", or compute in float64 (jax.enable_x64)"
     return SolverError(

@@ -79,6 +79,7 @@ class VariationalSolution(AbstractSolution):
     def factors(
         self, cross: Float[Array, "b n"]
     ) -> tuple[Float[Array, "b n"], Float[Array, "b n"]]:
+        # W = L^-1 c, explained: W^T (I - B^-1) W
         white = jsl.solve_triangular(self.factor, cross, lower=True)
         return white, white - jsl.cho_solve((self.inner, True), white)
 
@@ -96,24 +97,31 @@ def _parts(points: Array, system: System) -> _Parts:
     inducing = Evaluations(points.astype(system.dtype))
     gram = inducing.gram(system.kernel)
     size = len(gram)
+    # L L^T = k(z, z) + nugget I
     nugget = 10 * size * jnp.finfo(gram.dtype).eps * jnp.diag(gram).max()
     factor = jnp.linalg.cholesky(gram + nugget * jnp.eye(size, dtype=gram.dtype))
     noise = jnp.sqrt(system.variances)
+    # k(z, X) D^-1, D = diag(noise): (p, m)
     both = cross_all(system.kernel, system.observations, inducing).T / noise
+    # A = L^-1 k(z, X) D^-1, with Q = D A^T A D
     white = jsl.solve_triangular(factor, both, lower=True)
+    # B = I + A A^T = M M^T
     inner = jnp.linalg.cholesky(jnp.eye(size, dtype=gram.dtype) + white @ white.T)
     scaled = system.residual / noise[:, None]
+    # M^-1 A D^-1 r
     projected = jsl.solve_triangular(inner, white @ scaled, lower=True)
     return _Parts(nugget, factor, inner, white, scaled, projected)
 
 
 def _quadratic(parts: _Parts) -> Float[Array, ""]:
+    # Woodbury: r^T (Q + D^2)^-1 r = |D^-1 r|^2 - |M^-1 A D^-1 r|^2
     return jnp.sum(parts.scaled**2) - jnp.sum(parts.projected**2)
 
 
 @compiled
 def _solve(points: Array, system: System) -> VariationalSolution:
     parts = _parts(points, system)
+    # L^-T B^-1 A D^-1 r
     white = jsl.solve_triangular(parts.inner, parts.projected, lower=True, trans=1)
     weights = jsl.solve_triangular(parts.factor, white, lower=True, trans=1)
     basis = (Evaluations(points.astype(weights.dtype)),)
@@ -126,8 +134,10 @@ def _solve(points: Array, system: System) -> VariationalSolution:
 def _bound(points: Array, system: System) -> Float[Array, ""]:
     """Log N(y; 0, Q + noise) - tr((K - Q) / noise) / 2 with Q the part known at the points."""
     parts = _parts(points, system)
+    # log det(Q + D^2) / 2 = sum_j log M_jj + sum_i log D_ii
     half_logdet = jnp.log(jnp.diag(parts.inner)).sum() + jnp.log(system.variances).sum() / 2
     density = gaussian_log_density(_quadratic(parts), half_logdet, system.shape)
+    # tr(D^-2 (K - Q)), tr(D^-2 Q) = |A|^2
     unknown = jnp.sum(system.prior_variances() / system.variances) - jnp.sum(parts.white**2)
     return density - system.shape[1] * unknown / 2
 

@@ -38,10 +38,13 @@ def pivoted_cholesky(system: System, rank: int) -> Preconditioner:
 
     def step(i: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         factor, remaining = state
+        # p = argmax d, d the diagonal of K - L L^T
         pivot = jnp.argmax(remaining)
+        # column i of L: (K e_p - L L^T e_p) / sqrt(d_p)
         row = _row(system, pivot) - factor @ factor[pivot]
         weak = remaining[pivot] <= floor
         column = jnp.where(weak, 0, row / jnp.sqrt(jnp.where(weak, 1, remaining[pivot])))
+        # d <- d - (L e_i)^2, zero at p
         remaining = jnp.maximum(remaining - column**2, 0).at[pivot].set(0)
         return factor.at[:, i].set(column), remaining
 
@@ -50,6 +53,7 @@ def pivoted_cholesky(system: System, rank: int) -> Preconditioner:
     # I - Q Q^T has eigenvalues down to scale^2 / largest of K, which must exceed rounding errors
     least = jnp.finfo(variances.dtype).eps * variances.sum()
     scale = jnp.sqrt(jnp.maximum(system.variances + remaining, least))
+    # [L / scale; I] = Q R: (m + r, r), of which the upper m rows of Q
     tall = jnp.concatenate([factor / scale[:, None], jnp.eye(rank, dtype=factor.dtype)])
     return Preconditioner(scale, jnp.linalg.qr(tall)[0][:rows])
 

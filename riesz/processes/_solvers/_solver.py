@@ -53,4 +53,5 @@ def gaussian_log_density(
 ) -> Float[Array, ""]:
     """The log density of values of this shape (m, c), with logdet K / 2 for each channel."""
     rows, channels = shape
+    # -(r^T K^-1 r + c log det K + m c log(2 pi)) / 2
     return -quadratic / 2 - channels * half_logdet - rows * channels * jnp.log(2 * jnp.pi) / 2
