@@ -57,6 +57,7 @@ class Reflection(AbstractSymmetry):
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
         length = f.domain.lengths[self.axis]
+        # x -> (1 - 2 e) x + e L from the lower end; values times 1 for e = 0, `sign` for e = 1
         moved = _move(f, self.axis, 1 - 2 * element, length * element)
         return _scale(moved, 1 - (1 - self.sign) * element)
 
@@ -80,6 +81,7 @@ class Translation(AbstractSymmetry):
         return jax.random.uniform(key)
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        # x -> x + e L, e in [0, 1)
         return _move(f, self.axis, jnp.ones_like(element), element * f.domain.lengths[self.axis])
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:

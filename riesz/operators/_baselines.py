@@ -95,6 +95,7 @@ class PCARidge(AbstractOperator):
         dtype = a.values.dtype
         parts = (self.before, self.analysis, self.synthesis, self.after)
         before, analysis, synthesis, after = (x.value.astype(dtype) for x in parts)
+        # (p,) x (p, k) x (k, q): c_k = <a - mean_a, v_k>, then sum_k c_k w_k
         values = _rooted(a, before, self.source) @ analysis @ synthesis
         return _placed(self, after + values.reshape(after.shape), a, on)
 
@@ -122,7 +123,9 @@ class NearestNeighbours(AbstractOperator):
         dtype = a.values.dtype
         parts = (self.before, self.analysis, self.inputs, self.outputs)
         before, analysis, inputs, outputs = (x.value.astype(dtype) for x in parts)
+        # (p,) x (p, k) -> (k,)
         components = _rooted(a, before, self.source) @ analysis
+        # |c_i - c|^2 for each training input, (n,)
         squares = jnp.sum((inputs - components) ** 2, 1)
         _, nearest = jax.lax.top_k(-squares, self.neighbours)
         return _placed(self, outputs[nearest].mean(0), a, on)
@@ -137,6 +140,7 @@ def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[A
         difference = a.discretization.present(a.values - mean)
     else:
         difference = a.resample(source).values - mean
+    # sqrt(w_i) (a - mean)(x_i), (*shape, c) -> (p,)
     root = jnp.sqrt(source.weights).astype(difference.dtype)
     return (difference * root[..., None]).reshape(-1)
 

@@ -137,14 +137,19 @@ class DeepONet(AbstractOperator):
             on = a.discretization if same else Grid(self.output_space.domain, 64)
         channels = self.output_space.channels
         sensors = self.positions.value.astype(a.values.dtype)
+        # a(x_1), ..., a(x_m): (m, c_in) -> (m c_in,)
         readings = a.discretization.interpolate(a.values, sensors).reshape(-1)
+        # (k, c)
         coefficients = self.branch(readings).reshape(self.basis, channels)
         if isinstance(self.trunk, PODTrunk):
             modes, mean = self.trunk(on)
         else:
             features = on.features().astype(readings.dtype)
+            # (*shape, f) -> (*shape, k c) -> (*shape, k, c)
             trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
+            # over sqrt(k), so that the sum of k random terms has the size of one
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
+        # u_c(y) = sum_k branch_kc trunk_kc(y) + mean_c(y) + bias_c
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias
         return Function(values, on, self.output_space)
 
@@ -171,10 +176,13 @@ class PODTrunk(eqx.Module):
         root = jnp.sqrt(grid.weights).astype(values.dtype)[..., None]
 
         def leading(channel):
+            # sqrt(w_i) (u_n - mean)(x_i), (n, p): right singular vectors sqrt(w_i) phi_k(x_i)
             snapshots = ((values - mean) * root)[..., channel].reshape(values.shape[0], -1)
             _, _, modes = jnp.linalg.svd(snapshots, full_matrices=False)
+            # phi_k(x_i), (*shape, k), orthonormal in L2
             return modes[:basis].T.reshape(*grid.shape, basis) / root
 
+        # (*shape, k, c)
         modes = jnp.stack([leading(c) for c in range(values.shape[-1])], -1)
         return cls(Frozen(modes.reshape(*grid.shape, -1)), Frozen(mean), grid)
 

@@ -55,10 +55,12 @@ class _Moments(NamedTuple):
         if not here:
             return self
         axes = tuple(range(values.ndim - 1))
+        # int v / V and int (v - average)^2 of the batch, (c,)
         average = np.tensordot(weights, values, weights.ndim) / here
         spread = np.tensordot(weights, (values - average) ** 2, weights.ndim)
         # merged as in Chan, Golub and LeVeque 1983
         total = self.volume + here
+        # (m_2 - m_1)^2 V_1 V_2 / (V_1 + V_2) is added to the squares about the common mean
         apart = (average - self.mean) ** 2 * (self.volume * here / total)
         there = weights[..., None] > 0
         return _Moments(
