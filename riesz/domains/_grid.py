@@ -352,6 +352,7 @@ def _product(axes: tuple[Array, ...]) -> Float[Array, "*shape d"]:
     """The coordinates of the nodes of a grid with these axes."""
     if not axes:
         return jnp.zeros((0,))
+    # d arrays (n_1, ..., n_d) -> (n_1, ..., n_d, d)
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
@@ -398,6 +399,7 @@ def _resample(
 @partial(jax.jit, static_argnums=(2, 3))
 def differentiate_axis(along: AbstractAxis, values: Array, axis: int, order: int) -> Array:
     """The derivative of values along one axis of their grid."""
+    # (..., n, ...) -> (n, ...) and back
     moved = jnp.moveaxis(values, axis, 0)
     return jnp.moveaxis(along.differentiate(moved, order), 0, axis)
 

@@ -52,6 +52,7 @@ class Cloud:
 
     def scaled(self, relative: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
         """Coordinates in units of the lengths, within [0, 1) on periodic axes."""
+        # x / L, modulo 1 around circles; a rounded 1 is 0
         unit = relative / self.lengths
         wrapped = np.mod(unit, 1)
         return np.where(self.periodic, np.where(wrapped < 1, wrapped, 0), unit)
@@ -71,12 +72,14 @@ class Cloud:
         wanted = NEIGHBOURS[len(self.lengths)]
         # some more, since the centre and nodes in its place are dropped
         distance, who = self._knot_tree.query(self.nodes[centres], k=wanted + 4)
+        # (b, k + 4)
         valid = (distance > self._reach[centres, None]) & np.isfinite(distance)
         # valid ones first, by distance
         first = np.argsort(~valid, axis=1, kind="stable")[:, :wanted]
         valid = np.take_along_axis(valid, first, 1)
         who = np.minimum(np.take_along_axis(who, first, 1), len(self._knots) - 1)
         index = self._knots[who]
+        # y_j - x_0, (b, k, d)
         offsets = self.offset(self.nodes[index], self.nodes[centres][:, None])
         return _scale(np, index, offsets, valid)
 
@@ -95,6 +98,7 @@ def traced_merged(
         squared = jnp.where(present, squared, jnp.inf)
         # the smallest squares, the node's own 0 first
         near = -jax.lax.top_k(-squared, min(_AROUND + 1, count))[0]
+        # 0.05^2 times the largest of them
         reach = _MERGE**2 * jnp.max(jnp.where(jnp.isfinite(near), near, 0))
         return reach, ((squared < reach) & (jnp.arange(count) < i)).any()
 
@@ -115,6 +119,7 @@ def traced_stencil(
     squared = jnp.where(present & ~merged & (squared > reach[centre]), squared, jnp.inf)
     wanted = min(NEIGHBOURS[domain.dim], present.shape[0])
     nearest, index = jax.lax.top_k(-squared, wanted)
+    # (1, k, d)
     offsets = traced_offset(domain, position[:, index], position[:, centre, None])
     return _scale(jnp, index[None], offsets[None], jnp.isfinite(nearest)[None])
 

@@ -198,6 +198,7 @@ def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
         # (3, p): coordinate, rounding error, and no periods
         place = jnp.concatenate([points[..., 0], jnp.zeros_like(points[:1, :, 0])])
         return evaluate(jnp, _traced_spline(on, values), place).astype(values.dtype)
+    # (2, n, d)
     position = jnp.stack([on.relative, on.remainder])
     reach, merged = traced_merged(on.domain, position, on.mask)
 
@@ -254,6 +255,7 @@ def differences(
 ) -> Float[Array, "n c r"]:
     """Sums over the neighbours j of every node i of weights w_ij (v_j - v_i)."""
     values = jnp.where(mask[:, None], values, 0)
+    # (n, k, r) x (n, k, c) -> (n, c, r)
     return jnp.einsum("nkr,nkc->ncr", weights.astype(values.dtype), values[index] - values[:, None])
 
 

@@ -51,6 +51,7 @@ class Holes:
         """
         # sum over nodes of the excess over `most` and of the shortfall below `least`, (n,)
         new = np.maximum(absent - self.most, 0).sum(1) + np.maximum(self.least - absent, 0).sum(1)
+        # holes beyond those of all inputs, (n,)
         some = np.maximum(absent - self.always, 0).sum(1)
         # the deepest over the domains, (n,)
         depth = np.max([_depths(*part) for part in self._parts(absent)], 0)
@@ -71,6 +72,7 @@ class Holes:
         new, some = (absent > self.most) | (absent < self.least), absent > self.always
         for k, counted in enumerate((new, some)):
             for number in np.flatnonzero(counted.any(1)):
+                # lower and upper corner, (2, d)
                 inside = places[counted[number]]
                 out[number, k] = inside.min(0), inside.max(0)
         return out

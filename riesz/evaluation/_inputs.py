@@ -143,12 +143,14 @@ class _Model:
         values, present, means, absent = seen
         # (n, p, c), count of inputs with a value at each node (p, 1), weight (n, p, 1)
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
+        # mean over the inputs with a value, (p, c)
         mean = (values * weight).sum(0) / np.maximum(count, 1)
         # variance of each node and channel, of n - 1 degrees of freedom
         square = (((values - mean) * weight) ** 2).sum(0) / np.maximum(count - 1, 1)
         known = count > min(1, n - 1)  # else the deviation there is that of other places
         # root mean square deviation over the nodes, (c,)
         typical = _positive(np.sqrt((square * known).sum(0) / max(known.sum(), 1)))
+        # at least 1e-4 of the typical one, which is taken where fewer than two inputs have a value
         deviation = np.where(known, np.maximum(np.sqrt(square), _FLOOR * typical), typical)
         # z = (a - mean) / deviation, (n, p c), 0 at holes; variance s_k^2 / (n - 1) along v_k
         z = _standardised(values, present, mean, deviation)
@@ -166,6 +168,7 @@ class _Model:
         scores = z @ self.components.T
         # |z - sum_k t_k v_k|^2 = |z|^2 - sum_k t_k^2
         rest = np.maximum((z**2).sum(1) - (scores**2).sum(1), 0)
+        # largest over channels of |mean_c - centre_c| / spread_c
         mean = np.abs((means - self.centre) / self.spread).max(1)
         # root mean square of t_k / sqrt(variance_k)
         main = np.sqrt((scores**2 / self.variances).mean(1)) if scores.size else 0 * mean
@@ -213,6 +216,7 @@ def _not_finer(grid: Any) -> Grid:
     """The grid, or one of at most 4096 nodes."""
     if int(np.prod(grid.shape)) <= _FINEST:
         return grid
+    # 4096^(1/d) nodes per axis
     most = int(_FINEST ** (1 / grid.domain.dim))
     kinds = tuple("vertex" if kind == "uneven" else kind for kind in grid.kinds)
     return Grid(grid.domain, tuple(min(n, most) for n in grid.shape), kinds)
@@ -230,6 +234,7 @@ def _averages(f: Function, grid: AbstractDiscretization, count: int) -> _Seen:
     unit = jnp.asarray(_unit(f), values.dtype)
     # sum_i hat(x_i) a(x_i) in units of the channel, and sum_i hat(x_i): (n, *grid.shape, c)
     total, number = (np.asarray(x, np.float64)[:count] for x in _sums(values / unit, on, grid))
+    # (n, p, c) and (n, p)
     total = total.reshape(len(total), -1, total.shape[-1]) * np.asarray(unit, np.float64)
     number = number.reshape(len(number), -1)
     spread = grid.components(np.broadcast_to(number[..., None], total.shape))

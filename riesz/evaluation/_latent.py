@@ -77,6 +77,7 @@ def _on_grid(field: Array, grid: Any, discretization: AbstractDiscretization) ->
         return field
     # f(x_p) = sum_s w_ps f[node_ps], (p, 2^d) x (p, 2^d, c) -> (p, c)
     nodes, weights = _stencil(grid, discretization)
+    # (*grid.shape, c) -> (nodes, c)
     flat = field.reshape(-1, field.shape[-1])
     values = jnp.einsum("ps,psc->pc", weights.astype(field.dtype), flat[nodes])
     return values.reshape(*discretization.shape, -1)
@@ -139,6 +140,7 @@ def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array
             np.append(nodes, nodes[0] + grid.domain.lengths[axis]),
             np.append(numbers, 0),
         )
+        # into one period from the first node
         x = nodes[0] + jnp.mod(x - nodes[0], grid.domain.lengths[axis])
     ends = jnp.asarray(nodes, x.dtype)
     left = jnp.clip(jnp.searchsorted(ends, x, side="right") - 1, 0, len(nodes) - 2)

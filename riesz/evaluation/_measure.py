@@ -88,6 +88,7 @@ class Tally:
     def relative(self, kind: Norm) -> np.ndarray:
         """Relative errors (n, channels); NaN where the target vanishes."""
         error, target = self.all(f"error {kind}"), self.all(f"target {kind}")
+        # |p - u| / |u|, (n, c)
         return np.where(target > 0, error / np.where(target > 0, target, 1), np.nan)
 
     def mean_l2(self) -> float:
@@ -106,8 +107,9 @@ class Tally:
             calibrated = self.banded.calibrated_on(_one(outputs))
             coverage = Coverage.of(inside, self.n, self.banded.level, calibrated)
         if "error spectrum" in self.found[0]:
-            # in units of each channel's deviation: (n, c, shells) -> (shells,)
+            # squares of values / unit -> of values / s: times (unit / s)^2, (n, c, 1)
             square = (self.all("unit") / scale.units)[..., None] ** 2
+            # (n, c, shells); sum over channels, mean over samples -> (shells,)
             parts = (self.all(f"{name} spectrum") * square for name in ("error", "target"))
             spectrum = Spectrum(*(tuple(x.sum(1).mean(0).tolist()) for x in parts))
         return ResolutionResult(
@@ -226,6 +228,7 @@ def _covered(
 
 def _energies(values: Float[Array, "*shape c"], on: AbstractDiscretization) -> Array:
     """Mean squares by wave number, (channels, shells)."""
+    # (*shape, c) -> (c, shells)
     return jax.vmap(lambda v: energies(Function(v[..., None], on)), in_axes=-1)(values)
 
 

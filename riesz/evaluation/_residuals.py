@@ -80,6 +80,7 @@ def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
     require_finite(values)
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
+    # where p = u = 0 in all samples
     known = np.zeros((*grid.shape, len(unit)), bool)
     if kept_at(grid, one):
         known = np.all(np.asarray(zero), axis=0, keepdims=True)[0]

@@ -118,6 +118,7 @@ def _errors(
             u = eqx.tree_at(lambda f: f.values, u, operator(u).values)  # in the space of states
             return u, tuple((f - target).norm() for f in (u, first, target.map(lambda _: middle)))
 
+        # states and means at the times 1, ..., T - 1
         after = jax.tree.map(lambda x: x[1:], (trajectory, mean))
         return jax.lax.scan(step, first, after)[1]
 

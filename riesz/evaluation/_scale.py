@@ -55,6 +55,7 @@ class Scale(eqx.Module):
         """g(a) h(a, x) at the points, `(*shape, c)`; without roughness `(c,)`."""
         dtype = prediction.values.dtype
         centre, typical = self.centre.value.astype(dtype), self.typical.value.astype(dtype)
+        # g = clip((size / typical)^exponent, 1/4, 4), (c,)
         size = size_factor(sizes_of(prediction, centre, typical), self.exponent)
         return size if self.roughness is None else size * self.roughness(a, prediction)
 
@@ -172,6 +173,7 @@ def _fields(
         # s^2 = (n local + prior mean) / (n + prior), the mean alone for an infinite prior
         share = samples / (samples + prior) if np.isfinite(prior) else 0.0
         field = np.sqrt(share * local + (1 - share) * mean)
+        # at least 5 % of the maximum per channel, 1 where all residuals are 0
         top = field.max(tuple(range(field.ndim - 1)))
         out.append(np.maximum(field, np.where(top > 0, FLOOR * top, 1)))
     return np.stack(out)
@@ -192,6 +194,7 @@ def _held_out(values, on, grid, fields, factor, fold):
         # half-width / q of the sample by the field without its fold
         s = on_grid(fields[k], grid, d) * g
         present = (d.weights > 0)[..., None]
+        # sup |r| / (s g h), and the mean over the domain of s g h, (c,)
         score = jnp.max(jnp.where(v == 0, 0, v / s), initial=0, where=present)
         return score, average(s, d)
 

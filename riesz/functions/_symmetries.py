@@ -115,6 +115,7 @@ class Transposition(AbstractSymmetry):
                 repair="resample onto a square grid with one kind of nodes",
             )
         swap = element > 0.5
+        # (.., n_i, .., n_j, ..) -> (.., n_j, .., n_i, ..), and the motions of both axes
         values = jnp.where(swap, jnp.swapaxes(f.values, self.first, self.second), f.values)
         mask = f.discretization.mask
         if mask is not None:

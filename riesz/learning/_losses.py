@@ -176,6 +176,7 @@ def slope_norm(f: Function) -> Float[Array, ""]:
     mask = f.discretization.mask
     total = jnp.zeros((), f.values.dtype)
     for axis, periodic in enumerate(grid.domain.periodic):
+        # v_{j+1} - v_j and h_j, (..., n - 1, ..., c) and (n - 1,)
         x = grid.axis_relative[axis].astype(f.values.dtype)
         # sum over edges j of (v_{j+1} - v_j)^2 / h_j, times the cells of the other axes
         rise, run = jnp.diff(f.values, axis=axis), jnp.abs(jnp.diff(x))

@@ -77,6 +77,7 @@ class FlowMatching(AbstractObjective):
             t = jax.random.uniform(time_key, (), end.values.dtype)
             # v((1 - t) u_0 + t u_1, t) - (u_1 - u_0)
             error = model(start + change * t, t) - change
+            # |error|^2 / |domain|
             volume = jnp.sum(end.discretization.weights).astype(t.dtype)
             return error.inner(error) / volume
 

@@ -175,6 +175,7 @@ class Run:
         if not self.history:  # the loss of the first step is that of the first weights
             value, first = found[0]
             start = float(np.mean(self.first_errors))
+            # step 0: the loss of the first batch, the validation error of the first weights
             self.history.append(Record(0, 0.0, value, start, tuple(first.items())))
         if not np.isfinite(loss) or not np.isfinite(error):
             self.ended = Status.diverged.name

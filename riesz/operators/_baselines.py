@@ -127,6 +127,7 @@ class NearestNeighbours(AbstractOperator):
         components = _rooted(a, before, self.source) @ analysis
         # |c_i - c|^2 for each training input, (n,)
         squares = jnp.sum((inputs - components) ** 2, 1)
+        # the k smallest; mean of their outputs, (k, *target.shape, c) -> (*target.shape, c)
         _, nearest = jax.lax.top_k(-squares, self.neighbours)
         return _placed(self, outputs[nearest].mean(0), a, on)
 

@@ -78,6 +78,7 @@ class DeepONet(AbstractOperator):
             with jax.ensure_compile_time_eval():  # also where only shapes are asked for
                 positions = np.asarray(Grid(input_space.domain, sensors).relative).reshape(-1, dim)
         else:
+            # x - lower, (m, d)
             positions = np.asarray(sensors, np.float64) - np.asarray(input_space.domain.lower)
         if positions.ndim != 2 or positions.shape[1] != dim or min(width, depth, basis) < 1:
             raise ModelError(
@@ -91,6 +92,7 @@ class DeepONet(AbstractOperator):
         self.positions = Frozen(jnp.asarray(positions, float))
         channels = output_space.channels
         k1, k2 = split(key, 2)
+        # branch: m c_in -> k c; trunk: f -> k c
         inputs = positions.shape[0] * input_space.channels
         hidden = (width,) * depth
         self.branch = Perceptron((inputs, *hidden, basis * channels), key=k1)
@@ -172,6 +174,7 @@ class PODTrunk(eqx.Module):
                 found=f"{values.shape[0]} outputs, basis={basis}",
                 repair="ask for fewer modes, or use the trained trunk",
             )
+        # (*shape, c), and sqrt(w_i), (*shape, 1)
         mean = values.mean(0)
         root = jnp.sqrt(grid.weights).astype(values.dtype)[..., None]
 
@@ -190,4 +193,5 @@ class PODTrunk(eqx.Module):
         channels = self.mean.value.shape[-1]
         modes = Function(self.modes.value, self.grid).resample(on).values
         mean = Function(self.mean.value, self.grid).resample(on).values
+        # (*shape, k c) -> (*shape, k, c)
         return modes.reshape(*on.shape, -1, channels), mean

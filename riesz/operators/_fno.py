@@ -155,6 +155,7 @@ class FNO(AbstractOperator):
                 found=f"modes={modes}, width={width}, layers={layers}, padding={padding}",
             )
         hidden = max(1, round(expansion * width))
+        # P: c_in + f -> width; Q: width -> 2 width -> c_out
         features = input_space.channels + coordinates * feature_count(input_space.domain)
         keys = split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
@@ -196,6 +197,7 @@ class FNO(AbstractOperator):
                 repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
             )
         # in holes the input is continued, so that the output is known there, too
+        # (*n, c_in); masks have the reversed axes of v
         values, mask = a.discretization.filled(a.values), a.discretization.mask
         present = None if mask is None else mask.T
         if self.coordinates:

@@ -150,6 +150,7 @@ class GNO(AbstractOperator):
             )
         domain, channels = input_space.domain, input_space.channels
         keys = jax.random.split(key, layers + 3)
+        # P: c + f -> width; h: (x - y) / r, |x - y|^2 / r^2, a(x), a(y) -> b; Q: width -> c_out
         features = channels + coordinates * feature_count(domain)
         self.lift = Pointwise(features, width, key=keys[0])
         self.kernel = Perceptron((domain.dim + 1 + 2 * channels, hidden, rank), key=keys[1])
@@ -178,6 +179,7 @@ class GNO(AbstractOperator):
         return out if on is None else out.resample(on)
 
     def _edges(self, on: AbstractDiscretization, a: Float[Array, "n c"]) -> Edges:
+        # (n, d) and (n,)
         places = on.relative.reshape(len(a), -1).astype(a.dtype)
         weights = on.weights.reshape(-1).astype(a.dtype)
         present, n = weights > 0, len(a)

@@ -97,10 +97,12 @@ class MIONet(AbstractOperator):
         channels, hidden = output_space.channels, (width,) * depth
         keys = split(key, len(inputs) + len(outputs))
         self.branches = tuple(
+            # branch i: m_i c_i -> k c, all output channels
             Perceptron((x.value.shape[0] * s.channels, *hidden, basis * channels), key=k)
             for s, x, k in zip(inputs, self.positions, keys, strict=False)
         )
         self.trunks = tuple(
+            # trunk j: f_j -> k c_j
             Perceptron((feature_count(s.domain) or 1, *hidden, basis * s.channels), key=k)
             for s, k in zip(outputs, keys[len(inputs) :], strict=True)
         )

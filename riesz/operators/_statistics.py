@@ -34,6 +34,7 @@ def shares(on: AbstractDiscretization, channels: int) -> Float[np.ndarray, "*sha
     """Weights of each channel, which sum to 1 over the domain of the channel; 0 elsewhere."""
     parts = []
     for part, empty in on.components(np.zeros((*on.shape, channels))):
+        # w_i / V, (*shape) -> (*shape, c)
         weights = np.asarray(part.weights, np.float64)
         parts.append(empty + (weights / weights.sum())[..., None])
     return on.joined(parts)
@@ -76,6 +77,7 @@ class _Moments(NamedTuple):
         """0 of a channel that is constant."""
         if not self.volume:
             return self.square
+        # (int (v - m)^2 / V)^(1/2)
         return np.where(self.high > self.low, np.sqrt(self.square / self.volume), 0)
 
 

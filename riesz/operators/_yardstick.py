@@ -140,6 +140,7 @@ def fit_baselines(
         found["PCA + ridge"] = _ridge(a, u, basis, groups)
         found["nearest neighbours"] = _nearest(a, u, basis, groups)
         if pointwise is not None:
+            # y - (a W + b) on the scores; added to a W + b by `Corrected`
             over = _ridge(a, u._replace(rows=pointwise[1]), basis, groups)
             core = Corrected(over.core, pointwise[0].core)
             found["pointwise linear + ridge"] = over._replace(core=core)
@@ -222,8 +223,10 @@ def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
     c_in, c_out = a.space.channels, u.space.channels
     # least squares at all points, weighted: sum_i w_i |x_i W + b - y_i|^2, W (c_in, c_out)
     root = a.root[::c_in, None]
+    # (n, points, c_in), (n, points, c_out)
     x = a.rows.reshape(len(a.rows), -1, c_in)
     y = u.rows.reshape(len(u.rows), -1, c_out)
+    # [x, 1] times sqrt(w): the last row of the solution is b
     x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], -1) * root
     x, y = x.reshape(-1, c_in + 1), (y * root).reshape(-1, c_out)
     # normal equations, (c_in + 1, c_in + 1)
@@ -235,6 +238,7 @@ def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
 
 
 def _apply(a: Table, weight: np.ndarray, bias: np.ndarray) -> Float[np.ndarray, "n p"]:
+    # (n, points, c_in) x (c_in, c_out) + b -> (n, points c_out)
     values = a.rows.reshape(len(a.rows), -1, a.space.channels) @ weight + bias
     return values.reshape(len(a.rows), -1)
 
@@ -258,6 +262,7 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
         a.on,
         u.on,
     )
+    # (n, p) -> (n, *shape, c)
     influence = batch((fit.influence / root).reshape(len(a.rows), *u.on.shape, -1), u.on, u.space)
     return Baseline(core, core, u.errors(fit.left_out), influence)
 

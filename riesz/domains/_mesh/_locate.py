@@ -75,6 +75,7 @@ def make_bins(nodes: Float[np.ndarray, "n d"], cells: Int[np.ndarray, "m k"], dt
 
 def _division(corners: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[Any, list[int]]:
     """Sides and numbers of bins: about two thirds of an edge, and at most some per cell."""
+    # mean length of the edges at the first corner, over 1.5
     edge = np.linalg.norm(corners[:, 1:] - corners[:, :1], axis=-1).mean() / 1.5
     while True:
         counts = np.maximum(1, np.ceil((high - low) / edge)).astype(int)
@@ -107,6 +108,7 @@ def _near(
         _, squared = closest(np, corners[first], np.repeat(at[:, None], first.shape[1], 1))
         ball = np.sqrt(squared.min(1)) + 2 * radius
         # a cell is no nearer than the box around it
+        # distance to a box along each axis: max(0, low - x, x - high), (t, w, d)
         away = np.maximum(0, np.maximum(low[who] - at[:, None], at[:, None] - high[who]))
         near = np.linalg.norm(away, axis=-1) <= ball[:, None] * (1 + 1e-9)
         # cells that were not looked at lie beyond distance[-1] - reach
@@ -140,6 +142,7 @@ def closest(xp: Any, corners: Any, x: Any) -> tuple[Any, Any]:
         # lambda of the corners of the face, 0 of the others: (..., k)
         whole = xp.stack([share[..., face.index(i)] if i in face else none for i in range(k)], -1)
         better = None if least is None else squared < least
+        # the nearest face so far: (..., k) and (...)
         best = whole if better is None else xp.where(better[..., None], whole, best)
         least = squared if better is None else xp.where(better, squared, least)
     return best, least

@@ -311,6 +311,7 @@ class Mesh(AbstractDiscretization):
 @jax.jit
 def _inner(mesh: Mesh, first: Array, second: Array) -> Array:
     measure, k = mesh.geometry(first.dtype)[0], mesh.cells.shape[1]
+    # (m, k, c)
     u, v = mesh.present(first)[mesh.cells], mesh.present(second)[mesh.cells]
     # u^T M v = sum over cells of |T| / (k (k + 1)) (sum_i u_i sum_j v_j + sum_i u_i v_i)
     local = u.sum(1) * v.sum(1) + (u * v).sum(1)
@@ -320,6 +321,7 @@ def _inner(mesh: Mesh, first: Array, second: Array) -> Array:
 @jax.jit
 def _energy(mesh: Mesh, first: Array, second: Array) -> Array:
     measure, slopes = mesh.geometry(first.dtype)
+    # (m, c, d)
     u, v = (cell_slopes(slopes, mesh.cells, mesh.present(x)) for x in (first, second))
     # sum over cells of |T| grad u . grad v
     return jnp.einsum("m,mcd,mcd->c", measure, u, v)
@@ -332,6 +334,7 @@ def _gradient(mesh: Mesh, values: Array) -> Array:
     flat = cell_slopes(slopes, mesh.cells, values)  # (m, c, d)
     # integral of lambda_i grad u over T = |T| / k grad u, the same for all corners i
     share = (measure / k)[:, None, None] * flat
+    # (m, c, d) -> (m, k, c d), added at the corners: (n, c d) -> (n, c, d)
     local = jnp.broadcast_to(share.reshape(len(share), 1, -1), (len(share), k, share[0].size))
     total = summed(mesh.cells, local, len(values)).reshape(len(values), *flat.shape[1:])
     # g_i = (1 / w_i) sum over the cells at i of |T| / k grad u
