@@ -145,7 +145,7 @@ class _Model:
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
         # mean over the inputs with a value, (p, c)
         mean = (values * weight).sum(0) / np.maximum(count, 1)
-        # variance of each node and channel, of n - 1 degrees of freedom
+        # variance of each node and channel, (p, c), with count - 1 degrees of freedom
         square = (((values - mean) * weight) ** 2).sum(0) / np.maximum(count - 1, 1)
         known = count > min(1, n - 1)  # else the deviation there is that of other places
         # root mean square deviation over the nodes, (c,)

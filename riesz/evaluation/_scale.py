@@ -64,7 +64,6 @@ class Scale(eqx.Module):
 
         Where the scale is zero the quotient is 0 for equal values and infinite for others.
         """
-        # sup over x_i and c of |u_c - G(a)_c| / (s g h)
         residual = jnp.abs(prediction.values - u.values.astype(prediction.values.dtype))
         ratio = jnp.where(residual == 0, 0, residual / self(a, prediction))
         return jnp.max(ratio, initial=0, where=(u.discretization.weights > 0)[..., None])

@@ -79,14 +79,14 @@ class EquispacedAxis(AbstractAxis):
         return first[:, None] + jnp.arange(points), weight
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
-        # row r: the derivative at node r of a stencil, times h^-order; (points, points)
+        # row r: the derivative D f at node r of a stencil, times h^-order; (points, points)
         weight = jnp.asarray(derivative_stencil(self.size, order) / self.step**order, values.dtype)
         points = weight.shape[1]
         half = points // 2
         inner = self.size - points + 1  # nodes whose stencil is not moved by the ends
-        # nodes 0, ..., half - 1, one-sided: f'_i = sum_s w_is f_s
+        # nodes 0, ..., half - 1, one-sided: (D f)_i = sum_s w_is f_s
         first = jnp.einsum("ns,s...->n...", weight[:half], values[:points])
-        # centred: f'_{half + i} = sum_s w_{half, s} f_{i + s}
+        # centred: (D f)_{half + i} = sum_s w_{half, s} f_{i + s}
         middle = [weight[half, s] * values[s : s + inner] for s in range(points)]
         # the nodes after these, one-sided
         last = jnp.einsum("ns,s...->n...", weight[half + 1 :], values[self.size - points :])
