@@ -126,6 +126,7 @@ class AbstractDiscretization(eqx.Module):
         self, first: Float[Array, "*shape c"], second: Float[Array, "*shape c"]
     ) -> Float[Array, " c"]:
         """The integral of grad u . grad v for each channel."""
+        # (*shape, c, d): sum_i <d_i u_c, d_i v_c>
         slopes = self.gradient(first)
         others = slopes if second is first else self.gradient(second)
         flat = (*slopes.shape[:-2], -1)
@@ -136,6 +137,7 @@ class AbstractDiscretization(eqx.Module):
         self, values: Float[Array, "*shape c"], onto: "AbstractDiscretization"
     ) -> Float[Array, "..."]:
         """Values at the points of another discretization of the domain."""
+        # (*shape, d) -> (p, d); (p, c) -> (*shape, c)
         flat = onto.relative.reshape(-1, self.domain.dim).astype(values.dtype)
         return self.interpolate(values, flat).reshape(*onto.shape, -1)
 
@@ -271,11 +273,13 @@ def _unwritten(kind: type, method: str) -> DomainError:
 @jax.jit
 def _integral(on: AbstractDiscretization, values: Array) -> Array:
     weights = on.weights.astype(values.dtype)
+    # sum_i w_i f_c(x_i), (*shape) x (*shape, c) -> (c,)
     return jnp.tensordot(weights, on.present(values), axes=weights.ndim)
 
 
 @jax.jit
 def _inner(on: AbstractDiscretization, first: Array, second: Array) -> Array:
+    # both made 0 at absent points, where a product may be infinite
     return _integral(on, on.present(first) * on.present(second))
 
 

@@ -99,11 +99,13 @@ class DisjointPoints(AbstractDiscretization):
         """Coordinates of all parts, with zeros for those that a part has not."""
         dim = self.domain.dim
         columns = [jnp.asarray(getattr(part, name)) for part in self.parts]
+        # (*lead, *shape, d_i) -> (*lead, *shape, d)
         columns = [jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, dim - x.shape[-1])]) for x in columns]
         return jnp.stack([self._joined([x[..., i] for x in columns]) for i in range(dim)], -1)
 
     def _joined(self, arrays: Sequence[Any]) -> Array:
         """Arrays `(*lead, *shape)` of each part as one `(*lead, points)`."""
+        # (*lead, *shape) -> (*lead, count)
         flat = [
             jnp.reshape(x, (*x.shape[: x.ndim - part.dimensions], count))
             for x, part, count in zip(arrays, self.parts, self.counts, strict=True)
@@ -117,6 +119,7 @@ class DisjointPoints(AbstractDiscretization):
         self._require_channels(values)
         found, row, column = [], 0, 0
         for part, count, c in zip(self.parts, self.counts, self.domain.channels, strict=True):
+            # the block of this space on the diagonal: (*lead, count, c)
             block = values[..., row : row + count, column : column + c]
             shape = part.shape if part.grid is not None else (count,)
             found.append((part, block.reshape(*values.shape[:-2], *shape, c)))
@@ -131,6 +134,7 @@ class DisjointPoints(AbstractDiscretization):
         rows, column, total = [], 0, sum(self.domain.channels)
         for v, part, count in zip(values, self.parts, self.counts, strict=True):
             c = v.shape[-1]
+            # (*lead, *shape, c) -> (*lead, count, c), then zeros in the channels of other spaces
             v = v.reshape(*v.shape[: v.ndim - 1 - part.dimensions], count, c)
             around = (column, total - column - c)
             rows.append(xp.pad(v, [(0, 0)] * (v.ndim - 1) + [around]))

@@ -18,6 +18,7 @@ def coordinate_features(
         return relative
     features = []
     for axis, periodic in enumerate(domain.periodic):
+        # s = (x - lower) / length in [0, 1]
         turns = relative[..., axis] / domain.lengths[axis]
         if periodic:
             features += [jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns)]

@@ -43,13 +43,16 @@ def _layer(
         for step in (1, -1):
             first, second = (_shifted(mask, axis, k * step, circle) for k in (1, 2))
             near, far = (_shifted(values, axis, k * step, circle) for k in (1, 2))
+            # h_1 / h_2, with 0 where the second is missing: the guess is then the nearest value
             slope = _ratio(x, step, circle).reshape(
                 [-1 if a == axis else 1 for a in range(mask.ndim)]
             )
             slope = jnp.where(first & second, jnp.asarray(slope, values.dtype), 0)
+            # f_0 = f_1 + (h_1 / h_2) (f_1 - f_2)
             guess = near + slope[..., None] * (near - far)
             total += jnp.where(first[..., None], guess, 0)
             count += first.astype(values.dtype)
+    # mean of the guesses from the directions that have one
     found = (count > 0) & ~mask
     mean = total / jnp.where(count > 0, count, 1)[..., None]
     return jnp.where(found[..., None], mean, values), mask | found
@@ -69,9 +72,11 @@ def _shifted(a: Array, axis: int, by: int, circle: bool) -> Array:
 
 def _ratio(x: np.ndarray, step: int, circle: bool) -> np.ndarray:
     """Distance to the next node over that from there to the one after; 0 where too large."""
+    # h_1 = |x_{i+1} - x_i|, h_1 + h_2 = |x_{i+2} - x_i|
     near, far = (np.abs(np.roll(x, -k * step) - x) for k in (1, 2))
     if circle or len(x) < 3:
         return np.ones(len(x))
+    # where i + 2 lies beyond an end the difference is wrong, and not used
     ratio = near / np.maximum(far - near, 1e-300)
     return np.where(ratio <= _STEEPEST, np.abs(ratio), 0)
 
@@ -81,9 +86,11 @@ def _blocks(values: Array, weight: Array) -> Array:
     shape = values.shape[:-1]
     if max(shape) == 1:
         return values
+    # mean over blocks of 2^d nodes: sum w f / sum w
     coarse, amount = _halved(values * weight), _halved(weight)
     amount_present = amount > 0
     coarse = jnp.where(amount_present, coarse / jnp.where(amount_present, amount, 1), 0)
+    # each coarse value to both of its nodes per axis
     coarse = _blocks(coarse, amount_present.astype(values.dtype))
     for axis, n in enumerate(shape):
         coarse = jnp.repeat(coarse, 2, axis=axis, total_repeat_length=2 * coarse.shape[axis])
@@ -94,6 +101,7 @@ def _blocks(values: Array, weight: Array) -> Array:
 def _halved(a: Array) -> Array:
     """Sums over blocks of two along every axis but the last."""
     for axis in range(a.ndim - 1):
+        # (..., n, ...) -> (..., n / 2, 2, ...) -> (..., n / 2, ...), n made even by a zero
         n = a.shape[axis]
         a = jnp.pad(a, [(0, n % 2 if k == axis else 0) for k in range(a.ndim)])
         shape = a.shape

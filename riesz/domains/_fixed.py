@@ -124,6 +124,7 @@ class FixedPoints(AbstractPrepared):
     ) -> Float[Array, "n c"]:
         if self.domain.dim == 1:
             return differentiate(self.points, values, axis, order)
+        # slopes at the m present nodes, (m, c), and 0 at the others
         found = weighted(self.points, values, _slopes_table(self.known, axis, order), 0)
         rows = np.flatnonzero(np.asarray(self.mask))
         return jax.numpy.zeros_like(values).at[rows].set(found)

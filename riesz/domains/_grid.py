@@ -72,6 +72,7 @@ class AbstractTensorGrid(AbstractDiscretization):
 
     @property
     def weights(self) -> Float[Array, "*shape"]:
+        # w_{i_1 ... i_d} = w_{i_1} ... w_{i_d}
         return reduce(lambda a, b: a[..., None] * b, self.axis_weights or (jnp.ones(()),))
 
     @property
@@ -88,6 +89,7 @@ class AbstractTensorGrid(AbstractDiscretization):
         """The image of this grid under x -> sign * x + offset along one axis."""
         base, signs, offsets = self.unmoved
         sign, offset = jnp.asarray(sign, signs.dtype), jnp.asarray(offset, signs.dtype)
+        # sign (s x + o) + offset = (sign s) x + (sign o + offset)
         offsets = offsets.at[axis].set(sign * offsets[axis] + offset)
         return MovedGrid(base, signs.at[axis].multiply(sign), offsets)
 
@@ -236,6 +238,7 @@ class Grid(AbstractTensorGrid):
             for n, k in zip(self.shape, self.kinds, strict=True)
         )
         nodes = tuple(
+            # new node k lies at the old index k / factor
             np.interp(np.arange(n) / factor, np.arange(len(k)), k) if isinstance(k, tuple) else k
             for n, k in zip(shape, self.nodes, strict=True)
         )
@@ -327,6 +330,7 @@ class MovedGrid(AbstractTensorGrid):
     def interpolate(
         self, values: Float[Array, "*shape c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
+        # the inverse motion: x -> sign (x - offset), since sign^-1 = sign
         sign, offset = self.sign.astype(values.dtype), self.offset.astype(values.dtype)
         points = jnp.asarray(points, values.dtype)
         return self.base.interpolate(values, (points - offset) * sign)
@@ -338,6 +342,7 @@ class MovedGrid(AbstractTensorGrid):
     def differentiate(
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
+        # chain rule: d / dx = sign d / dx'
         return self.sign[axis].astype(values.dtype) ** order * self.base.differentiate(
             values, axis, order
         )
@@ -347,6 +352,7 @@ def _product(axes: tuple[Array, ...]) -> Float[Array, "*shape d"]:
     """The coordinates of the nodes of a grid with these axes."""
     if not axes:
         return jnp.zeros((0,))
+    # d arrays (n_1, ..., n_d) -> (n_1, ..., n_d, d)
     return jnp.stack(jnp.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
@@ -380,8 +386,10 @@ def _resample(
     """Values at the points sign * x + offset for x in `onto`."""
     other, other_sign, other_offset = onto.unmoved
     other_sign, other_offset = other_sign.astype(sign.dtype), other_offset.astype(sign.dtype)
+    # sign (s' x + o') + offset for x on the unmoved target
     offset = sign * other_offset + offset
     sign = sign * other_sign
+    # f(s_1 x_1 + o_1, ..., s_d x_d + o_d), one axis after the other: n_i -> m_i nodes
     for i, (source, target) in enumerate(zip(axes, other.axes, strict=True)):
         moved = source.resample(jnp.moveaxis(values, i, 0), target, sign[i], offset[i])
         values = jnp.moveaxis(moved, 0, i)
@@ -391,6 +399,7 @@ def _resample(
 @partial(jax.jit, static_argnums=(2, 3))
 def differentiate_axis(along: AbstractAxis, values: Array, axis: int, order: int) -> Array:
     """The derivative of values along one axis of their grid."""
+    # (..., n, ...) -> (n, ...) and back
     moved = jnp.moveaxis(values, axis, 0)
     return jnp.moveaxis(along.differentiate(moved, order), 0, axis)
 
@@ -400,20 +409,25 @@ def interpolate_axes(axes: tuple[AbstractAxis, ...], values: Array, points: Arra
     """Gather the stencils of the local axes, then contract one axis after the other."""
     if not axes:  # a vector, the same at all points
         return jnp.broadcast_to(values, (points.shape[0], values.shape[-1]))
+    # nodes of the stencil of each axis; axes whose stencil is all nodes come last
     width = [axis.basis(points[:1, i])[0].shape[1] for i, axis in enumerate(axes)]
     local = [i for i, axis in enumerate(axes) if width[i] < axis.size]
     order = local + [i for i in range(len(axes)) if i not in local]
+    # (local axes, global axes, c)
     leading = jnp.transpose(values, (*order, len(axes)))
 
     def one(point):
         bases = [axes[i].basis(point[i][None]) for i in order]
         out = leading
         if local:
+            # (s_1, ..., s_l, n_{l+1}, ..., n_d, c): the nodes around the point
             out = leading[jnp.ix_(*(nodes[0] for nodes, _ in bases[: len(local)]))]
+        # f(x) = sum_{s_1} w_{s_1} ... sum_{s_d} w_{s_d} f_{s_1 ... s_d}
         for _, weight in bases:
             out = jnp.einsum("s,s...->...", weight[0].astype(values.dtype), out)
         return out
 
+    # floats per point: the gathered block, or what the first contraction leaves
     block = prod(width) * values.shape[-1]
     each = block if local else block // width[0] + width[0]
     return mapped(one, points, fitting(each))

@@ -110,6 +110,7 @@ class MaskedGrid(AbstractDiscretization):
     ) -> Float[Array, "p c"]:
         _, sign, offset = self.base.unmoved
         sign, offset = sign.astype(values.dtype), offset.astype(values.dtype)
+        # the inverse motion: x -> sign (x - offset)
         points = jnp.asarray(points, values.dtype)
         return interpolate_axes(self._axes, self.filled(values), (points - offset) * sign)
 
@@ -126,6 +127,7 @@ class MaskedGrid(AbstractDiscretization):
         self, values: Float[Array, "*shape c"], axis: int, order: int
     ) -> Float[Array, "*shape c"]:
         sign = self.base.unmoved[1][axis].astype(values.dtype)
+        # chain rule: (d / dx)^order = sign^order (d / dx')^order
         slope = differentiate_axis(self._axes[axis], self.filled(values), axis, order)
         return self.present(sign**order * slope)
 

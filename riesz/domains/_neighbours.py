@@ -40,9 +40,11 @@ class Cloud:
         self.nodes = self.scaled(relative)
         self._tree = self._plant(self.nodes)
         count = len(self.nodes)
+        # the node itself at distance 0, then eight neighbours: (n, 9)
         near, who = self._tree.query(self.nodes, k=min(_AROUND + 1, count))
         near, who = near.reshape(count, -1), who.reshape(count, -1)
         self._reach = _MERGE * near[:, -1]
+        # merged: an earlier node is nearer than the reach
         earlier = who < np.arange(count)[:, None]
         self.merged = (earlier & (near < self._reach[:, None])).any(1)
         self._knots = np.flatnonzero(~self.merged)
@@ -50,6 +52,7 @@ class Cloud:
 
     def scaled(self, relative: Float[np.ndarray, "p d"]) -> Float[np.ndarray, "p d"]:
         """Coordinates in units of the lengths, within [0, 1) on periodic axes."""
+        # x / L, modulo 1 around circles; a rounded 1 is 0
         unit = relative / self.lengths
         wrapped = np.mod(unit, 1)
         return np.where(self.periodic, np.where(wrapped < 1, wrapped, 0), unit)
@@ -60,18 +63,23 @@ class Cloud:
 
     def offset(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The shortest way from b to a."""
+        # around a circle of length 1
         way = a - b
         return np.where(self.periodic, way - np.round(way), way)
 
     def stencils(self, centres: Int[np.ndarray, " b"]) -> Stencils:
         """The neighbours of each centre, without it and without nodes in its place."""
         wanted = NEIGHBOURS[len(self.lengths)]
+        # some more, since the centre and nodes in its place are dropped
         distance, who = self._knot_tree.query(self.nodes[centres], k=wanted + 4)
+        # (b, k + 4)
         valid = (distance > self._reach[centres, None]) & np.isfinite(distance)
+        # valid ones first, by distance
         first = np.argsort(~valid, axis=1, kind="stable")[:, :wanted]
         valid = np.take_along_axis(valid, first, 1)
         who = np.minimum(np.take_along_axis(who, first, 1), len(self._knots) - 1)
         index = self._knots[who]
+        # y_j - x_0, (b, k, d)
         offsets = self.offset(self.nodes[index], self.nodes[centres][:, None])
         return _scale(np, index, offsets, valid)
 
@@ -88,7 +96,9 @@ def traced_merged(
     def one(i):
         squared = _squares(domain, position, position[:, i, None])
         squared = jnp.where(present, squared, jnp.inf)
+        # the smallest squares, the node's own 0 first
         near = -jax.lax.top_k(-squared, min(_AROUND + 1, count))[0]
+        # 0.05^2 times the largest of them
         reach = _MERGE**2 * jnp.max(jnp.where(jnp.isfinite(near), near, 0))
         return reach, ((squared < reach) & (jnp.arange(count) < i)).any()
 
@@ -104,10 +114,12 @@ def traced_stencil(
     centre: Int[Array, ""],
 ) -> Stencils:
     """The stencil of one centre, as `Cloud.stencils`, with b = 1."""
+    # squared distances (n,); `reach` is squared, too
     squared = _squares(domain, position, position[:, centre, None])
     squared = jnp.where(present & ~merged & (squared > reach[centre]), squared, jnp.inf)
     wanted = min(NEIGHBOURS[domain.dim], present.shape[0])
     nearest, index = jax.lax.top_k(-squared, wanted)
+    # (1, k, d)
     offsets = traced_offset(domain, position[:, index], position[:, centre, None])
     return _scale(jnp, index[None], offsets[None], jnp.isfinite(nearest)[None])
 
@@ -125,6 +137,7 @@ def traced_nearest(
 
 def traced_offset(domain: AbstractDomain, a: Array, b: Array) -> Array:
     """The shortest way from b to a in units of the lengths; both are in two parts."""
+    # whole turns are constants of the derivative
     way = ((a[0] - b[0]) + (a[1] - b[1])) / jnp.asarray(domain.lengths, a.dtype)
     return jnp.where(np.asarray(domain.periodic), way - jax.lax.stop_gradient(jnp.round(way)), way)
 
@@ -134,6 +147,7 @@ def _squares(domain: AbstractDomain, a: Array, b: Array) -> Array:
 
 
 def _scale(xp: Any, index: Any, offsets: Any, valid: Any) -> Stencils:
+    # radius: the distance of the farthest neighbour, (b,)
     square = xp.where(valid, (offsets**2).sum(-1), 0).max(1)
     radius = xp.where(square > 0, xp.sqrt(xp.where(square > 0, square, 1)), 1)
     return Stencils(index, offsets / radius[:, None, None], valid, radius)

@@ -257,6 +257,7 @@ def _two_parts(domain: AbstractDomain, coordinates: Any) -> tuple[Array, Array]:
     exact = np.asarray(coordinates, np.float64)
     if exact.ndim == 2 and exact.shape[1] == domain.dim:
         exact = exact - np.asarray(domain.lower)
+    # x - lower = relative + remainder: twice the digits of the type
     relative = exact.astype(dtype)
     return jnp.asarray(relative), jnp.asarray((exact - relative).astype(dtype))
 

@@ -54,11 +54,13 @@ def interpolate(on: "Points", values: Float[Array, "n c"], points: Any) -> Float
     if known and not traced(values):
         host = np.asarray(points, np.float64)[:, 0]
         spline = _host_spline(on, values)
+        # (3, p): coordinate, rounding error and whole periods, the latter two 0
         found = evaluate(np, spline, np.stack([host, 0 * host, 0 * host]))
         return jnp.asarray(found, values.dtype)
     dtype = on.relative.dtype
     if not traced(points):
         exact = np.asarray(points, np.float64)
+        # x = high + (x - high), both in the type of the nodes: (2, p, d)
         high = exact.astype(dtype)
         both = jnp.asarray(np.stack([high, (exact - high).astype(dtype)]))
     else:
@@ -77,6 +79,7 @@ def differentiate(
         return jnp.zeros((len(on.mask), values.shape[1]), values.dtype).at[rows].set(found)
     if known and not traced(values):
         found = slopes_at_nodes(np, _host_spline(on, values), order)
+        # per length of the domain -> per unit of x
         found = found / on.domain.lengths[0] ** order
         return jnp.asarray(np.where(np.asarray(on.mask)[:, None], found, 0), values.dtype)
     return _traced_differentiate(on, values, (axis,), order)[..., 0]
@@ -104,6 +107,7 @@ def _host_spline(on: "Points", values: Array) -> Any:
     known = np.where(np.asarray(on.mask)[:, None], np.asarray(values, np.float64), 0)
     line = host_line(on)
     spline = make_spline(np, line, known, host_solve)
+    # the spline passes through its values, or the system was not solved
     found = evaluate(np, spline, line.place)[line.home]
     found = np.where(np.asarray(on.mask)[:, None], found, 0)
     _check_residual(np.abs(found - known).max(initial=0), np.abs(known).max(initial=0), 1e-9)
@@ -121,6 +125,7 @@ def weights_at(on: "Points", points: Float[np.ndarray, "p d"]) -> Weights:
         block = scaled[start : start + _BLOCK]
         centres = cloud.nearest(block)
         stencils = cloud.stencils(centres)
+        # z = (x - x_0) / radius, (b, d)
         z = cloud.offset(block, cloud.nodes[centres]) / stencils.radius[:, None]
         yield rows[centres], rows[stencils.index], solve_stencils(stencils, values_at(np, z))
 
@@ -132,6 +137,7 @@ def weights_of_derivative(on: "Points", axis: int, order: int) -> Weights:
     for start in range(0, len(rows), _BLOCK):
         centres = np.arange(start, min(start + _BLOCK, len(rows)))
         stencils = cloud.stencils(centres)
+        # d / dx = (radius L)^-1 d / dz
         unit = (stencils.radius * on.domain.lengths[axis]) ** order
         yield rows[centres], rows[stencils.index], solve_stencils(stencils, wanted) / unit[:, None]
 
@@ -162,6 +168,7 @@ def weighted(on: "Points", values: Array, weights: Weights, keep: int) -> Array:
     else:
         xp, data, dtype = np, np.asarray(values, np.float64), np.float64
     parts = [
+        # keep v_0 + sum_j w_j (v_j - v_0), (b, c)
         keep * data[centre]
         + xp.einsum("bk,bkc->bc", w.astype(dtype), data[near] - data[centre][:, None])
         for centre, near, w in weights
@@ -188,16 +195,20 @@ def _check_residual(residual: float, scale: float, accuracy: float) -> None:
 def _traced_interpolate(on: "Points", values: Array, points: Array) -> Array:
     values = jnp.where(on.mask[:, None], values, 0)
     if on.domain.dim == 1:
+        # (3, p): coordinate, rounding error, and no periods
         place = jnp.concatenate([points[..., 0], jnp.zeros_like(points[:1, :, 0])])
         return evaluate(jnp, _traced_spline(on, values), place).astype(values.dtype)
+    # (2, n, d)
     position = jnp.stack([on.relative, on.remainder])
     reach, merged = traced_merged(on.domain, position, on.mask)
 
     def one(point):
         centre = traced_nearest(on.domain, position, on.mask, point)
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
+        # z = (x - x_0) / radius, (1, d)
         z = traced_offset(on.domain, point, position[:, centre])[None] / stencil.radius
         wanted = values_at(jnp, z)
+        # s(x) = v_0 + sum_j w_j (v_j - v_0): (k,) x (k, c) -> (c,)
         w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0, 0]
         near = values[stencil.index[0]] - values[centre]
         return values[centre] + w.astype(values.dtype) @ near
@@ -228,6 +239,7 @@ def traced_slopes(
 
     def one(centre):
         stencil = traced_stencil(on.domain, position, on.mask, reach, merged, centre)
+        # (r, k), in lengths of the stencil -> (k, r), in units of x
         w = cardinal_weights(jnp, stencil.offsets, stencil.valid, wanted, solve_positive)[0]
         return stencil.index[0], w.T / (stencil.radius * lengths) ** order
 
@@ -243,6 +255,7 @@ def differences(
 ) -> Float[Array, "n c r"]:
     """Sums over the neighbours j of every node i of weights w_ij (v_j - v_i)."""
     values = jnp.where(mask[:, None], values, 0)
+    # (n, k, r) x (n, k, c) -> (n, c, r)
     return jnp.einsum("nkr,nkc->ncr", weights.astype(values.dtype), values[index] - values[:, None])
 
 

@@ -44,6 +44,7 @@ def estimated_weights(
         position = np.stack([x, 0 * x])
         everywhere = np.ones(len(x), bool)
         line = make_line(np, position, everywhere, domain.lengths[0], domain.periodic[0])
+        # weights and cells in units of the length
         weights = spline_weights(line, domain.periodic[0])
         nodes, cells, moments = _intervals(line, domain.periodic[0])
         if (weights >= _SHARE * cells).all():
@@ -51,6 +52,7 @@ def estimated_weights(
     else:
         nodes, cells, moments = _lattice_cells(Cloud(domain, relative))
     weights, _ = _grouped(nodes, cells, moments, np.arange(len(cells)))
+    # in units of the lengths they sum to 1, but for rounding and `_FLOOR`
     return weights / weights.sum() * domain.volume
 
 
@@ -65,6 +67,7 @@ def _grouped(
     weights, full = np.zeros(len(nodes)), False
     halves = len(rows) >= 2 * _GROUP[dim]
     if halves:
+        # halves across the longest side
         axis = np.ptp(nodes[rows], axis=0).argmax()
         rows = rows[np.argsort(nodes[rows, axis], kind="stable")]
         parts = [_grouped(nodes, cells, moments, half) for half in np.array_split(rows, 2)]
@@ -91,8 +94,10 @@ def _matched(
     """Weights exact for polynomials of this degree; None where they would not be positive."""
     centre = nodes.mean(0)
     radius = float(np.abs(nodes - centre).max()) or 1.0
+    # p_l(x_i) with x within [-1, 1]^d: (r, m)
     powers = _powers((nodes - centre) / radius, degree)
     wanted = moments(rows, centre, radius)[: powers.shape[1]]
+    # w_i = V_i (1 + sum_l c_l p_l(x_i)), (P^T V P) c = integral of p - sum_i V_i p(x_i)
     scale = np.sqrt(cells)[:, None] * powers
     change = np.linalg.lstsq(scale.T @ scale, wanted - cells @ powers, rcond=1e-12)[0]
     weights = cells * (1 + powers @ change)
@@ -104,6 +109,7 @@ def _powers(x: Float[np.ndarray, "r d"], degree: int) -> Float[np.ndarray, "r m"
     """Monomials from the constant up, degree by degree."""
     if x.shape[1] == 1:
         return x ** np.arange(degree + 1)
+    # 1; x_i; x_i x_j: the first 1, 1 + d or all columns
     whole = np.concatenate([np.ones((len(x), 1)), monomials(np, x)], 1)
     return whole[:, : (1, 1 + x.shape[1], whole.shape[1])[degree]]
 
@@ -112,11 +118,13 @@ def _intervals(line: Line, periodic: bool) -> tuple[np.ndarray, np.ndarray, Mome
     """Nodes and the lengths of their cells in units of the whole; moments of the cells."""
     x = line.place.sum(0)[: line.size] / line.length
     middle = (x[1:] + x[:-1]) / 2
+    # the cell of node i lies between edges[left_i] and edges[left_i + 1]
     edges = middle if periodic else np.concatenate([[0.0], middle, [1.0]])
     left = line.home - 1 if periodic else line.home
     nodes = x[line.home][:, None]
 
     def moments(rows, centre, radius):
+        # integral of u^k, u = (x - centre) / radius: radius (high^(k+1) - low^(k+1)) / (k + 1)
         powers = np.arange(1, _DEGREE[1] + 2)
         ends = ((edges[left[rows] + i] - centre) / radius for i in (1, 0))
         high, low = (end[:, None] ** powers for end in ends)
@@ -133,15 +141,18 @@ def _lattice_cells(cloud: Cloud) -> tuple[np.ndarray, np.ndarray, Moments]:
     sums = np.zeros((count, 1 + dim + len(pairs)))  # of 1, z_i and z_i z_j, z = x - node
     for points, share in _lattice(dim, count):
         centres = cloud.nearest(points)
+        # 1, z_i, z_i z_j of each node of the lattice, added up at the nearest point
         powers = _powers(cloud.offset(points, nodes[centres]), 2)
         where = (np.full(len(points), share), (centres, np.arange(len(points))))
         sums += scipy.sparse.csr_matrix(where, (count, len(points))) @ powers
     sums[:, 0] = np.maximum(sums[:, 0], _FLOOR / count)
 
     def moments(rows, centre, radius):
+        # u = a + z / radius, a = (node - centre) / radius
         away = (nodes[rows] - centre) / radius
         volume, first, second = np.split(sums[rows], (1, 1 + dim), axis=1)
         first, second = first / radius, second / radius**2
+        # integral of u_i u_j = int z_i z_j + a_i int z_j + a_j int z_i + a_i a_j V
         shifted = [
             second[:, k] + away[:, i] * first[:, j] + away[:, j] * first[:, i]
             for k, (i, j) in enumerate(pairs)
@@ -155,6 +166,7 @@ def _lattice_cells(cloud: Cloud) -> tuple[np.ndarray, np.ndarray, Moments]:
 def _lattice(dim: int, count: int) -> Iterator[tuple[Float[np.ndarray, "p d"], float]]:
     """Blocks of nodes of the composite Gauss rule with two nodes per interval; their weight."""
     side = 2 * int(np.ceil(max(4096, (16 if dim == 2 else 27) * count) ** (1 / dim) / 2))
+    # nodes 2 i + 1 -+ 1 / sqrt(3) of interval i in units of 1 / side, of equal weights
     middle = np.arange(side) // 2 * 2 + 1
     axis = (middle + np.where(np.arange(side) % 2, 1, -1) / np.sqrt(3)) / side
     total = side**dim

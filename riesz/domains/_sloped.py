@@ -54,6 +54,7 @@ def stencil_floats(on: AbstractDiscretization) -> int:
     """
     if not isinstance(on, Points) or on.domain.dim == 1 or not on.stacked:
         return 0
+    # per node and neighbour its number and d weights
     return on.weights.size * NEIGHBOURS[on.domain.dim] * (1 + on.domain.dim)
 
 

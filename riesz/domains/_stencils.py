@@ -47,27 +47,36 @@ def cardinal_weights(
     `make(offsets)` gives the functionals; neighbours that are not `valid` get the weight 0.
     """
     offsets = xp.where(valid[..., None], offsets, 1)
+    # d_j = |y_j|, (b, k); 1 / d_j is 0 for what is not valid
     distance = _root(xp, (offsets**2).sum(-1))
     shown = xp.where(valid, 1 / distance, 0)
+    # P_jl = p_l(y_j) / d_j, (b, k, m)
     polynomials = monomials(xp, offsets) * shown[..., None]
     both = shown[..., :, None] * shown[..., None, :]
+    # A + c P P^T, (b, k, k)
     gram = kernel(xp, offsets[..., :, None, :], offsets[..., None, :, :]) * both
     gram = gram + _POLYNOMIALS * polynomials @ polynomials.swapaxes(-1, -2)
+    # Q = P C, (b, k, m), Q^T Q = 1 but for polynomials that are dropped
     basis, change = _orthonormal(xp, polynomials, valid.astype(gram.dtype).sum(-1))
     wanted = make(offsets)
+    # lambda of the kernels over d_j, with the same multiple of the polynomials: (b, r, k)
     kernels = wanted.kernels * shown[..., None, :]
     kernels = kernels + _POLYNOMIALS * wanted.polynomials @ polynomials.swapaxes(-1, -2)
+    # reproduces the polynomials: w_0 = lambda(p) C Q^T
     exact = (wanted.polynomials @ change) @ basis.swapaxes(-1, -2)  # (b, r, k)
 
     def without(x):  # remove the polynomials from the last axis
         return x - (x @ basis) @ basis.swapaxes(-1, -2)
 
+    # w = w_0 + w_1, w_1 Q = 0, R = 1 - Q Q^T: w_1 (R A R + Q Q^T) = (lambda(kernels) - w_0 A) R
     rest = without(kernels - exact @ gram)
     system = without(without(gram).swapaxes(-1, -2)) + basis @ basis.swapaxes(-1, -2)
+    # a few roundings on the diagonal; 1 for neighbours that are not valid
     ridge = 16 * float(np.finfo(gram.dtype).eps) * gram.shape[-1]
     diagonal = xp.where(valid, ridge, 1).astype(gram.dtype)
     system = system + xp.eye(gram.shape[-1], dtype=gram.dtype) * diagonal[..., None, :]
     found = without(solve(system, rest.swapaxes(-1, -2)).swapaxes(-1, -2))
+    # weights of (v_j - v_0) / d_j -> of v_j - v_0
     return (exact + found) * shown[..., None, :]
 
 
@@ -77,6 +86,7 @@ def values_at(xp: Any, z: Any) -> Callable[[Any], Functionals]:
     Farther out than `_FAR` radii, where the cubic kernel would grow without any data, the value
     is that at the distance of `_FAR` radii in the same direction.
     """
+    # |z|, (b, 1), at most _FAR
     size = _root(xp, (z**2).sum(-1))[..., None]
     z = z * xp.where(size > _FAR, _FAR / xp.where(size > 0, size, 1), 1)
 
@@ -95,11 +105,13 @@ def derivatives_at_centre(
     def make(offsets):
         along = xp.stack([offsets[..., axis] for axis in axes], -2)  # (b, r, k)
         distance = _root(xp, (offsets**2).sum(-1))[..., None, :]
+        # at x = 0, y = y_j: d/dx_a |x - y|^3 = -3 |y| y_a, d^2/dx_a^2 = 3 (|y| + y_a^2 / |y|)
         first = -3 * distance * along
         kernels = first if order == 1 else 3 * (distance + along**2 / distance)
         dim = offsets.shape[-1]
         names = [(i,) for i in range(dim)] + [(i, j) for i in range(dim) for j in range(i, dim)]
         wanted = [(axis,) * order for axis in axes]
+        # d x_a / dx_a = 1, d^2 x_a^2 / dx_a^2 = 2, 0 of all other monomials: (r, m)
         rows = np.asarray([[float(order) * (name == one) for name in names] for one in wanted])
         polynomials = xp.broadcast_to(
             xp.asarray(rows, offsets.dtype), (*offsets.shape[:-2], *rows.shape)
@@ -123,7 +135,9 @@ def kernel(xp: Any, x: Any, y: Any) -> Any:
     small, large = xp.minimum(first, second), xp.maximum(first, second)
     total = apart + large
     # |x - y| - large, from squares
+    # (|x - y|^2 - large^2) / (|x - y| + large), |x - y|^2 - large^2 = small^2 - 2 x . y
     less = (small**2 - 2 * (x * y).sum(-1)) / xp.where(total > 0, total, 1)
+    # a^3 - b^3 = (a - b) (a^2 + a b + b^2)
     return less * (apart**2 + apart * large + large**2) - small**3
 
 
@@ -138,6 +152,7 @@ def solve_positive(
 
     def eliminate(_, right):
         def step(j, whole):
+            # Gauss-Jordan without pivoting on [A | right]: row j / pivot, off all other rows
             row = whole[:, j] / whole[:, j, j][:, None]
             whole = whole - whole[:, :, j][:, :, None] * row[:, None, :]
             return whole.at[:, j].set(row)
@@ -157,19 +172,24 @@ def _orthonormal(xp: Any, columns: Any, count: Any) -> tuple[Any, Any]:
     """
     rows, extra = columns.shape[-2:]
     eye = xp.broadcast_to(xp.eye(extra, dtype=columns.dtype), (*columns.shape[:-2], extra, extra))
+    # (b, k + m, m): what is done to P above is done to the unit matrix below, which becomes C
     left = xp.concatenate([columns, eye], -2)
 
     def step(j, state):
         left, found = state
+        # the column with the largest remainder: (b, 1, 1), then (b, k + m, 1)
         best = xp.argmax((left[..., :rows, :] ** 2).sum(-2), -1)[..., None, None]
         column = xp.take_along_axis(left, best, -1)
         for _ in range(2):  # once is not enough
+            # q <- q - Q (Q^T q)
             column = column - found @ (
                 found[..., :rows, :].swapaxes(-1, -2) @ column[..., :rows, :]
             )
+        # |q|^2 / k is the mean square over the stencil
         square = (column[..., :rows, :] ** 2).sum(-2, keepdims=True)
         clear = square > _DROP**2 * count[..., None, None]
         column = xp.where(clear, column / xp.sqrt(xp.where(clear, square, 1)), 0)
+        # p <- p - q (q^T p) for the columns that are left, 0 for the one that was taken
         overlap = column[..., :rows, :].swapaxes(-1, -2) @ left[..., :rows, :]
         left = xp.where(xp.arange(extra) == best, 0, left - column @ overlap)
         return left, xp.where(xp.arange(extra) == j, column, found)

@@ -81,6 +81,7 @@ class AdaptiveBand:
                 found=score,
                 repair="leave this observation out",
             )
+        # alpha_{t+1} = alpha_t + rate (1 - level - miss_t)
         miss = score > self.quantile
         alpha = self.alpha + self.rate * (1 - self.banded.level - miss)
         recent = _recent(self.recent, score, self.window)
@@ -126,6 +127,7 @@ def follow(
     """The quantiles at which scores in order are met, and whether each is covered."""
     recent, alpha, quantiles = _first(calibration, WINDOW), 1 - level, np.empty(len(scores))
     for t, score in enumerate(scores):
+        # q_t from what is known before step t, then alpha and the scores of step t
         quantiles[t] = _quantile(recent, alpha, RATE)
         alpha += RATE * (1 - level - float(score > quantiles[t]))
         recent = _recent(recent, float(score), WINDOW)
@@ -133,9 +135,11 @@ def follow(
 
 
 def _quantile(recent: Sequence[float], alpha: float, rate: float) -> float:
+    # ceil((n + 1) (1 - alpha))-th smallest score; 1e-9 against rounding, as in `rank`
     rank = ceil((len(recent) + 1) * (1 - alpha) - 1e-9)
     if rank < 1:
         return 0.0
+    # beyond n the largest, times 2^(-alpha / rate) for negative alpha
     doublings = min(max(0.0, -alpha / rate), _MOST)
     return float(np.sort(recent)[min(rank, len(recent)) - 1] * 2.0**doublings)
 
@@ -147,7 +151,9 @@ def _first(calibration: np.ndarray, window: int) -> tuple[float, ...]:
     if not len(scores):
         return (1.0,)
     count = min(window, len(scores))
+    # `count` quantiles of the calibration, in the order of frac(0.618 i)
     some = scores[np.linspace(0, len(scores) - 1, count).round().astype(int)]
+    # multiples of the golden ratio modulo 1 fill [0, 1] evenly, so that large and small ones mix
     mixed = np.argsort(np.arange(count) * 0.6180339887 % 1)
     return tuple(some[mixed].tolist())
 

@@ -42,6 +42,7 @@ class Band(eqx.Module):
 
     def inside(self, u: Function) -> Bool[Array, " c"]:
         """Whether u lies inside at every present point, per channel."""
+        # lower_c(x_i) <= u_c(x_i) <= upper_c(x_i), (*shape, c) -> (c,)
         inside = ((u - self.lower).values >= 0) & ((self.upper - u).values >= 0)
         absent = (u.discretization.weights == 0)[..., None]
         return jnp.all(inside | absent, tuple(range(inside.ndim - 1)))
@@ -153,6 +154,7 @@ class Banded(eqx.Module):
 
     def around(self, a: Function, prediction: Function, quantile: Array | None = None) -> Band:
         """The band around the prediction for a; with another quantile where given."""
+        # prediction -+ q s(x) g(a) h(a, x), (*shape, c)
         half = self.scale(a, prediction)
         if quantile is None:
             quantile = self.quantile_at(prod(prediction.discretization.shape))
@@ -163,6 +165,7 @@ class Banded(eqx.Module):
 
     def quantile_at(self, size: int) -> Array:
         """The quantile for a number of points."""
+        # q of each set: its ceil((n + 1) level)-th smallest score; linear in log(points)
         quantiles = jnp.stack([s.value[rank(len(s.value), self.level) - 1] for s in self.scores])
         here, there = (jnp.asarray(np.log(s), quantiles.dtype) for s in (size, self.sizes))
         return jnp.interp(here, there, quantiles)
@@ -181,6 +184,7 @@ class Banded(eqx.Module):
     def meaning(self) -> str:
         """What the level means, in words: how many scores it stands on."""
         n, k = self.n, rank(self.n, self.level)
+        # given the n scores coverage has a beta distribution, of about this deviation
         spread = (self.level * (1 - self.level) / n) ** 0.5
         if k == n:
             text = f"{n} scores: the band is their maximum; its level is {n / (n + 1):.1%}"

@@ -47,6 +47,7 @@ class BaselineResult:
     ) -> "BaselineResult":
         """From errors (n, channels) of the baseline and of the operator."""
         channels = tuple(Statistic.of(column) for column in errors.T)
+        # mean over channels, (n,); the interval is that of paired differences
         mean, other = errors.mean(1), reference.mean(1)
         return cls(name, operator, Statistic.of(mean), channels, Statistic.of(mean - other))
 

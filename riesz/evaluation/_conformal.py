@@ -145,10 +145,12 @@ def _reachable(count: int, level: float, few: str) -> float:
             found=level,
             repair="for a coverage of 90 % write level=0.9",
         )
+    # the ceil((n + 1) level)-th smallest of n scores exists
     n = count - scale_count(count)
     if count >= 2 and rank(n, level) <= n:
         return level
     if few == "maximum" and count >= 2:
+        # P(the next score is at most the largest of n) = n / (n + 1)
         return n / (n + 1)
     least = floor(level / (1 - level))  # about as many scores; then search upwards
     while least < 2 or rank(least - scale_count(least), level) > least - scale_count(least):
@@ -170,6 +172,7 @@ def _scores(operator: AbstractOperator, scale: Scale, pairs: PairsLike) -> np.nd
     for part, count in chunks(fixed_pairs(pairs), _CHUNK):
         prediction = wait(predict(operator, part))
         require_finite(prediction.values)
+        # (count,): sup over x and c of |u - G(a)| / (s g h)
         scores.append(np.asarray(_suprema(scale, part.inputs, prediction, part.outputs))[:count])
     out = np.sort(np.concatenate(scores))
     if np.isnan(out).any():

@@ -126,6 +126,7 @@ def drift(
     )
     adaptive = None
     if calibration is not None and scores is not None and half_widths is not None and quantile > 0:
+        # the band scales with its quantile: half-width_t = half-width q_t / q
         quantiles, covered = follow(scores[order], calibration, level)
         widths = half_widths[order] * quantiles / quantile
         adaptive = Adaptive(float(covered.mean()), float(widths.mean()))

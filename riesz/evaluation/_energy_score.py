@@ -36,6 +36,7 @@ def energy_score(samples: Function, targets: Function) -> Float[Array, " n"]:
             found=f"values of shape {samples.values.shape} and {targets.values.shape}",
             repair="process.sample(500, on=targets.discretization, key=key)",
         )
+    # (m, d), (n, d), whose distances are those in L2
     x, f = embed(samples), embed(targets)
     m = len(x)
     # (1/m) sum_j |x_j - f|  -  (1/2) sum_{j,k} |x_j - x_k| / (m (m - 1))

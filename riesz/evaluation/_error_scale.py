@@ -46,7 +46,9 @@ class ErrorScale:
             )
             return cls(space.names, space.units, _tuple(mean), _tuple(deviation), "training data")
         volume, means = tally.all("volume"), tally.all("mean")
+        # m = sum_i V_i m_i / sum_i V_i over samples i, (c,)
         mean = (volume * means).sum(0) / volume.sum(0)
+        # s^2 = sum_i V_i (s_i^2 + (m_i - m)^2) / sum_i V_i
         square = volume * (tally.all("deviation") ** 2 + (means - mean) ** 2)
         deviation = np.sqrt(square.sum(0) / volume.sum(0))
         deviation = np.where(deviation > 1e-6 * np.abs(mean), deviation, 0)  # only rounding

@@ -49,8 +49,11 @@ class Holes:
         The number of holes, and of values, where none of the inputs has one; the number of holes
         that not all have; and the distance of the farthest of these from a present node.
         """
+        # sum over nodes of the excess over `most` and of the shortfall below `least`, (n,)
         new = np.maximum(absent - self.most, 0).sum(1) + np.maximum(self.least - absent, 0).sum(1)
+        # holes beyond those of all inputs, (n,)
         some = np.maximum(absent - self.always, 0).sum(1)
+        # the deepest over the domains, (n,)
         depth = np.max([_depths(*part) for part in self._parts(absent)], 0)
         return np.stack([new, some, depth], 1)
 
@@ -69,6 +72,7 @@ class Holes:
         new, some = (absent > self.most) | (absent < self.least), absent > self.always
         for k, counted in enumerate((new, some)):
             for number in np.flatnonzero(counted.any(1)):
+                # lower and upper corner, (2, d)
                 inside = places[counted[number]]
                 out[number, k] = inside.min(0), inside.max(0)
         return out
@@ -83,9 +87,11 @@ def _depth(grid: Grid, absent: np.ndarray, always: np.ndarray) -> float:
     if not hole.any() or hole.all():
         return float(np.prod(hole.shape)) * hole.all()
     periodic, shape = grid.domain.periodic, hole.shape
+    # half a period on both sides, so that distances go around circles
     around = [n // 2 * p for n, p in zip(shape, periodic, strict=True)]
     far = distance_transform_edt(np.pad(hole, [(n, n) for n in around], mode="wrap"))
     inner = tuple(slice(a, a + n) for a, n in zip(around, shape, strict=True))
+    # among nodes that not all inputs lack
     return float((np.asarray(far)[inner].reshape(-1) * (always <= 0.5)).max())
 
 
@@ -105,6 +111,7 @@ def _absence(number: np.ndarray, on: AbstractDiscretization, grid: Grid) -> np.n
     below = on.tensor
     if below is None:
         return (number <= _ROUNDING).astype(np.float64)
+    # share = 1 - count of present points / count of all points
     full = sums(jnp.ones((*below.shape, 1)), grid, below)[1]
     full = np.asarray(full, np.float64).reshape(-1)
     share = np.where(full > _ROUNDING, 1 - number / np.maximum(full, _ROUNDING), 0)

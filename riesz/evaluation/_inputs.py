@@ -62,6 +62,7 @@ class InputStatistics(eqx.Module):
         reference = np.zeros((count, len(STATISTICS)))
         for k in range(fold.max() + 1):
             rest = fold != k if fold.max() else fold == k
+            # the statistics of fold k from a model of the others, as those of a new input would be
             model = _Model.of(seen.some(rest), grid)
             reference[fold == k] = model.statistics(seen.some(fold == k))
         model = _Model.of(seen, grid)
@@ -140,12 +141,18 @@ class _Model:
     def of(cls, seen: _Seen, grid: AbstractDiscretization) -> "_Model":
         """That of n inputs."""
         values, present, means, absent = seen
+        # (n, p, c), count of inputs with a value at each node (p, 1), weight (n, p, 1)
         n, count, weight = len(values), present.sum(0)[:, None], present[..., None]
+        # mean over the inputs with a value, (p, c)
         mean = (values * weight).sum(0) / np.maximum(count, 1)
+        # variance of each node and channel, (p, c), with count - 1 degrees of freedom
         square = (((values - mean) * weight) ** 2).sum(0) / np.maximum(count - 1, 1)
         known = count > min(1, n - 1)  # else the deviation there is that of other places
+        # root mean square deviation over the nodes, (c,)
         typical = _positive(np.sqrt((square * known).sum(0) / max(known.sum(), 1)))
+        # at least 1e-4 of the typical one, which is taken where fewer than two inputs have a value
         deviation = np.where(known, np.maximum(np.sqrt(square), _FLOOR * typical), typical)
+        # z = (a - mean) / deviation, (n, p c), 0 at holes; variance s_k^2 / (n - 1) along v_k
         z = _standardised(values, present, mean, deviation)
         power, components = _principal(z, min(_MOST, n // 3, z.shape[1] // 2))
         spread = _spread(means, deviation)
@@ -157,9 +164,13 @@ class _Model:
         values, present, means, absent = seen
         present = present & (self.holes.always < 1)  # values elsewhere are new: see `Holes`
         z = _standardised(values, present, self.mean, self.deviation)
+        # t_k = <z, v_k>, (n, k)
         scores = z @ self.components.T
+        # |z - sum_k t_k v_k|^2 = |z|^2 - sum_k t_k^2
         rest = np.maximum((z**2).sum(1) - (scores**2).sum(1), 0)
+        # largest over channels of |mean_c - centre_c| / spread_c
         mean = np.abs((means - self.centre) / self.spread).max(1)
+        # root mean square of t_k / sqrt(variance_k)
         main = np.sqrt((scores**2 / self.variances).mean(1)) if scores.size else 0 * mean
         found = np.stack([np.abs(z).max(1), mean, main, np.sqrt(rest / z.shape[1])], 1)
         return np.concatenate([found, self.holes.statistics(absent)], 1)
@@ -170,10 +181,12 @@ def _principal(z: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
     n, p = z.shape
     if keep == 0:
         return np.zeros(0), np.zeros((0, p))
+    # Z Z^T u = s^2 u, or Z^T Z v = s^2 v: the smaller one
     gram = z @ z.T if n < p else z.T @ z
     least = 1e-6 * max(float((z**2).sum()), 1e-30)
     power, vectors = eigh(gram, subset_by_index=(len(gram) - keep, len(gram) - 1))
     power = np.maximum(power, least)
+    # v = Z^T u / s
     return power, (z.T @ vectors / np.sqrt(power) if n < p else vectors).T
 
 
@@ -203,6 +216,7 @@ def _not_finer(grid: Any) -> Grid:
     """The grid, or one of at most 4096 nodes."""
     if int(np.prod(grid.shape)) <= _FINEST:
         return grid
+    # 4096^(1/d) nodes per axis
     most = int(_FINEST ** (1 / grid.domain.dim))
     kinds = tuple("vertex" if kind == "uneven" else kind for kind in grid.kinds)
     return Grid(grid.domain, tuple(min(n, most) for n in grid.shape), kinds)
@@ -218,12 +232,16 @@ def _batches(inputs: Function | PairsLike):
 def _averages(f: Function, grid: AbstractDiscretization, count: int) -> _Seen:
     values, on = f.values, f.discretization
     unit = jnp.asarray(_unit(f), values.dtype)
+    # sum_i hat(x_i) a(x_i) in units of the channel, and sum_i hat(x_i): (n, *grid.shape, c)
     total, number = (np.asarray(x, np.float64)[:count] for x in _sums(values / unit, on, grid))
+    # (n, p, c) and (n, p)
     total = total.reshape(len(total), -1, total.shape[-1]) * np.asarray(unit, np.float64)
     number = number.reshape(len(number), -1)
     spread = grid.components(np.broadcast_to(number[..., None], total.shape))
+    # mean over all points: sum over nodes / number of points of the channel's domain, (n, c)
     counts = [x.reshape(len(total), -1, x.shape[-1]).sum(1) for _, x in spread]
     means = total.sum(1) / np.maximum(np.concatenate(counts, -1), 1e-12)
+    # at each node: sum_i hat(x_i) a(x_i) / sum_i hat(x_i)
     averages = total / np.maximum(number, 1e-12)[..., None]
     return _Seen(averages, number > 1e-6, means, absence(number, on, grid))
 

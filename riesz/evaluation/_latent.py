@@ -39,6 +39,7 @@ def _latent_grid(discretization: AbstractDiscretization, points: float) -> Grid:
     domain = discretization.domain
     if not isinstance(domain, AbstractProductDomain):
         domain = _box_around(discretization)
+    # (points / 40)^(1/d) nodes per axis
     size = int(np.clip((points / _EACH) ** (1 / domain.dim), 2, _FINEST))
     return Grid(domain, size)
 
@@ -74,7 +75,9 @@ def on_grid(
 def _on_grid(field: Array, grid: Any, discretization: AbstractDiscretization) -> Array:
     if discretization.tensor == grid:
         return field
+    # f(x_p) = sum_s w_ps f[node_ps], (p, 2^d) x (p, 2^d, c) -> (p, c)
     nodes, weights = _stencil(grid, discretization)
+    # (*grid.shape, c) -> (nodes, c)
     flat = field.reshape(-1, field.shape[-1])
     values = jnp.einsum("ps,psc->pc", weights.astype(field.dtype), flat[nodes])
     return values.reshape(*discretization.shape, -1)
@@ -102,6 +105,7 @@ def _sums(values: Array, grid: Any, discretization: AbstractDiscretization) -> t
     if discretization.tensor == grid:
         return values, present
     nodes, weights = _stencil(grid, discretization)
+    # the transpose: node s of point p gets w_ps and w_ps v_p, (p, 2^d) and (p, 2^d, c)
     weights = weights.astype(values.dtype) * present.reshape(-1, 1)
     parts = weights[..., None] * values.reshape(-1, 1, values.shape[-1])
     size = int(np.prod(grid.shape))
@@ -119,6 +123,7 @@ def _stencil(grid: Grid, discretization: AbstractDiscretization) -> tuple[Array,
     number, weight = jnp.zeros((points.shape[0], 1), int), jnp.ones((points.shape[0], 1))
     for axis, size in enumerate(grid.shape):
         left, right, share = _between(grid, axis, points[:, axis])
+        # C order, (p, 2^i) -> (p, 2^(i+1)): number n_i + {left, right}, weight {1 - share, share}
         number = number[..., None] * size + jnp.stack([left, right], -1)[:, None]
         weight = weight[..., None] * jnp.stack([1 - share, share], -1)[:, None]
         number, weight = (x.reshape(points.shape[0], -1) for x in (number, weight))
@@ -130,13 +135,16 @@ def _between(grid: Grid, axis: int, x: Float[Array, " p"]) -> tuple[Array, Array
     nodes = np.asarray(grid.axes[axis].coordinates(), np.float64)
     numbers = np.arange(len(nodes))
     if grid.domain.periodic[axis]:
+        # the first node once more at the end of the period
         nodes, numbers = (
             np.append(nodes, nodes[0] + grid.domain.lengths[axis]),
             np.append(numbers, 0),
         )
+        # into one period from the first node
         x = nodes[0] + jnp.mod(x - nodes[0], grid.domain.lengths[axis])
     ends = jnp.asarray(nodes, x.dtype)
     left = jnp.clip(jnp.searchsorted(ends, x, side="right") - 1, 0, len(nodes) - 2)
+    # (x - x_left) / (x_right - x_left), within [0, 1]: constant beyond the end nodes
     share = jnp.clip((x - ends[left]) / (ends[left + 1] - ends[left]), 0, 1)
     return jnp.asarray(numbers)[left], jnp.asarray(numbers)[left + 1], share
 
@@ -154,6 +162,7 @@ def mean_over(grid: AbstractDiscretization, field: np.ndarray, present: np.ndarr
     found = []
     places = split_nodes(grid, present.reshape(-1).astype(float))
     for (nodes, values), (_, there) in zip(grid.components(field), places, strict=True):
+        # sum_i w_i f(x_i) / sum_i w_i over the nodes that are present
         weights = np.asarray(nodes.weights, np.float64) * there.reshape(nodes.shape)
         found.append(np.tensordot(weights, values, weights.ndim) / weights.sum())
     return np.concatenate(found)

@@ -88,6 +88,7 @@ class Tally:
     def relative(self, kind: Norm) -> np.ndarray:
         """Relative errors (n, channels); NaN where the target vanishes."""
         error, target = self.all(f"error {kind}"), self.all(f"target {kind}")
+        # |p - u| / |u|, (n, c)
         return np.where(target > 0, error / np.where(target > 0, target, 1), np.nan)
 
     def mean_l2(self) -> float:
@@ -106,7 +107,9 @@ class Tally:
             calibrated = self.banded.calibrated_on(_one(outputs))
             coverage = Coverage.of(inside, self.n, self.banded.level, calibrated)
         if "error spectrum" in self.found[0]:
+            # squares of values / unit -> of values / s: times (unit / s)^2, (n, c, 1)
             square = (self.all("unit") / scale.units)[..., None] ** 2
+            # (n, c, shells); sum over channels, mean over samples -> (shells,)
             parts = (self.all(f"{name} spectrum") * square for name in ("error", "target"))
             spectrum = Spectrum(*(tuple(x.sum(1).mean(0).tolist()) for x in parts))
         return ResolutionResult(
@@ -167,6 +170,7 @@ class Tally:
 def pooled(errors: np.ndarray) -> np.ndarray:
     """The mean over the channels that have the error, per sample; NaN where none has."""
     defined = ~np.isnan(errors)
+    # sum over the channels with an error / their number
     total = np.where(defined, errors, 0).sum(1)
     return np.where(defined.any(1), total / np.maximum(defined.sum(1), 1), np.nan)
 
@@ -189,16 +193,20 @@ def _measure(prediction: Function, target: Function) -> dict[str, Array]:
         weights = on.weights.astype(difference.dtype)
         volume = weights.sum()
         out = {}
+        # error and target side by side: (*shape, 2 c) -> (2 c,)
         both = jnp.concatenate([difference, on.present(values)], -1)
         for kind in _NORMS:
             found = _norms(both, on, kind)
             out[f"error {kind}"], out[f"target {kind}"] = jnp.split(found, 2)
+        # (int e^2 / V)^(1/2), V the volume of the points present
         out["rms"] = out["error L2"] / jnp.sqrt(volume)
+        # m = int u / V, s = (int (u - m)^2 / V)^(1/2)
         mean = jnp.tensordot(weights, on.present(values), weights.ndim) / volume
         out["volume"], out["mean"] = jnp.full(mean.shape, volume), mean
         out["deviation"] = _norms(on.present(values - mean), on, "L2") / jnp.sqrt(volume)
         if has_spectrum(on):
             top = jnp.max(jnp.abs(values), tuple(range(values.ndim - 1)))
+            # squares of u / max |u| stay within the range of float32
             out["unit"] = jnp.where(top > 0, top, 1)
             out["error spectrum"] = _energies(difference / out["unit"], on)
             out["target spectrum"] = _energies(values / out["unit"], on)
@@ -220,6 +228,7 @@ def _covered(
 
 def _energies(values: Float[Array, "*shape c"], on: AbstractDiscretization) -> Array:
     """Mean squares by wave number, (channels, shells)."""
+    # (*shape, c) -> (c, shells)
     return jax.vmap(lambda v: energies(Function(v[..., None], on)), in_axes=-1)(values)
 
 
@@ -229,5 +238,6 @@ def _norms(
     """The norm of each channel; scaled, since squares of 1e-30 and 1e30 leave float32."""
     top = jnp.max(jnp.abs(values), tuple(range(values.ndim - 1)))
     unit = jnp.where(top > 0, top, 1)
+    # |v| = unit |v / unit|
     each = jax.vmap(lambda v: norm(v[..., None], on, kind), in_axes=-1)(values / unit)
     return each * unit

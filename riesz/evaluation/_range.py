@@ -124,9 +124,12 @@ class RangeCheck:
         if bad.any():
             return [f"input {int(np.argmax(bad))} holds values that are not finite"]
         top = np.maximum(reference.max(0), NOTHING)
+        # statistic / largest of the calibration, (N, 7)
         ratio, n, many = found / top, len(reference), len(found)
         number, which = np.unravel_index(int(ratio.argmax()), ratio.shape)
+        # 2, or 2 sqrt(N / n) for N > n inputs
         far = FAR * max(1.0, (many / n) ** 0.5)
+        # k of N inputs lie beyond all n of the calibration; the smallest of seven p, times seven
         beyond = (ratio > 1).sum(0)
         chance = [_exceeding(int(k), many, n) for k in beyond]
         if ratio.max() <= far and min(chance) * len(chance) > RATE / 2:
@@ -156,6 +159,7 @@ class RangeCheck:
         known, texts = np.asarray(self.known.means.value, np.float64), []
         if min(len(means), len(known)) < _LEAST:
             return []
+        # typical deviation of a channel at a point, (c,)
         size = np.asarray(self.known.deviation.value, np.float64)
         size = size.reshape(-1, size.shape[-1]).mean(0)
         rows = zip(self.space.names, means.T, known.T, size, strict=True)

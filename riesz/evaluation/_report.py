@@ -44,7 +44,7 @@ class Spectrum:
 class Speed:
     """The operator against the reference solver at the same accuracy.
 
-    `solver_resolution` is the coarsest of 3/4, 1/2, 3/8, 1/4, ... of the finest at which the
+    `solver_resolution` is the coarsest of 7/8, 3/4, 5/8, 1/2, 7/16, ... of the finest at which the
     solver is at least as accurate as the operator (mean relative L2 error against the finest
     reference). There its settings are made cheaper as long as it stays so (`cheaper` of
     `riesz.problems.AbstractReferenceSolver`), which gives `solver`. `ratio` is its time for one

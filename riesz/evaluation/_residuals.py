@@ -40,6 +40,7 @@ class Residuals:
     def factor(self, exponent: float, centre: int, rough: tuple[float, float]) -> Array:
         """The factor g h, `(m, 1, ..., c)` or `(m, *shape, c)`."""
         size = size_factor(self.sizes[centre], exponent)
+        # g (m, c) -> (m, 1, ..., 1, c), h (m, *shape, c)
         size = size.reshape(len(size), *[1] * (self.values.ndim - 2), -1)
         return size * combined(*self.local, rough) if any(rough) else size
 
@@ -70,6 +71,7 @@ def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
         if not parts:
             unit, centre = _units(part.outputs, prediction), _centre(prediction)
             rough = _typical(part.inputs, prediction)
+        # centres of the sizes: 0 and the mean of predictions, (2, c)
         units = jnp.asarray(unit), jnp.asarray(np.stack([np.zeros_like(centre), centre]))
         local = _local(part.inputs, prediction, *map(jnp.asarray, rough))
         found = (*_compare(prediction, part.outputs, *units), local, part.outputs.discretization)
@@ -78,10 +80,12 @@ def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
     require_finite(values)
     one = pairs[:1].outputs.discretization
     grid = latent_grid(one, values.shape[0] * values.shape[1])
+    # where p = u = 0 in all samples
     known = np.zeros((*grid.shape, len(unit)), bool)
     if kept_at(grid, one):
         known = np.all(np.asarray(zero), axis=0, keepdims=True)[0]
     typical = np.asarray(sizes, np.float64).mean(0)  # (2, c)
+    # size / mean size, (m, 2, c), 1 where all predictions equal the centre
     relative = sizes / jnp.asarray(np.where(typical > 0, typical, 1), sizes.dtype)
     relative = jnp.where(jnp.asarray(typical > 0), relative, 1)
     sizes = relative[:, 0], relative[:, 1]
@@ -134,6 +138,7 @@ def _compare(prediction: Function, target: Function, unit: Array, centres: Array
     def one(p: Function, u: Function):
         present = (u.discretization.weights > 0)[..., None]
         scale = unit.astype(p.values.dtype)
+        # p / unit and u / unit, 0 at absent points
         first = jnp.where(present, p.values / scale, 0)
         second = jnp.where(present, u.values.astype(first.dtype) / scale, 0)
         zero = (first == 0) & (second == 0)

@@ -78,6 +78,7 @@ def rollout(operator: Any, trajectories: Function) -> RolloutReport:
         part = jax.tree.map(lambda x, rows=rows: x[rows], trajectories)
         found.append([np.asarray(x, float) for x in _errors(operator, part, mean)])
     own, still, deviation = (np.concatenate(x) for x in zip(*found, strict=True))
+    # (mean over trajectories of |u_k - mean_k|^2)^(1/2) at each time k
     scale = np.sqrt((deviation**2).mean(0))  # (T - 1,)
     if not (scale > 0).all():
         raise DataError(
@@ -113,9 +114,11 @@ def _errors(
 
         def step(u: Function, pair: tuple[Function, Array]) -> tuple[Function, Any]:
             target, middle = pair
+            # u_k = G(u_{k-1}); |u_k - target_k|, |u_0 - target_k|, |mean_k - target_k|
             u = eqx.tree_at(lambda f: f.values, u, operator(u).values)  # in the space of states
             return u, tuple((f - target).norm() for f in (u, first, target.map(lambda _: middle)))
 
+        # states and means at the times 1, ..., T - 1
         after = jax.tree.map(lambda x: x[1:], (trajectory, mean))
         return jax.lax.scan(step, first, after)[1]
 

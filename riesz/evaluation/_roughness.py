@@ -51,9 +51,11 @@ def local_sizes(
     on, dtype = prediction.discretization, prediction.values.dtype
     v, w = jnp.ones((*on.shape, 1), dtype), jnp.ones(prediction.values.shape, dtype)
     if has_slopes(a, prediction):
+        # v on the cells: mean over the channels of |grad a| / typical, (*nodes, 1)
         field = (means(a, 1) / slopes).mean(-1, keepdims=True).astype(dtype)
         v = on_grid(_bounded(field), _cells(on, 1), on)
     if on.tensor is not None:
+        # w on the cells: |second derivatives| / typical, (*nodes, c)
         w = on_grid(_bounded(means(prediction, 2) / bends).astype(dtype), _cells(on, 2), on)
     return v, w
 
@@ -79,17 +81,20 @@ def means(f: Function, order: int) -> Float[Array, "..."]:
     In units of the function, along axes of length 1.
     """
     on, values = f.discretization, jnp.asarray(f.values)
+    # L_i^order d^order f / dx_i^order, the derivative along an axis of length 1
     parts = [
         on.differentiate(values, i, order) * jnp.asarray(length**order, values.dtype)
         for i, length in enumerate(f.domain.lengths)
     ]
     top = jnp.max(jnp.abs(jnp.stack(parts)))  # squares of 1e-30 underflow in float32
     top = jnp.where(top > 0, top, 1)
+    # top (sum_i (part_i / top)^2)^(1/2), (*shape, c)
     size = jnp.sqrt(sum(((p / top) ** 2 for p in parts), jnp.zeros_like(values))) * top
     # below eps n^order max |f| there is only rounding
     least = _EPS * max(on.shape) ** order * jnp.max(jnp.abs(on.present(values)))
     size = jnp.where(size > least, size, 0)
     total, count = sums(size, _cells(on, order), on)
+    # sum_i hat(x_i) size_i / sum_i hat(x_i); at a node without points the mean over all
     mean = total.sum(tuple(range(count.ndim))) / count.sum()
     return jnp.where(count[..., None] > 0, total / jnp.maximum(count, 1e-12)[..., None], mean)
 
@@ -99,4 +104,5 @@ def _cells(on: AbstractDiscretization, order: int) -> Grid:
 
 
 def _bounded(x: Array) -> Array:
+    # (x^2 + 0.01)^(1/2)
     return jnp.sqrt(x**2 + _LEAST**2)

@@ -46,6 +46,7 @@ class Scale(eqx.Module):
     def __call__(self, a: Function, prediction: Function) -> Float[Array, "..."]:
         """The scale around a prediction for a, at its points; zero at absent points."""
         on, dtype = prediction.discretization, prediction.values.dtype
+        # s(x) g(a) h(a, x), (*shape, c)
         field = on_grid(self.field.value.astype(dtype), self.grid, on)
         field = field * self.factor(a, prediction).astype(dtype)
         return jnp.where((on.weights > 0)[..., None], field, 0)
@@ -54,6 +55,7 @@ class Scale(eqx.Module):
         """g(a) h(a, x) at the points, `(*shape, c)`; without roughness `(c,)`."""
         dtype = prediction.values.dtype
         centre, typical = self.centre.value.astype(dtype), self.typical.value.astype(dtype)
+        # g = clip((size / typical)^exponent, 1/4, 4), (c,)
         size = size_factor(sizes_of(prediction, centre, typical), self.exponent)
         return size if self.roughness is None else size * self.roughness(a, prediction)
 
@@ -86,6 +88,7 @@ def fit_scale(operator: AbstractOperator, pairs: PairsLike, known: bool = True) 
         options = [(option, r) for r in sorted(found) for option in _OPTIONS]
         chosen, rough = min(options, key=lambda pair: _cost(data, fold, *pair[0], pair[1]))
     _, exponent, centre = chosen
+    # from all samples, 0 where known, in the units of the channels
     (field,) = _fields(data, np.zeros((1, count), bool), *chosen, rough)
     if known and count >= _LEAST:
         field[data.known] = 0
@@ -108,6 +111,7 @@ def _exponents(data: Residuals) -> tuple[float, float]:
     one = jnp.zeros(len(data.values), int)
 
     def cost(exponents: np.ndarray) -> float:
+        # h = v^e w^f; log of the product plus a small ridge on (e, f)
         factor = combined(*data.local, (float(exponents[0]), float(exponents[1])))
         found = _held_out(data.values, data.on, data.grid, fields, factor, one)
         return _product(*found) + _RIDGE * float(np.sum(exponents**2))
@@ -126,6 +130,7 @@ def _cost(
     rough: tuple[float, float],
 ) -> float:
     """Log of mean half-width times fourth-power mean of the scores, over held-out folds."""
+    # (folds, m): the field of fold k without its samples, and the costs of these with it
     left_out = fold == np.arange(fold.max() + 1)[:, None]
     fields = jnp.asarray(_fields(data, left_out, prior, exponent, centre, rough), data.values.dtype)
     factor = data.factor(exponent, centre, rough)
@@ -137,6 +142,7 @@ def _product(scores: Array, widths: Array) -> float:
     """Log of the fourth-power mean of scores (m,) times mean widths (m, c)."""
     found = np.asarray(scores, np.float64)
     top = found.max() or 1.0
+    # (mean_i score_i^4)^(1/4); its log plus the mean over channels of log(mean half-width)
     fourth = top * np.mean((found / top) ** 4) ** 0.25
     return float(np.log(fourth or 1.0) + np.log(np.asarray(widths, np.float64).mean(0)).mean())
 
@@ -151,17 +157,22 @@ def _fields(
 ) -> np.ndarray:
     """The field, in units of `unit`, without some samples: `left_out` (k, m) gives k of them."""
     factor = data.factor(exponent, centre, rough)
+    # per sample: sum_i hat(x_i) (r_i / (g h))^2 at each node, and sum_i hat(x_i)
     totals, counts = (
         np.asarray(x, np.float64) for x in _sums(data.values, data.on, data.grid, factor)
     )
     out = []
     for without in left_out:
         total, count = totals[~without].sum(0), counts[~without].sum(0)
+        # how many samples a node stands on: at most those that are there
         samples = np.minimum(count, (~without).sum())[..., None]
+        # mean square at each node, and over the domain
         local = total / np.maximum(count, 1e-12)[..., None]
         mean = mean_over(data.grid, local, count > 0)
+        # s^2 = (n local + prior mean) / (n + prior), the mean alone for an infinite prior
         share = samples / (samples + prior) if np.isfinite(prior) else 0.0
         field = np.sqrt(share * local + (1 - share) * mean)
+        # at least 5 % of the maximum per channel, 1 where all residuals are 0
         top = field.max(tuple(range(field.ndim - 1)))
         out.append(np.maximum(field, np.where(top > 0, FLOOR * top, 1)))
     return np.stack(out)
@@ -170,6 +181,7 @@ def _fields(
 @eqx.filter_jit
 def _sums(values, on, grid, factor):
     def one(v, d, g):
+        # |r| / (g h), squared
         return sums((v / g) ** 2, grid, d)
 
     return jax.vmap(one)(values, on, factor)
@@ -178,8 +190,10 @@ def _sums(values, on, grid, factor):
 @eqx.filter_jit
 def _held_out(values, on, grid, fields, factor, fold):
     def one(v, d, g, k):
+        # half-width / q of the sample by the field without its fold
         s = on_grid(fields[k], grid, d) * g
         present = (d.weights > 0)[..., None]
+        # sup |r| / (s g h), and the mean over the domain of s g h, (c,)
         score = jnp.max(jnp.where(v == 0, 0, v / s), initial=0, where=present)
         return score, average(s, d)
 

@@ -32,14 +32,17 @@ def energies(f: Function) -> Float[Array, " shells"]:
     waves = []
     for axis, (kind, n) in enumerate(zip(nodes, grid.shape, strict=True)):
         matrix, wave = _modes(kind, n)
+        # a_k = sum_j w_j phi_k(x_j) v_j along the axis
         moved = jnp.moveaxis(values, axis, 0)
         moved = jnp.tensordot(jnp.asarray(matrix, values.dtype), moved, axes=1)
         values = jnp.moveaxis(moved, 0, axis)
         waves.append(wave)
+    # |k|^2 = k_1^2 + ... + k_d^2 of every mode
     squared = reduce(lambda a, b: a[..., None] + b, [w**2 for w in waves])
     shell = np.rint(np.sqrt(squared)).astype(int)
     count = int(min(w.max() for w in waves)) + 1  # shells that lie inside the box of modes
     inside = shell < count
+    # sum_c a_kc^2, added up over the modes of each shell
     square = jnp.sum(values**2, -1)
     return jnp.zeros(count, values.dtype).at[shell[inside]].add(square[inside])
 
@@ -48,19 +51,24 @@ def energies(f: Function) -> Float[Array, " shells"]:
 def _modes(kind: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows that take n values to coefficients of orthonormal modes, and their wave numbers."""
     if kind == "uniform":
+        # cycles 1, ..., (n - 1) // 2: below the Nyquist mode
         s, weight = np.arange(n) / n, np.full(n, 1 / n)
         k = np.arange(1, (n - 1) // 2 + 1)
         angle = 2 * np.pi * np.outer(k, s)
+        # 1, sqrt(2) cos(2 pi k s), sqrt(2) sin(2 pi k s)
         rows = [np.ones((1, n)), np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle)]
         waves = np.concatenate([[0], k, k])
     else:
         if kind == "vertex":
+            # trapezoidal weights: h inside, h / 2 at the ends
             s, weight = np.linspace(0, 1, n), np.full(n, 1 / (n - 1))
             weight[[0, -1]] /= 2
             k = np.arange(1, n - 1)
         else:
+            # midpoint weights
             s, weight = (np.arange(n) + 0.5) / n, np.full(n, 1 / n)
             k = np.arange(1, n)
+        # 1, sqrt(2) cos(pi k s), of wave number k / 2
         rows = [np.ones((1, n)), np.sqrt(2) * np.cos(np.pi * np.outer(k, s))]
         waves = np.concatenate([[0], k / 2])
     return np.concatenate(rows) * weight, waves

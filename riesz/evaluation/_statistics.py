@@ -34,6 +34,7 @@ class Statistic:
         draw = np.random.default_rng(SEED)
         count = len(errors)
         rows = max(1, _BLOCK // count)
+        # (size, count) draws at a time, 2000 means in all
         sizes = [min(rows, RESAMPLES - start) for start in range(0, RESAMPLES, rows)]
         parts = [errors[draw.integers(count, size=(size, count))].mean(1) for size in sizes]
         means = np.concatenate(parts)
@@ -78,6 +79,7 @@ class Coverage:
 def clopper_pearson(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
     """The exact interval of a probability (Clopper and Pearson 1934)."""
     tail, k, n = (1 - level) / 2, successes, count
+    # quantiles (1 - level) / 2 of Beta(k, n - k + 1) and (1 + level) / 2 of Beta(k + 1, n - k)
     low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
     high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return low, high

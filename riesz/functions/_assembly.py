@@ -125,6 +125,7 @@ class Assembly(eqx.Module):
                 expected=f"on: a discretization of {self.space.domain}",
                 found="None",
             )
+        # (*lead, *shape, c_1), (*lead, *shape, c_2), ... -> (*lead, *shape, c_1 + c_2 + ...)
         columns = [self._values(functions[name], on) for name, _ in self.spaces]
         values = jnp.concatenate(columns, -1)
         if is_batch(functions[self.names[0]]):
@@ -150,6 +151,7 @@ class Assembly(eqx.Module):
             *lead, channels = f.values.shape
             # stacked points have the number of samples in front
             shape = on.relative.shape[1:-1] if on.stacked and on.grid is None else on.shape
+            # (*lead, c) -> (*lead, 1, ..., 1, c) -> (*lead, *shape, c)
             at_one = f.values.reshape(*lead, *(1,) * len(shape), channels)
             return jnp.broadcast_to(at_one, (*lead, *shape, channels))
         if same_nodes(f.discretization, on):
@@ -233,6 +235,7 @@ def common_points(places: Sequence[AbstractDiscretization]) -> AbstractDiscretiz
     masks = [p.mask for p in places if p.mask is not None and p.tensor == grid]
     if grid is None or all(mask is first.mask for mask in masks):
         return first
+    # present where all are, in every sample: (*n, *shape)
     there = masks[0]
     for mask in masks[1:]:
         there = there & mask
@@ -250,6 +253,7 @@ def common_points(places: Sequence[AbstractDiscretization]) -> AbstractDiscretiz
 
 def _mean(f: Function, space: Space) -> Function:
     """The mean of each channel, as a function on a point."""
+    # int f / |domain|, (c,)
     volume = jnp.sum(f.discretization.weights).astype(f.values.dtype)
     return Function(f.integral() / volume, Grid(Point()), space)
 

@@ -115,6 +115,7 @@ def by_parts(program: Callable[[Any], Any], samples: Any, count: int) -> Any:
     compiled program serves batches of any size; a single sample is a part of its own.
     """
     size = 1 if count == 1 else _TOGETHER
+    # rows (parts, size), the last number repeated
     rows = np.minimum(np.arange(0, count, size)[:, None] + np.arange(size), count - 1)
     parts = [program(jax.tree.map(lambda x, row=row: x[row], samples)) for row in rows]
     return jax.tree.map(lambda *x: jnp.concatenate(x)[:count], *parts)

@@ -39,6 +39,7 @@ class Embedding(eqx.Module):
         f = Function(values.reshape(*self.on.shape, -1), self.on)
         for _ in range(self.derivative):
             f = f.derivative(0)
+        # (*shape, c) -> (points * c,); sum_ic v_ic v'_ic = sum_i w_i sum_c f_c(x_i) f'_c(x_i)
         weights = self.on.weights.astype(f.values.dtype)
         return (f.values * jnp.sqrt(jnp.maximum(weights, 0))[..., None]).ravel()
 

@@ -94,6 +94,7 @@ class Field(eqx.Module):
         """The function sampled at the points of a discretization of its domain."""
         require_same_domain("Field.on(discretization)", self.space.domain, discretization.domain)
         relative = discretization.relative
+        # (*shape, d) -> (p, d) -> (p, c) -> (*shape, c)
         values = jax.vmap(self.function)(relative.reshape(-1, relative.shape[-1]))
         values = values.reshape(*relative.shape[:-1], self.space.channels)
         return Function(values, discretization, self.space)
@@ -119,6 +120,7 @@ class Field(eqx.Module):
         sampled = self.on(on).norm("L2" if kind == "H1" else kind)
         if kind != "H1":
             return sampled
+        # |f|_H1^2 = |f|^2 + |grad f|^2
         return root(sampled**2 + self.gradient().on(on).norm("L2") ** 2)
 
 
@@ -141,6 +143,7 @@ class Slope(eqx.Module):
     axis: int = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, " d"]) -> Float[Array, " c"]:
+        # J(x) e_axis, forward: one column without the others
         along = jnp.zeros_like(x).at[self.axis].set(1)
         return jax.jvp(self.function, (x,), (along,))[1]
 
@@ -151,6 +154,7 @@ class Gradient(eqx.Module):
     function: Callable[[Array], Array]
 
     def __call__(self, x: Float[Array, " d"]) -> Float[Array, " cd"]:
+        # (c, d) -> (c d,)
         return jax.jacfwd(self.function)(x).reshape(-1)
 
 

@@ -254,6 +254,7 @@ class Function(eqx.Module):
         """All first derivatives as channels: channel c, axis i is channel c * dim + i."""
         require_single(self, "Function.gradient()", "jax.vmap(Function.gradient)(batch)")
         values = self.discretization.gradient(self.values)
+        # (*shape, c, d) -> (*shape, c d)
         values = values.reshape(*self.discretization.shape, -1)
         return Function(values, self.discretization, gradient_space(self.space))
 

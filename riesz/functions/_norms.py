@@ -32,6 +32,7 @@ def average(
     """The mean of each channel over the points that are present."""
     means = []
     for on, v in discretization.components(values):
+        # sum_i w_i v_i / sum_i w_i, per channel
         weights = (on.weights / on.weights.sum()).astype(v.dtype)
         present = jnp.where((weights > 0)[..., None], v, 0)
         means.append(jnp.tensordot(weights, present, weights.ndim))
@@ -53,10 +54,13 @@ def norm(
 ) -> Float[Array, ""]:
     """The norm of the given kind over all channels."""
     if kind == "L1":
+        # sum_c int |f_c|
         return jnp.sum(integral(jnp.abs(values), discretization))
     if kind == "L2":
+        # (sum_c int f_c^2)^(1/2)
         return root(inner(values, values, discretization))
     if kind == "Linf":
+        # max over c and x_i of |f_c(x_i)|
         present = (discretization.weights > 0)[..., None]
         return jnp.max(jnp.abs(values), initial=0, where=present)
     if kind == "H1":
@@ -101,12 +105,15 @@ def _negative_sobolev(
             repair="resample onto a Grid of a Torus, or use the L2 norm",
         )
     shape = discretization.shape
+    # k = 2 pi j / L with integers j, (n,) per axis; |k|^2 on their product
     waves = [
         2 * np.pi / length * np.fft.fftfreq(n, 1 / n)
         for length, n in zip(domain.lengths, shape, strict=True)
     ]
     squared = sum(w**2 for w in np.meshgrid(*waves, indexing="ij"))
+    # f_hat_k, the coefficients of exp(i k . x): |f|^2 = |domain| sum_k |f_hat_k|^2
     spectrum = jnp.fft.fftn(values, axes=range(len(shape))) / prod(shape)
+    # |f|_{H-1}^2 = |domain| sum_k |f_hat_k|^2 / (1 + |k|^2)
     weight = jnp.asarray(domain.volume / (1 + squared), values.dtype)[..., None]
     power = jnp.real(spectrum) ** 2 + jnp.imag(spectrum) ** 2  # |z|^2 has no gradient at 0
     return root(jnp.sum(weight * power))

@@ -57,6 +57,7 @@ class Reflection(AbstractSymmetry):
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
         length = f.domain.lengths[self.axis]
+        # x -> (1 - 2 e) x + e L from the lower end; values times 1 for e = 0, `sign` for e = 1
         moved = _move(f, self.axis, 1 - 2 * element, length * element)
         return _scale(moved, 1 - (1 - self.sign) * element)
 
@@ -80,6 +81,7 @@ class Translation(AbstractSymmetry):
         return jax.random.uniform(key)
 
     def apply(self, f: Function, element: Float[Array, ""]) -> Function:
+        # x -> x + e L, e in [0, 1)
         return _move(f, self.axis, jnp.ones_like(element), element * f.domain.lengths[self.axis])
 
     def undo(self, f: Function, element: Float[Array, ""]) -> Function:
@@ -113,6 +115,7 @@ class Transposition(AbstractSymmetry):
                 repair="resample onto a square grid with one kind of nodes",
             )
         swap = element > 0.5
+        # (.., n_i, .., n_j, ..) -> (.., n_j, .., n_i, ..), and the motions of both axes
         values = jnp.where(swap, jnp.swapaxes(f.values, self.first, self.second), f.values)
         mask = f.discretization.mask
         if mask is not None:

@@ -28,6 +28,7 @@ def trajectories(pairs: Pairs, steps: int) -> Function:
     if pairs.inputs.discretization.stacked or not pairs.same_points:
         raise _no_runs(pairs, steps, "states on points, or with holes, of their own")
     first = {state.tobytes(): i for i, state in enumerate(states)}
+    # output of pair i = input of pair successor_i, bit for bit; -1 for none
     successor = [first.get(state.tobytes(), -1) for state in following]
     runs = []
     for start in range(len(pairs)):
@@ -38,6 +39,7 @@ def trajectories(pairs: Pairs, steps: int) -> Function:
             runs.append(run)
     if not runs:
         raise _no_runs(pairs, steps, f"none in {len(pairs)} pairs")
+    # (runs, steps): u_0 of the first pair, then the outputs u_1, ..., u_steps
     index = np.array(runs)
     values = np.concatenate([states[index[:, :1]], following[index]], 1)
     on, space = pairs.inputs.discretization, pairs.input_space

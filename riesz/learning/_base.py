@@ -68,12 +68,14 @@ def choose_base(
     found = fit_baselines(training, key=key, groups=groups)
     inside = {name: baseline.error for name, baseline in found.items()}
     if ordered and len(training) >= _FEWEST:
+        # fitted to the first half, 0.65, 0.8 of the samples, judged by those up to the next cut
         inside = _later_errors(training, after, key, groups)
     errors = {
         name: np.append(inside[name], errors_of(baseline.operator, validation, after))
         for name, baseline in found.items()
         if name in inside
     }
+    # left out of the training samples, and validation samples: (m + n_validation,)
     best = min(errors, key=lambda name: float(errors[name].mean()))
     if ordered:  # the future may differ from the past: rather shrink to the input than to a mean
         robust = (name for name in _ROBUST if name in errors)
@@ -92,6 +94,7 @@ def _later_errors(
 ) -> Mapping[str, Float[np.ndarray, " m"]]:
     """Errors of samples after those that the baselines were fitted to, at a few cuts."""
     n, errors = len(training), {}
+    # fitted to [0, start), judged on [start, stop)
     ends = [*(round(cut * n) for cut in _CUTS), n]
     for start, stop in zip(ends[:-1], ends[1:], strict=True):
         past, later = subset(training, np.arange(start)), subset(training, np.arange(start, stop))
@@ -231,6 +234,7 @@ def replace_notes(fitted: Fitted, notes: tuple[str, ...]) -> Fitted:
 def on_top(base: Base, network: AbstractOperator) -> AbstractOperator:
     """The operator that starts as the base, between normalised channels as the base is."""
     channels = network.output_space.channels
+    # G = base + size inner, size in deviations
     size = jnp.full(channels, max(base.error, _LEAST_SIZE))
     return Corrected.starting_at(base.baseline.core, network, size)
 

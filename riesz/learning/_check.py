@@ -117,6 +117,7 @@ def _weights(f: Function) -> Float[np.ndarray, "*n"]:
     extra = f.values.ndim - f.discretization.dimensions - 1
     if extra < 2:
         return batch_weights(f)
+    # (n, T, ...) -> (n T, ...) -> (n, T, *shape)
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[extra:]), f)
     return batch_weights(flat).reshape(f.values.shape[:-1])
 
@@ -125,6 +126,7 @@ def _constant(f: Function) -> list[tuple[int, int]]:
     """(sample, channel) where the values at present points are all the same."""
     values, present = np.asarray(f.values), batch_weights(f)[..., None] > 0
     axes = tuple(range(1, values.ndim - 1))
+    # over the present points, (n, c)
     low = values.min(axes, where=present, initial=np.inf)
     high = values.max(axes, where=present, initial=-np.inf)
     return [(int(i), int(c)) for i, c in np.argwhere(high <= low)]
@@ -183,6 +185,7 @@ def check_operator(network: AbstractOperator, pairs: Pairs, same: bool) -> None:
 
 def check_memory(network: Any, sample: Any, batch: int) -> None:
     """Raise where weights, gradient, two moments, the best weights and a batch exceed memory."""
+    # bytes: all weights; gradient, two moments and best weights of the trained ones; a batch
     weights = sum(x.size * x.itemsize for x in jax.tree.leaves(eqx.filter(network, eqx.is_array)))
     trained = eqx.filter(network, trainable(network))
     moved = 4 * sum(x.size * x.itemsize for x in jax.tree.leaves(trained))

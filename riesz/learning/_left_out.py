@@ -34,6 +34,7 @@ class LeftOut:
 
     def __getitem__(self, index: Any) -> Pairs:
         part, rows = self.pairs[index], np.atleast_1d(self.row[index])
+        # v_i = u_i + B(a_i) - B_i(a_i), (b, *shape, c)
         there = (rows >= 0).reshape(-1, *(1,) * (self.influence.ndim - 1))
         values = part.outputs.values + np.where(there, self.influence[rows], 0)
         return eqx.tree_at(lambda p: p.outputs.values, part, values)
@@ -49,6 +50,7 @@ def left_out(
     for part in pieces(subset(pairs, samples_fitted)):
         u = part.outputs
         values = np.asarray(_at_points(influence, slice(start, start + len(part)), u))
+        # from units of the deviation s to those of the data; the means cancel
         found.append((values * np.asarray(after.deviation.value)).astype(u.values.dtype))
         start += len(part)
     return LeftOut(pairs, np.concatenate(found), row)

@@ -35,6 +35,7 @@ class Scale(eqx.Module):
         found = np.concatenate(
             [np.asarray(slopes(with_slopes(fixed_pairs(pairs)[:]).outputs)) for pairs in batches]
         )
+        # (mean over samples of |v_c|_{H1}^2)^(1/2), seminorms of (u - m) / unit, (c,)
         typical = jnp.asarray(np.sqrt(np.mean(found**2, 0)), scale.unit.dtype)
         return eqx.tree_at(lambda s: s.slope, scale, typical)
 
@@ -84,9 +85,11 @@ class RelativeLoss(eqx.Module):
         error, size = scale.error(prediction, target), scale.target(target)
         loss = jnp.zeros(target.channels, error.values.dtype)
         if self.l2:
+            # 0.1 |domain|^(1/2): the L2 norm of a target of a tenth of the unit
             floor = 0.0 if self.scale is None else _FLOOR * jnp.sqrt(_volumes(target))
             loss += self.l2 * _ratio(l2_norm, error, size, floor)
         if self.h1:
+            # h1 |grad e_c| / max(|grad v_c|, 0.1 slope_c)
             loss += self.h1 * _ratio(slope_norm, error, size, _FLOOR * scale.slope)
         return loss.mean()
 
@@ -95,6 +98,7 @@ def headline(prediction: Function, target: Function, after: Affine) -> Float[Arr
     """The mean over channels of rms(prediction - target) / s_c, rms over the present points."""
     none = jnp.zeros_like(after.unit)
     error = Scale(none, after.unit, none).error(prediction, target)
+    # mean_c (int (p_c - u_c)^2 / |domain|)^(1/2) / s_c
     return jnp.mean(_per_channel(l2_norm, error) / jnp.sqrt(_volumes(target)))
 
 
@@ -107,6 +111,7 @@ def surely_less(
 
     `by`: and by this part of what they are compared with.
     """
+    # paired differences d_i: mean d > max(2 s_d / n^(1/2), by * mean than)
     gain = np.subtract(than, errors)
     if len(gain) < 2:
         return False
@@ -133,6 +138,7 @@ def _ratio(
     """The norms of the channels of one function over those of another, at least `floor`."""
     above, below = [], []
     for e, v in zip(error.components, size.components, strict=True):
+        # both functions in one pass: (*shape, 2 c) -> (2 c,)
         both = Function(jnp.concatenate([e.values, v.values], -1), e.discretization)
         found = jnp.split(_per_channel(norm, both), 2)
         above, below = [*above, found[0]], [*below, found[1]]
@@ -170,17 +176,22 @@ def slope_norm(f: Function) -> Float[Array, ""]:
     mask = f.discretization.mask
     total = jnp.zeros((), f.values.dtype)
     for axis, periodic in enumerate(grid.domain.periodic):
+        # v_{j+1} - v_j and h_j, (..., n - 1, ..., c) and (n - 1,)
         x = grid.axis_relative[axis].astype(f.values.dtype)
+        # sum over edges j of (v_{j+1} - v_j)^2 / h_j, times the cells of the other axes
         rise, run = jnp.diff(f.values, axis=axis), jnp.abs(jnp.diff(x))
         if periodic:
             first, last = (jnp.take(f.values, jnp.array([i]), axis) for i in (0, -1))
+            # the edge from the last node around to the first
             gap = grid.domain.lengths[axis] - jnp.abs(x[-1] - x[0])
             rise = jnp.concatenate([rise, first - last], axis)
             run = jnp.concatenate([run, gap[None]])
         if mask is not None:
+            # both ends of an edge j, j + 1 are present
             both = mask & jnp.roll(mask, -1, axis)
             both = jnp.moveaxis(jnp.moveaxis(both, axis, 0)[: run.shape[0]], 0, axis)
             rise = jnp.where(both[..., None], rise, 0)
+        # (1 / h_j) prod_{other axes} cell, as square roots before the square
         weights = [c.astype(run.dtype) for c in grid.axis_cells]
         weights[axis] = 1 / run
         for other, weight in enumerate(weights):

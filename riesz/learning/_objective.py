@@ -59,6 +59,7 @@ class AbstractObjective(eqx.Module):
 
         def one(item: Any) -> Array:
             sample, key = item
+            # a batch of one: (...) -> (1, ...)
             alone = jax.tree.map(lambda leaf: leaf[None], sample)
             return value_and_parts(self(model, alone, key))[0]
 

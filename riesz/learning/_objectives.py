@@ -35,6 +35,7 @@ class Residual(AbstractObjective):
         found = self.residual(model, key)
         if not isinstance(found, dict):
             return jnp.mean(found**2)
+        # sum over parts of mean_i r_i^2
         parts = {name: jnp.mean(r**2) for name, r in found.items()}
         return sum(parts.values()), parts
 
@@ -70,10 +71,13 @@ class FlowMatching(AbstractObjective):
     def __call__(self, model: Any, batch: Function, key: PRNGKeyArray) -> Float[Array, ""]:
         def one(end: Function, key: PRNGKeyArray) -> Array:
             noise_key, time_key = jax.random.split(key)
+            # u_1 - u_0, the velocity of the straight line
             start = take(self.noise.sample(1, on=end.discretization, key=noise_key), 0)
             change = end - start
             t = jax.random.uniform(time_key, (), end.values.dtype)
+            # v((1 - t) u_0 + t u_1, t) - (u_1 - u_0)
             error = model(start + change * t, t) - change
+            # |error|^2 / |domain|
             volume = jnp.sum(end.discretization.weights).astype(t.dtype)
             return error.inner(error) / volume
 
@@ -102,6 +106,7 @@ class Likelihood(AbstractObjective):
     """
 
     def __call__(self, model: Any, batch: Any, key: PRNGKeyArray) -> Float[Array, ""]:
+        # -(1/n) sum_i log p(x_i)
         return -jax.vmap(model.log_density)(batch).mean()
 
     def check(self, model: Any, data: Any) -> None:

@@ -292,4 +292,5 @@ def _grid_of_points(on: AbstractDiscretization, shape: tuple[int, ...], least: i
     if on.tensor is not None or not isinstance(on.domain, AbstractProductDomain):
         return None
     dim = on.domain.dim
+    # n^(1/d) nodes per axis, from `least` to 256
     return Grid(on.domain, min(max(ceil(prod(shape) ** (1 / dim)), least), 256))

@@ -47,12 +47,15 @@ class Rollout(AbstractObjective):
     def __call__(self, model: Any, batch: Function, key: PRNGKeyArray) -> Any:
         def one(trajectory: Function, key: PRNGKeyArray) -> Any:
             times = trajectory.values.shape[0]
+            # t from 0 to T - K - 1, so that t + K is a time
             start = jax.random.randint(key, (), 0, times - self.steps)
 
             def step(u: Function, target: Function) -> tuple[Function, Any]:
+                # u_k = G(u_{k-1}); l(u_k, u_{t+k})
                 u = eqx.tree_at(lambda f: f.values, u, model(u).values)  # in the space of u
                 return u, self.step_loss(u, target)
 
+            # (T, ...) -> u_t, ..., u_{t+K}
             cut = jax.tree.map(
                 lambda x: jax.lax.dynamic_slice_in_dim(x, start, self.steps + 1), trajectory
             )
@@ -94,6 +97,7 @@ class Rollout(AbstractObjective):
 
 def _states(trajectories: Function) -> Function:
     """All states of a batch of trajectories, as one batch."""
+    # (n, T, ...) -> (n T, ...)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), trajectories)
 
 

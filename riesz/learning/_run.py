@@ -65,6 +65,7 @@ class Run:
 
     def fraction(self) -> float:
         """How much of the steps, or of the time, is done."""
+        # the larger of the two parts that are done
         by_steps = self.step / self.steps if self.steps else 0.0
         by_time = self.seconds() / self.budget if self.budget else 0.0
         return min(1.0, max(by_steps, by_time))
@@ -109,6 +110,7 @@ class Run:
 
     def go(self, training: Any, held: Any, batch_size: int, key: PRNGKeyArray, show: bool) -> None:
         """Take steps until the fit ends; `status` says how."""
+        # steps of an epoch
         every = max((count(training) or 0) // batch_size, _EVERY)
         batches = make_batches(training, batch_size, key, self.step)
         try:
@@ -166,16 +168,19 @@ class Run:
     def validate(self, held: Any) -> None:
         """Record the errors, keep the best weights, and see whether the fit has ended."""
         found, self.losses = jax.tree.map(float, self.stepping(self.losses)), []
+        # means since the last validation, and errors (n_validation,)
         loss, errors = float(np.mean([value for value, _ in found])), self.errors(held)
         parts = tuple((n, float(np.mean([p[n] for _, p in found]))) for n in found[0][1])
         error = float(np.mean(errors))
         if not self.history:  # the loss of the first step is that of the first weights
             value, first = found[0]
             start = float(np.mean(self.first_errors))
+            # step 0: the loss of the first batch, the validation error of the first weights
             self.history.append(Record(0, 0.0, value, start, tuple(first.items())))
         if not np.isfinite(loss) or not np.isfinite(error):
             self.ended = Status.diverged.name
             return
+        # lower than all before, that of the first weights included
         if error < min(r.validation for r in self.history):
             self.best = jax.tree.map(jnp.copy, self.state.parameters)
             self.best_errors, self.kept = errors, self.step

@@ -78,6 +78,7 @@ def make_batches(data: Any, size: int, key: PRNGKeyArray, start: int) -> Iterato
     step = start
     while data is None:
         yield None
+    # the batch of step i is draw(fold_in(draws, i))
     draws = jax.random.fold_in(key, _DRAWS)
     while isinstance(data, Stream):
         yield data.draw(jax.random.fold_in(draws, step), size)
@@ -85,6 +86,7 @@ def make_batches(data: Any, size: int, key: PRNGKeyArray, start: int) -> Iterato
     seed = np.asarray(jax.random.key_data(key)).tolist()
     each = len(data) // size
     while True:
+        # step = epoch * each + place: the permutation of an epoch follows from its number
         epoch, place = divmod(step, each)
         order = np.random.default_rng([*seed, epoch]).permutation(len(data))
         for i in range(place, each):

@@ -114,6 +114,7 @@ def split(
     needed = least_for_calibration(level)
     if by == "random":
         order = np.asarray(jax.random.permutation(key, n))
+        # a permutation cut into test, calibration, validation and training, in this order
         test, calibration, validation = _sizes(n, needed, held_out)
         cuts = np.cumsum([test, calibration, validation])
         parts = [np.sort(x) for x in np.split(order, cuts)]
@@ -125,14 +126,18 @@ def split(
         gap = min(wide, int(_MOST_GAP * n))
     else:
         wide = gap
-    test, calibration, validation = _sizes(n - 3 * gap, needed, held_out)
-    cuts = np.cumsum([n - 3 * gap - test - calibration - validation, validation, calibration])
-    cuts = cuts + gap * np.arange(3)
+    # in order: training, gap, validation, gap, calibration, gap, test; each gap before a part
+    gaps = [gap, gap, gap] if held_out else [gap, 0, 0]
+    test, calibration, validation = _sizes(n - sum(gaps), needed, held_out)
+    training = n - sum(gaps) - test - calibration - validation
+    cuts = np.cumsum([training, gaps[0] + validation, gaps[1] + calibration])
+    # the gaps begin the later parts, and are cut off there
     first, *later = np.split(order, cuts)
-    parts = [first, *(part[gap:] for part in later)]
+    parts = [first, *(part[k:] for part, k in zip(later, gaps, strict=True))]
     reached, notes = _reached(len(parts[2]), level)
     if wide > gap:
         notes += (f"samples depend on each other over {wide} steps; the gaps have {gap}",)
+    # block floor(5 i / n) of training sample i
     blocks = np.arange(len(first)) * BLOCKS // len(first)
     return Split(parts[0], parts[1], parts[2], parts[3], "time", gap, blocks, reached, notes)
 
@@ -142,6 +147,7 @@ def _sizes(n: int, needed: int, held_out: float) -> tuple[int, int, int]:
     calibration = test = 0
     if held_out:
         held = max(round(held_out * n), 2)
+        # half of what is held out each; calibration more where the level needs it, to a third of n
         calibration, test = max(1, held // 2, min(needed, n // 3)), max(1, held - held // 2)
     validation = max(1, round(VALIDATION * (n - calibration - test)))
     if n - calibration - test - validation < 2:
@@ -160,6 +166,7 @@ def _reached(count: int, level: float) -> tuple[float, tuple[str, ...]]:
     if not count or count >= least_for_calibration(level):
         return level, ()
     scores = count - scale_count(count)
+    # the maximum of n scores covers with probability n / (n + 1)
     reached = scores / (scores + 1)
     return reached, (
         f"{count} calibration samples give {scores} scores: a band of level {level:g} needs "
@@ -184,6 +191,7 @@ def _by_group(labels: np.ndarray, level: float, held_out: float, key: PRNGKeyArr
     for number, share in enumerate(wanted):
         left = len(wanted) - number  # parts that need a group after this one, training included
         stop, count = start, 0
+        # takes a group while its middle lies within the share
         while stop < len(names) - left and (count == 0 or count + sizes[order[stop]] / 2 <= share):
             count += sizes[order[stop]]
             stop += 1
@@ -208,15 +216,18 @@ def dependence(data: PairsLike, order: Int[np.ndarray, " n"]) -> int:
     chosen = order[-_COMPARED:]
     ascending = np.argsort(chosen)
     rows = [np.asarray(part.inputs.values) for part in pieces(subset(data, chosen[ascending]))]
+    # (n, p), in order of time, over the largest value
     values = np.concatenate([row.reshape(len(row), -1) for row in rows])[np.argsort(ascending)]
     values = values.astype(float)
     values /= max(float(np.abs(values).max()), np.finfo(float).tiny)
     n = len(values)
 
     def distance(lag: int) -> float:
+        # root mean square of u_{i+lag} - u_i over i and points
         return float(np.sqrt(np.mean((values[lag:] - values[:-lag]) ** 2)))
 
     far = max(n // 2, 1)
+    # mean of distance(lag) over lag from n / 2 to 7 n / 8
     apart = float(np.mean([distance(lag) for lag in range(far, n - max(n // 8, 1) + 1)] or [0.0]))
     lags = range(1, far)
     return next((lag for lag in lags if distance(lag) >= _DEPENDENT * apart), max(far, 1))
@@ -225,6 +236,7 @@ def dependence(data: PairsLike, order: Int[np.ndarray, " n"]) -> int:
 def least_for_calibration(level: float) -> int:
     """The fewest pairs from which `riesz.calibrate` makes a band of this level."""
     count = 2
+    # the least count with ceil((n + 1) level) <= n, n = count - scale_count(count)
     while rank(count - scale_count(count), level) > count - scale_count(count):
         count += 1
     return count

@@ -45,7 +45,9 @@ class Logarithm(eqx.Module):
 
 def schedule(progress: Float[Array, ""], warm_up: float = 0.05) -> Float[Array, ""]:
     """Linear warm-up, then cosine decay to zero, as a function of the fraction done."""
+    # 1/2 (1 + cos(pi s)), s from 0 at the end of the warm-up to 1 at the end
     decay = 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip((progress - warm_up) / (1 - warm_up), 0, 1)))
+    # min(progress / warm_up, 1), at least 0.02
     return jnp.clip(progress / warm_up, 0.02, 1) * decay
 
 
@@ -56,8 +58,11 @@ def adamw(weight_decay: float) -> optax.GradientTransformation:
     Logarithms do not decay: zero is no special value of theirs.
     """
     return optax.chain(
+        # g / max(1, |g|)
         optax.clip_by_global_norm(1.0),
+        # m_hat / (v_hat^(1/2) + eps), beta_1 = 0.9, beta_2 = 0.99 (Kingma and Ba 2015)
         optax.scale_by_adam(b2=0.99),
+        # + lambda theta, decoupled (Loshchilov and Hutter 2019); the rate multiplies both
         optax.add_decayed_weights(weight_decay, _decays),
         optax.scale(-1.0),
     )
@@ -103,6 +108,7 @@ def _free(model: Any) -> Any:
     """Which leaves are trained; positive ones that are zero or infinite are switched off."""
     leaves, structure = jax.tree.flatten(model)
     kind, free = kinds(model), jax.tree.leaves(trainable(model))
+    # log of 0 or infinity has no gradient that moves it
     there = [
         f and (k != POSITIVE or bool(np.all((np.asarray(x) > 0) & np.isfinite(x))))
         for x, k, f in zip(leaves, kind, free, strict=True)
@@ -114,12 +120,14 @@ def _taken(parameters: Any) -> Any:
     """The parameters with positive ones as logarithms."""
     leaves, structure = jax.tree.flatten(parameters)
     pairs = zip(leaves, kinds(parameters), strict=True)
+    # eta = log theta
     taken = [Logarithm(jnp.log(x)) if kind == POSITIVE else x for x, kind in pairs]
     return jax.tree.unflatten(structure, taken)
 
 
 def _model(parameters: Any, rest: Any) -> Any:
     """The model with these parameters."""
+    # theta = exp(eta), d / d eta = theta d / d theta
     free = jax.tree.map(
         lambda x: jnp.exp(x.value) if _is_logarithm(x) else x, parameters, is_leaf=_is_logarithm
     )
@@ -142,6 +150,7 @@ def _step(
     found, gradient = _accumulate(value, state.parameters, batch, key)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes counters with floats
         updates, moments = setting.optimiser.update(gradient, state.optimiser, state.parameters)
+    # theta <- theta + rate(progress) update, the update being the descent direction
     rate = setting.learning_rate * schedule(progress)
     updates = jax.tree.map(lambda u: rate.astype(u.dtype) * u, updates)
     return State(optax.apply_updates(state.parameters, updates), moments), found
@@ -163,6 +172,7 @@ def _accumulate(value, parameters, batch, key):
     if size == n:
         return one(batch, key)
     count = n // size
+    # (n, ...) -> (count, size, ...); n is a multiple of size
     pieces = jax.tree.map(lambda x: x.reshape(count, size, *x.shape[1:]), batch)
     keys = jax.random.split(key, count)
     first = jax.tree.map(lambda x: x[0], (pieces, keys))
@@ -173,4 +183,5 @@ def _accumulate(value, parameters, batch, key):
     shapes = jax.eval_shape(one, *first)
     zero = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     total, _ = jax.lax.scan(add, zero, (pieces, keys))
+    # means of equally large parts are the mean of all
     return jax.tree.map(lambda x: x / count, total)

@@ -63,6 +63,7 @@ class Supervised(AbstractObjective):
         move = _random_motion(self.symmetries, key)
 
         def one(a: Function, u: Function) -> Any:
+            # l(G(g a), g u), one random g for the batch
             a, u = move(a), move(u)
             return self.loss(model(a, None if self.same else u.discretization), u)
 
@@ -108,6 +109,7 @@ class Supervised(AbstractObjective):
 
         def one(pair: tuple[Function, Function]) -> Array:
             a, u = pair
+            # mean_c rms(G(a) - u)_c / s_c
             return headline(model(a, None if self.same else u.discretization), u, after)
 
         return micro_map(one, (batch.inputs, batch.outputs), points(batch), len(batch))
@@ -117,6 +119,7 @@ def scaled(loss: Loss, after: Affine, pairs: PairsLike) -> Loss:
     """A `RelativeLoss` with the scale of the training outputs, unless it has one; else the loss."""
     if not isinstance(loss, RelativeLoss) or loss.scale is not None:
         return loss
+    # 64 samples at most, evenly from all
     some = np.unique(np.linspace(0, len(pairs) - 1, _SLOPES).round().astype(int))
     return RelativeLoss(loss.l2, loss.h1, Scale.of(after, pieces(subset(pairs, some))))
 

@@ -52,9 +52,11 @@ def _common_points(batches: Iterable[Function]) -> AbstractDiscretization:
     if same or not isinstance(first.domain, AbstractProductDomain):
         return first
     if first.grid is not None and first.mask is not None:
+        # present in at least half of the samples, else in any
         mask = 2 * present >= count
         return first.grid.masked(mask if mask.any() else present > 0)
     dim = first.domain.dim
+    # n^(1/d) nodes per axis
     return Grid(first.domain, min(max(ceil(size ** (1 / dim)), _LEAST), _MOST))
 
 

@@ -34,6 +34,7 @@ def micro_batch(shape: tuple[int, ...], batch: int, *, gradient: bool) -> int:
     if jax.default_backend() != "cpu":
         return batch
     floats = _STEP_FLOATS if gradient else _FORWARD_FLOATS
+    # the largest divisor m of the batch with m * points * channels <= floats
     fits = max(1, floats // (prod(shape) * _WIDTH))
     return max(m for m in range(1, min(fits, batch) + 1) if batch % m == 0)
 

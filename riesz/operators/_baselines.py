@@ -75,9 +75,10 @@ class PointwiseLinear(AbstractOperator):
 class PCARidge(AbstractOperator):
     """Ridge regression from principal components of the inputs to those of the outputs.
 
-    G(a) = mean_u + sum_k <a - mean_a, v_k> w_k. The v_k are orthonormal in L2 by the quadrature
-    of the training inputs' points `source`, to which a is resampled; the w_k are functions on
-    the training outputs' points `target`.
+    G(a) = mean_u + sum_k <a - mean_a, v_k> w_k with <a, b> the mean of a b over the domain and the
+    channels, in which the v_k are orthonormal: by the quadrature of the training inputs' points
+    `source`, to which a is resampled. The w_k are functions on the training outputs' points
+    `target`.
     """
 
     advice: ClassVar[str] = "try a smaller model, one that learns the residual over it, or keep it"
@@ -95,6 +96,7 @@ class PCARidge(AbstractOperator):
         dtype = a.values.dtype
         parts = (self.before, self.analysis, self.synthesis, self.after)
         before, analysis, synthesis, after = (x.value.astype(dtype) for x in parts)
+        # (p,) x (p, k) x (k, q): c_k = <a - mean_a, v_k>, then sum_k c_k w_k
         values = _rooted(a, before, self.source) @ analysis @ synthesis
         return _placed(self, after + values.reshape(after.shape), a, on)
 
@@ -122,8 +124,11 @@ class NearestNeighbours(AbstractOperator):
         dtype = a.values.dtype
         parts = (self.before, self.analysis, self.inputs, self.outputs)
         before, analysis, inputs, outputs = (x.value.astype(dtype) for x in parts)
+        # (p,) x (p, k) -> (k,)
         components = _rooted(a, before, self.source) @ analysis
+        # |c_i - c|^2 for each training input, (n,)
         squares = jnp.sum((inputs - components) ** 2, 1)
+        # the k smallest; mean of their outputs, (k, *target.shape, c) -> (*target.shape, c)
         _, nearest = jax.lax.top_k(-squares, self.neighbours)
         return _placed(self, outputs[nearest].mean(0), a, on)
 
@@ -137,6 +142,7 @@ def _rooted(a: Function, mean: Array, source: AbstractDiscretization) -> Float[A
         difference = a.discretization.present(a.values - mean)
     else:
         difference = a.resample(source).values - mean
+    # sqrt(w_i) (a - mean)(x_i), (*shape, c) -> (p,)
     root = jnp.sqrt(source.weights).astype(difference.dtype)
     return (difference * root[..., None]).reshape(-1)
 

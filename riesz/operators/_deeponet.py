@@ -78,6 +78,7 @@ class DeepONet(AbstractOperator):
             with jax.ensure_compile_time_eval():  # also where only shapes are asked for
                 positions = np.asarray(Grid(input_space.domain, sensors).relative).reshape(-1, dim)
         else:
+            # x - lower, (m, d)
             positions = np.asarray(sensors, np.float64) - np.asarray(input_space.domain.lower)
         if positions.ndim != 2 or positions.shape[1] != dim or min(width, depth, basis) < 1:
             raise ModelError(
@@ -91,6 +92,7 @@ class DeepONet(AbstractOperator):
         self.positions = Frozen(jnp.asarray(positions, float))
         channels = output_space.channels
         k1, k2 = split(key, 2)
+        # branch: m c_in -> k c; trunk: f -> k c
         inputs = positions.shape[0] * input_space.channels
         hidden = (width,) * depth
         self.branch = MLP((inputs, *hidden, basis * channels), key=k1)
@@ -128,7 +130,8 @@ class DeepONet(AbstractOperator):
         return {"sensors": sensors, "basis": 64 // half, "width": 128 // half}
 
     def output_weights(self) -> tuple[Any, ...]:
-        return self.branch.layers[-1].weight, self.branch.layers[-1].bias, self.bias
+        mean = (self.trunk.mean.value,) if isinstance(self.trunk, PODTrunk) else ()
+        return self.branch.layers[-1].weight, self.branch.layers[-1].bias, self.bias, *mean
 
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
@@ -137,14 +140,19 @@ class DeepONet(AbstractOperator):
             on = a.discretization if same else Grid(self.output_space.domain, 64)
         channels = self.output_space.channels
         sensors = self.positions.value.astype(a.values.dtype)
+        # a(x_1), ..., a(x_m): (m, c_in) -> (m c_in,)
         readings = a.discretization.interpolate(a.values, sensors).reshape(-1)
+        # (k, c)
         coefficients = self.branch(readings).reshape(self.basis, channels)
         if isinstance(self.trunk, PODTrunk):
             modes, mean = self.trunk(on)
         else:
             features = on.features().astype(readings.dtype)
+            # (*shape, f) -> (*shape, k c) -> (*shape, k, c)
             trunk = self.trunk(features).reshape(*on.shape, self.basis, channels)
+            # over sqrt(k), so that the sum of k random terms has the size of one
             modes, mean = trunk / self.basis**0.5, jnp.zeros((), readings.dtype)
+        # u_c(y) = sum_k branch_kc trunk_kc(y) + mean_c(y) + bias_c
         values = jnp.einsum("...kc,kc->...c", modes, coefficients) + mean + self.bias
         return Function(values, on, self.output_space)
 
@@ -167,14 +175,18 @@ class PODTrunk(eqx.Module):
                 found=f"{values.shape[0]} outputs, basis={basis}",
                 repair="ask for fewer modes, or use the trained trunk",
             )
+        # (*shape, c), and sqrt(w_i), (*shape, 1)
         mean = values.mean(0)
         root = jnp.sqrt(grid.weights).astype(values.dtype)[..., None]
 
         def leading(channel):
+            # sqrt(w_i) (u_n - mean)(x_i), (n, p): right singular vectors sqrt(w_i) phi_k(x_i)
             snapshots = ((values - mean) * root)[..., channel].reshape(values.shape[0], -1)
             _, _, modes = jnp.linalg.svd(snapshots, full_matrices=False)
+            # phi_k(x_i), (*shape, k), orthonormal in L2
             return modes[:basis].T.reshape(*grid.shape, basis) / root
 
+        # (*shape, k, c)
         modes = jnp.stack([leading(c) for c in range(values.shape[-1])], -1)
         return cls(Frozen(modes.reshape(*grid.shape, -1)), Frozen(mean), grid)
 
@@ -182,4 +194,5 @@ class PODTrunk(eqx.Module):
         channels = self.mean.value.shape[-1]
         modes = Function(self.modes.value, self.grid).resample(on).values
         mean = Function(self.mean.value, self.grid).resample(on).values
+        # (*shape, k c) -> (*shape, k, c)
         return modes.reshape(*on.shape, -1, channels), mean

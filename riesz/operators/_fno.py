@@ -52,6 +52,7 @@ class FourierLayer(eqx.Module):
 
     def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
         k1, k2, k3 = split(key, 3)
+        # k = -m, ..., m, on the last axis 0, ..., m; [Re R | Im R] of (c, c) matrices
         shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
         self.spectrum = random_weights(k1, shape, 0.5, width)
         self.local = Pointwise(width, width, key=k2)
@@ -63,6 +64,7 @@ class FourierLayer(eqx.Module):
         transforms: tuple[AxisTransform, ...],
         present: Bool[Array, "*n"] | None = None,
     ) -> Float[Array, "*n c"]:
+        # K integrates over the present part
         known = v if present is None else jnp.where(present[..., None], v, 0)
         integral = spectral_operator(known, self.spectrum, transforms)
         return v + self.mix(jax.nn.gelu(integral + self.local(v)))
@@ -153,6 +155,7 @@ class FNO(AbstractOperator):
                 found=f"modes={modes}, width={width}, layers={layers}, padding={padding}",
             )
         hidden = max(1, round(expansion * width))
+        # P: c_in + f -> width; Q: width -> 2 width -> c_out
         features = input_space.channels + coordinates * feature_count(input_space.domain)
         keys = split(key, layers + 2)
         self.lift = Pointwise(features, width, key=keys[0])
@@ -166,6 +169,7 @@ class FNO(AbstractOperator):
         rows = (row[1:] for row in SMALL if task.samples < row[0])
         width, layers, most = next(rows, (WIDTH.get(dim, 16), LAYERS, MODES.get(dim, 4)))
         most = min(most, MODES.get(dim, 4))
+        # 3/8 of the points: below the Nyquist mode n / 2
         modes = tuple(max(1, min(most, 3 * n // 8)) for n in task.shape)
         own = {"modes": modes, "width": width, "layers": layers, "coordinates": not task.invariant}
         sizes = {**own, **given}
@@ -193,20 +197,25 @@ class FNO(AbstractOperator):
                 repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
             )
         # in holes the input is continued, so that the output is known there, too
+        # (*n, c_in); masks have the reversed axes of v
         values, mask = a.discretization.filled(a.values), a.discretization.mask
         present = None if mask is None else mask.T
         if self.coordinates:
+            # (*n, c_in) -> (*n, c_in + f)
             features = grid.features().astype(values.dtype)
             values = jnp.concatenate([values, features], -1)
         transforms = self._transforms(grid)
+        # P: (n_d, ..., n_1, c_in + f) -> (n_d, ..., n_1, width)
         v = self.lift(reverse_axes(values))
         for block in self.blocks:
             v = block(v, transforms, present)
+        # Q: (n_d, ..., n_1, width) -> (n_1, ..., n_d, c_out)
         out = Function(reverse_axes(self.project(v)), grid, self.output_space)
         return out.resample(a.discretization if on is None else on)
 
     def _transforms(self, grid: AbstractTensorGrid) -> tuple[AxisTransform, ...]:
         domain = self.input_space.domain
+        # period P = (1 + padding) L along axes with ends, L around circles
         stretch = [1.0 if p else 1.0 + self.padding for p in domain.periodic]
         periods = [s * length for s, length in zip(stretch, domain.lengths, strict=True)]
         # modes from half a wave per node upwards are not resolved by the grid
@@ -220,8 +229,12 @@ def _seconds(sizes: Mapping[str, Any], task: Workload) -> float:
     width, points = sizes["width"], prod(task.shape)
     modes = sizes["modes"]
     modes = (modes,) * task.dim if isinstance(modes, int) else modes
+    # the last axis, (2 k, n) forth and back; those of the other axes are of truncated arrays
     transforms = 8 * points * width * modes[-1]
+    # a complex (width, width) matrix per mode, the half spectrum counted as a whole one
     mixing = 8 * prod(2 * m + 1 for m in modes) * width**2
+    # W takes 2 width^2 per point, M with 2 width hidden channels 8 width^2
     pointwise = 10 * points * width**2
     forward = sizes["layers"] * (transforms + mixing + pointwise)
+    # the backward pass takes twice the forward one
     return 3 * BATCH_SIZE * forward / OPERATIONS

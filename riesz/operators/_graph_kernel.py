@@ -44,6 +44,7 @@ class GraphLayer(eqx.Module):
 
     def __init__(self, rank: int, width: int, *, key: PRNGKeyArray):
         k1, k2, k3 = jax.random.split(key, 3)
+        # variance 1 / (b c): the sum over b and c keeps the size
         self.last = jax.random.normal(k1, (rank, width, width)) / (rank * width) ** 0.5
         self.local = Pointwise(width, width, key=k2)
         self.mix = MLP((width, 2 * width, width), gain=0.5, key=k3)
@@ -55,6 +56,7 @@ class GraphLayer(eqx.Module):
         else:
             sums = jnp.einsum("nkb,nkc->nbc", edges.weight, v[edges.others])
         b, c, _ = self.last.shape
+        # sum_{b, c} sums_{n b c} W_{b c c'}: (n, b c) x (b c, c')
         integral = sums.reshape(-1, b * c) @ self.last.reshape(b * c, c)
         return v + self.mix(jax.nn.gelu(integral + self.local(v)))
 
@@ -148,6 +150,7 @@ class GNO(AbstractOperator):
             )
         domain, channels = input_space.domain, input_space.channels
         keys = jax.random.split(key, layers + 3)
+        # P: c + f -> width; h: (x - y) / r, |x - y|^2 / r^2, a(x), a(y) -> b; Q: width -> c_out
         features = channels + coordinates * feature_count(domain)
         self.lift = Pointwise(features, width, key=keys[0])
         self.kernel = MLP((domain.dim + 1 + 2 * channels, hidden, rank), key=keys[1])
@@ -160,19 +163,23 @@ class GNO(AbstractOperator):
     def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
         require_input(self, a, on)
         here = a.discretization
+        # (*shape, c) -> (n, c)
         values = here.present(a.values).reshape(-1, a.channels)
         edges = self._edges(here, values)
         if self.coordinates:
+            # v_0 = P(a, x), (n, width)
             features = here.features().reshape(len(values), -1).astype(values.dtype)
             v = self.lift(jnp.concatenate([values, features], -1))
         else:
             v = self.lift(values)
         for block in self.blocks:
             v = block(v, edges)
+        # u = Q(v_L), (n, c_out) -> (*shape, c_out)
         out = Function(self.project(v).reshape(*here.shape, -1), here, self.output_space)
         return out if on is None else out.resample(on)
 
     def _edges(self, on: AbstractDiscretization, a: Float[Array, "n c"]) -> Edges:
+        # (n, d) and (n,)
         places = on.relative.reshape(len(a), -1).astype(a.dtype)
         weights = on.weights.reshape(-1).astype(a.dtype)
         present, n = weights > 0, len(a)
@@ -182,10 +189,12 @@ class GNO(AbstractOperator):
 
         def one(centre: tuple[Array, Array]) -> Any:
             x, value = centre
+            # (x - y) / r, (n, d), and |x - y|^2 / r^2, (n,), infinite at padding
             offsets = _offsets(on.domain, x - places) / self.radius
             square = jnp.where(present, jnp.sum(offsets**2, -1), jnp.inf)
             limit, index, near, other, weight = 1.0, None, square, a, weights
             if most < n:
+                # the nearest `most` nodes; limit: square of the radius in units of r
                 near, index = jax.lax.top_k(-square, most)
                 near, offsets, other, weight = -near, offsets[index], a[index], weights[index]
                 limit = jnp.minimum(1.0, near[count - 1])
@@ -193,9 +202,11 @@ class GNO(AbstractOperator):
             inside = near < limit
             near = jnp.where(inside, near, 0)
             window = jnp.where(inside, weight * (1 - near / limit) ** 2, 0)
+            # (x - y) / r, |x - y|^2 / r^2, a(x), a(y): (k, d + 1 + 2 c) -> h (k, b)
             own = jnp.broadcast_to(value, other.shape)
             pairs = jnp.concatenate([offsets, near[:, None], own, other], -1)
             h = self.kernel(jnp.where(inside[:, None], pairs, 0))
+            # w_y chi h_b / r^d
             return index, window[:, None] * h / self.radius**on.domain.dim
 
         return Edges(*mapped(one, (places, a), fitting(most * self.hidden)))
@@ -205,5 +216,6 @@ def _offsets(domain: AbstractDomain, way: Float[Array, "n d"]) -> Float[Array, "
     """The shortest way, around periodic axes."""
     if not isinstance(domain, AbstractProductDomain) or not any(domain.periodic):
         return way
+    # way - L round(way / L) around circles
     lengths = np.where(domain.periodic, domain.lengths, 1).astype(way.dtype)
     return jnp.where(np.asarray(domain.periodic), way - lengths * jnp.round(way / lengths), way)

@@ -97,10 +97,12 @@ class MIONet(AbstractOperator):
         channels, hidden = output_space.channels, (width,) * depth
         keys = split(key, len(inputs) + len(outputs))
         self.branches = tuple(
+            # branch i: m_i c_i -> k c, all output channels
             MLP((x.value.shape[0] * s.channels, *hidden, basis * channels), key=k)
             for s, x, k in zip(inputs, self.positions, keys, strict=False)
         )
         self.trunks = tuple(
+            # trunk j: f_j -> k c_j
             MLP((feature_count(s.domain) or 1, *hidden, basis * s.channels), key=k)
             for s, k in zip(outputs, keys[len(inputs) :], strict=True)
         )
@@ -121,6 +123,7 @@ class MIONet(AbstractOperator):
         require_input(self, a, on)
         on = self._default(a) if on is None else on
         parts = zip(a.components, self.positions, self.branches, strict=True)
+        # branch_i(v_i(x_i1), ..., v_i(x_im)), (k c,) each
         readings = [branch(_read(f, x)) for f, x, branch in parts]
         # (k, c): the product of the branches
         coefficients = reduce(jnp.multiply, readings).reshape(self.basis, -1)
@@ -130,6 +133,7 @@ class MIONet(AbstractOperator):
             stop = start + space.channels
             # (*shape, k, c) of this output
             modes = trunk(_features(part, a.values.dtype)).reshape(*part.shape, self.basis, -1)
+            # u_c(y) = sum_k coefficients_kc trunk_kc(y) / sqrt(k) + bias_c
             sums = jnp.einsum("...kc,kc->...c", modes, coefficients[:, start:stop])
             values.append(sums / self.basis**0.5 + self.bias[start:stop])
             start = stop
@@ -170,6 +174,7 @@ def _positions(space: Space, nodes: int) -> Frozen:
 
 def _read(f: Function, positions: Frozen) -> Float[Array, " m"]:
     """Values at the sensors, all channels."""
+    # (m, d) -> (m, c) -> (m c,)
     places = positions.value.astype(f.values.dtype)
     return f.discretization.interpolate(f.values, places).reshape(-1)
 

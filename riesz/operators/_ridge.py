@@ -51,13 +51,16 @@ def leading(rows: Float[np.ndarray, "n p"], most: int = _TERMS) -> Basis:
     centred = rows - rows.mean(0)
     most = max(1, min(most, _KEPT // p))
     if p <= n:
+        # X^T X v = s^2 v, (p, k)
         modes = _eigen(centred.T @ centred, most)[1]
     else:
         some = centred[np.unique(np.linspace(0, n - 1, min(n, _TERMS)).round().astype(int))]
+        # X X^T u = s^2 u, v = X^T u / s
         squares, vectors = _eigen(some @ some.T, most)
         modes = some.T @ (vectors / np.sqrt(squares))
     # orthogonal once more: the Gram matrix halves the digits of the small ones
     modes = np.linalg.qr(modes)[0]
+    # scores X V, turned so that their columns are orthogonal
     scores = centred @ modes
     turn = _eigen(scores.T @ scores, most)[1]
     return Basis(modes @ turn, scores @ turn)
@@ -67,6 +70,7 @@ def _eigen(gram: Float[np.ndarray, "k k"], most: int) -> tuple[np.ndarray, np.nd
     """The eigenvalues that are resolved, largest first, and their vectors; one at least."""
     squares, vectors = np.linalg.eigh(gram)
     squares, vectors = squares[::-1], vectors[:, ::-1]
+    # s_k > 1e-7 s_1
     count = int(np.sum(squares > squares[0] * _RESOLVED**2)) if squares[0] > 0 else 0
     count = max(1, min(count, most))
     floor = np.finfo(float).tiny
@@ -80,22 +84,28 @@ def ridge(basis: Basis, outputs: Float[np.ndarray, "n q"], groups: Int[np.ndarra
     is H = U diag(s^2 / (s^2 + t)) U^T + 1/n, and rows G that are left out together have the
     errors (I - H_GG)^-1 (y - H y)_G. The penalty has the lowest mean of their norms.
     """
+    # scores = U diag(s), (n, k)
     s = np.linalg.norm(basis.scores, axis=0)
     s = np.where(s > 0, s, np.finfo(float).tiny ** 0.5)
     left = basis.scores / s
     centred = outputs - outputs.mean(0)
+    # (n, q) -> (n, 256) at most: principal components keep norms, but for `rest`
     small = centred
     if centred.shape[1] > _RESPONSES:
         small = leading(centred, _RESPONSES).scores
+    # squares of what these components leave, (n,), the same for all penalties
     rest = np.maximum((centred**2).sum(1) - (small**2).sum(1), 0)
     best = (np.inf, 0.0)
     for strength in _STRENGTHS * s[0] ** 2:
         error = _left_out(left, s**2 / (s**2 + strength), small, groups)
+        # mean of |y_i - prediction without the group of i|
         mean = float(np.mean(np.sqrt((error**2).sum(1) + rest)))
         best = min(best, (mean, float(strength)))
+    # w = diag(s^2 / (s^2 + t)) diag(1 / s) U^T y, (k, q)
     shrink = s**2 / (s**2 + best[1])
     synthesis = (shrink / s)[:, None] * (left.T @ centred)
     left_out = _left_out(left, shrink, centred, groups)
+    # G(a_i) - G_i(a_i) = (y_i - G_i(a_i)) - (y_i - G(a_i))
     return Ridge(synthesis, left_out, left_out - (centred - basis.scores @ synthesis))
 
 
@@ -107,13 +117,16 @@ def _left_out(
 ) -> Float[np.ndarray, "n q"]:
     """Errors of predictions from the other groups."""
     n = len(outputs)
+    # y - U diag(shrink) U^T y; the outputs are centred, so that 1/n adds nothing
     error = outputs - left @ (shrink[:, None] * (left.T @ outputs))
     labels, sizes = np.unique(groups, return_counts=True)
     if sizes.max() == 1:
+        # 1 - h_ii, h_ii = 1/n + sum_k shrink_k U_ik^2
         free = np.maximum(1 - 1 / n - left**2 @ shrink, 1e-12)
         return error / free[:, None]
     for label in labels:
         rows = np.flatnonzero(groups == label)
+        # H_GG = U_G diag(shrink) U_G^T + 1/n; 1e-12 where it has the eigenvalue 1
         hat = (left[rows] * shrink) @ left[rows].T + 1 / n
         free = np.eye(len(rows)) * (1 + 1e-12) - hat
         error[rows] = np.linalg.solve(free, error[rows])
@@ -125,17 +138,21 @@ def nearest(
 ) -> Nearest:
     """The number of neighbours with the lowest error; `each`: values per sample.
 
-    Neighbours of a sample are of other groups.
+    Neighbours of a sample are of other groups, where there are any.
     """
     most = max(2, min(len(outputs), _TERMS, _KEPT // each))
     kept = np.unique(np.linspace(0, len(outputs) - 1, most).round().astype(int))
     components, rows = basis.scores[kept, :_DIMENSIONS], outputs[kept]
+    # |c_i - c_j|^2 = |c_i|^2 + |c_j|^2 - 2 c_i . c_j; infinite within a group
     squares = (components**2).sum(1)
     distances = squares[:, None] + squares - 2 * components @ components.T
-    distances[groups[kept][:, None] == groups[kept]] = np.inf
-    order = np.argsort(distances, 1)[:, : min(_NEIGHBOURS, len(kept) - 1)]
+    alike = groups[kept][:, None] == groups[kept]
+    distances[np.eye(len(kept), dtype=bool) if alike.all() else alike] = np.inf
+    others = int(np.isfinite(distances).sum(1).min())
+    order = np.argsort(distances, 1)[:, : min(_NEIGHBOURS, others)]
     total, best = np.zeros_like(rows), (np.inf, 1, rows)
     for k in range(order.shape[1]):
+        # y_i - (1/k) sum over the k nearest of y_j
         total = total + rows[order[:, k]]
         error = rows - total / (k + 1)
         mean = float(np.mean(np.linalg.norm(error, axis=1)))

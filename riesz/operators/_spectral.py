@@ -52,15 +52,20 @@ def axis_transform(
     k = wavenumbers(modes, half=half)
     # reducing k x / P to one turn before the factor 2 pi keeps float32 phases accurate
     turns = k[:, None] * (x / period)[None, :]
+    # exp(-2 pi i k x_j / P) = cos - i sin, (k, n)
     phase = 2 * jnp.pi * (turns - jnp.round(turns))
     cos, sin = jnp.cos(phase), jnp.sin(phase)
+    # w_j / P, 0 beyond the cutoff: (k, n)
     w = jnp.where(jnp.abs(k) <= cutoff, 1.0, 0.0)[:, None] * (weights / period)
     if half:
         twice = jnp.where(k == 0, 1.0, 2.0)[:, None]
         return AxisTransform(
+            # Re and Im of v_hat_k for real v: (2 k, n)
             jnp.concatenate([cos * w, -sin * w]),
+            # v_j = sum_k twice_k (Re v_hat_k cos - Im v_hat_k sin): (n, 2 k)
             jnp.concatenate([cos * twice, -sin * twice]).T,
         )
+    # exp(-i phase) w forward, (2 k, 2 n), exp(i phase) back, (2 n, 2 k)
     return AxisTransform(_complex(cos * w, -sin * w), _complex(cos.T, sin.T))
 
 
@@ -94,6 +99,7 @@ def analyse(
         a = jnp.moveaxis(
             a, 1 + done, 1
         )  # next axis to the front: (2, n_i, k_{i+1}, ..., k_d, n_{i-1}, ..., c)
+        # (2 k, 2 n) x (2 n, everything else)
         _, n, *rest = a.shape
         a = (t.analysis @ a.reshape(2 * n, -1)).reshape(2, -1, *rest)
     return a
@@ -105,12 +111,14 @@ def synthesise(
     """Values at the nodes of the real function with these Fourier coefficients."""
     *front, last = transforms
     for todo, t in zip(range(len(front), 0, -1), front, strict=True):
+        # (2 n, 2 k) x (2 k, everything else)
         _, k, *rest = a.shape
         a = (t.synthesis @ a.reshape(2 * k, -1)).reshape(
             2, -1, *rest
         )  # (2, n_i, k_{i+1}, ..., k_d, n_{i-1}, ..., c)
         a = jnp.moveaxis(a, 1, 1 + todo)  # (2, k_{i+1}, ..., k_d, n_i, n_{i-1}, ..., c)
     _, k, *rest = a.shape
+    # (n_d, 2 k_d) x (2 k_d, everything else): real values
     return (last.synthesis @ a.reshape(2 * k, -1)).reshape(-1, *rest)
 
 
@@ -125,8 +133,10 @@ def mix_modes(
     """
     _, *k, c_in = a.shape
     c_out = weight.shape[-1] // 2
+    # [Re a; Im a] of each mode: (modes, 2, c_in)
     rows = jnp.moveaxis(a.reshape(2, prod(k), c_in), 0, 1)
     z = rows @ weight.reshape(prod(k), c_in, 2 * c_out)  # (modes, 2, [Re | Im])
+    # Re = Re a Re R - Im a Im R, Im = Re a Im R + Im a Re R
     re = z[:, 0, :c_out] - z[:, 1, c_out:]
     im = z[:, 0, c_out:] + z[:, 1, :c_out]
     return jnp.stack([re, im]).reshape(2, *k, c_out)
@@ -139,6 +149,7 @@ def spectral_operator(
     targets: Sequence[AxisTransform] | None = None,
 ) -> Float[Array, "*m_reversed c_out"]:
     """The spectral integral operator, on the same grid or on that of `targets`."""
+    # (n_d, ..., n_1, c_in) -> (2, k_1, ..., k_d, c_in) -> (2, k_1, ..., k_d, c_out)
     a = mix_modes(analyse(v, transforms), weight)
     return synthesise(a, transforms if targets is None else targets)
 

@@ -34,6 +34,7 @@ def shares(on: AbstractDiscretization, channels: int) -> Float[np.ndarray, "*sha
     """Weights of each channel, which sum to 1 over the domain of the channel; 0 elsewhere."""
     parts = []
     for part, empty in on.components(np.zeros((*on.shape, channels))):
+        # w_i / V, (*shape) -> (*shape, c)
         weights = np.asarray(part.weights, np.float64)
         parts.append(empty + (weights / weights.sum())[..., None])
     return on.joined(parts)
@@ -55,10 +56,12 @@ class _Moments(NamedTuple):
         if not here:
             return self
         axes = tuple(range(values.ndim - 1))
+        # int v / V and int (v - average)^2 of the batch, (c,)
         average = np.tensordot(weights, values, weights.ndim) / here
         spread = np.tensordot(weights, (values - average) ** 2, weights.ndim)
         # merged as in Chan, Golub and LeVeque 1983
         total = self.volume + here
+        # (m_2 - m_1)^2 V_1 V_2 / (V_1 + V_2) is added to the squares about the common mean
         apart = (average - self.mean) ** 2 * (self.volume * here / total)
         there = weights[..., None] > 0
         return _Moments(
@@ -74,6 +77,7 @@ class _Moments(NamedTuple):
         """0 of a channel that is constant."""
         if not self.volume:
             return self.square
+        # (int (v - m)^2 / V)^(1/2)
         return np.where(self.high > self.low, np.sqrt(self.square / self.volume), 0)
 
 

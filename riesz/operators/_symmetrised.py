@@ -56,9 +56,11 @@ class Symmetrised(AbstractWrapper):
                 repair="resample it first, a.resample(Grid(a.domain, 64))",
             )
         group = [g for g in self.symmetries if g.fits(grid)]
+        # {0, 1}^k, (2^k, k)
         elements = jnp.array(list(product((0.0, 1.0), repeat=len(group))), a.values.dtype)
 
         def conjugate(element: Float[Array, " k"]) -> Array:
+            # g = g_k ... g_1: g a, then g^-1 u = g_1^-1 ... g_k^-1 u
             moved = a
             for g, e in zip(group, element, strict=True):
                 moved = g.apply(moved, e)

@@ -86,6 +86,7 @@ class ZeroDirichlet(AbstractWrapper):
         u = self.inner(a, on)
         factor = envelope(u.domain, u.discretization.relative)  # pyright: ignore[reportArgumentType]
         factor = factor.astype(u.values.dtype)
+        # u_c(x_i) phi(x_i), (*shape, c) x (*shape, 1)
         return Function(u.values * factor[..., None], u.discretization, u.space)
 
 

@@ -68,6 +68,7 @@ class Table(NamedTuple):
     def errors(self, scaled: Float[np.ndarray, "n p"]) -> Float[np.ndarray, " n"]:
         """The mean over channels of the rms of each of these functions."""
         c = self.space.channels
+        # sum of root^2 f^2 = (1 / c) int f_c^2 / V: times c the mean square of channel c
         squares = scaled.reshape(len(scaled), -1, c) ** 2
         return np.sqrt(squares.sum(1) * c).mean(1)
 
@@ -139,6 +140,7 @@ def fit_baselines(
         found["PCA + ridge"] = _ridge(a, u, basis, groups)
         found["nearest neighbours"] = _nearest(a, u, basis, groups)
         if pointwise is not None:
+            # y - (a W + b) on the scores; added to a W + b by `Corrected`
             over = _ridge(a, u._replace(rows=pointwise[1]), basis, groups)
             core = Corrected(over.core, pointwise[0].core)
             found["pointwise linear + ridge"] = over._replace(core=core)
@@ -182,9 +184,11 @@ def _table(
     on = common_points(parts) if on is None else on
     mean = np.asarray(scale.mean.value, np.float64)
     unit = np.asarray(scale.unit, np.float64)
+    # sqrt(w_i / (V c)), (*shape, c)
     root = np.sqrt(shares(on, space.channels) / space.channels)
     rows = []
     for part in parts:
+        # (v - m) / s, (n, *shape, c)
         values = np.asarray(on_points(part, on).values, np.float64)
         rows.append(np.where(root > 0, (values - mean) / unit, 0))
     stacked = np.concatenate(rows)
@@ -196,6 +200,7 @@ def _mean(a: Table, u: Table, training: PairsLike, groups: Int[np.ndarray, " n"]
     rows = u.rows.mean(0) if shared else np.zeros_like(u.rows[0])
     core = TrainingMean(a.space, u.space, u.functions(rows), u.on)
     labels, place = np.unique(groups, return_inverse=True)
+    # mean of the outputs of the other groups: (sum of all - sum of the group) / (n - size)
     sums = np.zeros((len(labels), u.rows.shape[1]))
     np.add.at(sums, place, u.rows)
     sizes = np.bincount(place)
@@ -216,11 +221,15 @@ def _persistence(a: Table, u: Table, before: Affine, after: Affine) -> Baseline:
 def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
     """The map and what it leaves of the outputs, as rows."""
     c_in, c_out = a.space.channels, u.space.channels
+    # least squares at all points, weighted: sum_i w_i |x_i W + b - y_i|^2, W (c_in, c_out)
     root = a.root[::c_in, None]
+    # (n, points, c_in), (n, points, c_out)
     x = a.rows.reshape(len(a.rows), -1, c_in)
     y = u.rows.reshape(len(u.rows), -1, c_out)
+    # [x, 1] times sqrt(w): the last row of the solution is b
     x = np.concatenate([x, np.ones((*x.shape[:-1], 1))], -1) * root
     x, y = x.reshape(-1, c_in + 1), (y * root).reshape(-1, c_out)
+    # normal equations, (c_in + 1, c_in + 1)
     solution = np.linalg.lstsq(x.T @ x, x.T @ y, rcond=1e-12)[0]
     weight, bias = solution[:-1], solution[-1]
     core = _linear(a.space, u.space, weight, bias)
@@ -229,6 +238,7 @@ def _pointwise(a: Table, u: Table) -> tuple[Baseline, Float[np.ndarray, "n p"]]:
 
 
 def _apply(a: Table, weight: np.ndarray, bias: np.ndarray) -> Float[np.ndarray, "n p"]:
+    # (n, points, c_in) x (c_in, c_out) + b -> (n, points c_out)
     values = a.rows.reshape(len(a.rows), -1, a.space.channels) @ weight + bias
     return values.reshape(len(a.rows), -1)
 
@@ -240,6 +250,7 @@ def _linear(source: Space, target: Space, weight: Any, bias: Any) -> PointwiseLi
 
 def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> Baseline:
     fit = ridge(basis, u.scaled, groups)
+    # fitted to rows * root: over root, and 0 where that is 0
     root = np.where(u.root > 0, u.root, np.inf)
     core = PCARidge(
         a.space,
@@ -251,6 +262,7 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
         a.on,
         u.on,
     )
+    # (n, p) -> (n, *shape, c)
     influence = batch((fit.influence / root).reshape(len(a.rows), *u.on.shape, -1), u.on, u.space)
     return Baseline(core, core, u.errors(fit.left_out), influence)
 
@@ -258,6 +270,7 @@ def _ridge(a: Table, u: Table, basis: Basis, groups: Int[np.ndarray, " n"]) -> B
 def _analysis(a: Table, modes: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
     """Modes of scaled rows as those of rows times sqrt(weight)."""
     weights = np.repeat(np.asarray(a.on.weights, np.float64).reshape(-1), a.space.channels)
+    # (p, k): (rows root) . v = (rows sqrt(w)) . (v root / sqrt(w))
     return (
         modes
         * np.where(a.root > 0, a.root / np.sqrt(np.where(weights > 0, weights, 1)), 0)[:, None]

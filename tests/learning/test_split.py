@@ -57,6 +57,13 @@ def test_a_split_by_time_tests_on_the_last_samples(gap):
     assert (np.diff(times[found.training]) > 0).all()
 
 
+def test_without_a_test_there_is_one_gap():
+    found = split(series(100, 0.0), by="time", gap=5, held_out=0.0, key=KEY)
+    assert found.counts()["test"] == found.counts()["calibration"] == 0
+    assert sum(found.counts().values()) == 95
+    assert found.validation.min() - found.training.max() == 6
+
+
 def test_the_gap_is_as_wide_as_samples_depend_on_each_other():
     independent, slow = series(300, 0.0), series(300, 0.9)
     assert dependence(independent, np.arange(300)) == 1

@@ -22,6 +22,7 @@ from riesz.operators import (
     parse,
     trainable,
 )
+from riesz.operators._corrected import zero_output
 from riesz.operators._operator import require_input
 
 KEY = jax.random.key(0)
@@ -133,6 +134,7 @@ def test_pod_trunk_reproduces_outputs_in_its_span(getkey):
     np.testing.assert_allclose(back, centred, atol=1e-4)
     fixed = jax.tree.leaves(eqx.filter(operator.trunk, trainable(operator.trunk)))
     assert fixed == []
+    assert (zero_output(operator)(Function(outputs[0], grid)).values == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ class AbstractAxis(eqx.Module):
         offset: Float[Array, ""],
     ) -> Float[Array, "m *rest"]:
         """Values, along the leading axis, at the points sign * onto.coordinates() + offset."""
+        # x (m,), index and weight (m, s)
         x = sign * jnp.asarray(onto.coordinates(), sign.dtype) + offset
         index, weight = self.basis(x)
         return contract(index, weight.astype(values.dtype), values)
@@ -67,13 +68,16 @@ def contract(
     index: Int[Array, "m s"], weight: Float[Array, "m s"], values: Float[Array, "n *rest"]
 ) -> Float[Array, "m *rest"]:
     """sum_s weight[:, s] values[index[:, s]]."""
+    # the stencil is all n nodes in order: (m, n) x (n, *rest) -> (m, *rest)
     if index.shape[1] == values.shape[0]:
         return jnp.einsum("ms,s...->m...", weight, values)
+    # weights (m,) of one s as (m, 1, ..., 1), against values (m, *rest)
     column = (slice(None), *(None,) * (values.ndim - 1))
     if index.shape[1] <= _UNROLLED:
         parts = [weight[:, s][column] * values[index[:, s]] for s in range(index.shape[1])]
         return sum(parts[1:], parts[0])
 
+    # term = (index[:, s], weight[:, s])
     def add(total: Array, term: tuple[Array, Array]) -> tuple[Array, None]:
         return total + term[1][column] * values[term[0]], None
 
@@ -106,12 +110,15 @@ def _cardinal(axis: AbstractGlobalAxis, x: Array) -> Array:
 def _cardinal_jvp(axis, primals, tangents):
     # at a node the barycentric quotient has no derivative; the differentiated interpolant has
     weight = _cardinal(axis, primals[0])
+    # dl_k = l_k'(x) dx, (p, n) x (p, 1)
     return weight, axis.cardinal_derivative(weight) * tangents[0][:, None]
 
 
 def barycentric(weight: Array, gap: Array, shape: Callable[[Array], Array]) -> Array:
     """Normalised weight / shape(gap); a point within rounding of a node takes its value."""
+    # l_k(x) = (w_k / g(x - x_k)) / sum_j w_j / g(x - x_j), g = `shape`, gap (p, n)
     hit = jnp.abs(gap) < 1e-30
     ratio = weight / shape(jnp.where(hit, 1, gap))
+    # at x_k the limit: 1 for k, 0 for the others
     ratio = jnp.where(hit.any(1, keepdims=True), hit.astype(gap.dtype), ratio)
     return ratio / ratio.sum(1, keepdims=True)

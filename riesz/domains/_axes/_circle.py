@@ -35,12 +35,15 @@ class CircleAxis(AbstractAxis):
         return np.full(self.size, self.step)
 
     def basis(self, x: Float[Array, " p"]) -> tuple[Int[Array, "p s"], Float[Array, "p s"]]:
+        # t = (x - a) / h; nodes floor(t) - 2, ..., floor(t) + 3
         t = (x - self.lower) / self.step
         first = jnp.floor(t).astype(int) - 2
+        # l_0, ..., l_5 at t - first, which lies in [2, 3): (p, 6)
         weight = lagrange(t - first.astype(t.dtype), 6, jnp)
         return (first[:, None] + jnp.arange(6)) % self.size, weight
 
     def differentiate(self, values: Float[Array, "n *rest"], order: int) -> Float[Array, "n *rest"]:
+        # f^(order)(x_i) = h^-order sum_s w_s f_{i + s - 3}, w the centred row
         middle = derivative_stencil(7, order)[3] / self.step**order
         weight = jnp.asarray(middle, values.dtype)
         parts = [weight[s] * jnp.roll(values, 3 - s, axis=0) for s in range(7)]

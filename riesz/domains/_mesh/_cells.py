@@ -28,25 +28,31 @@ def geometry(xp: Any, corners: Any) -> tuple[Any, Any]:
     *_, k, d = corners.shape
     if k == 1:
         return xp.ones_like(corners[..., 0, 0]), xp.zeros_like(corners)
+    # e_i = x_i - x_0, i = 1, ..., k - 1: (..., k - 1, d)
     edges = corners[..., 1:, :] - corners[..., :1, :]
     size = xp.abs(edges).max((-2, -1))[..., None, None]
     size = xp.where(size > 0, size, 1)  # products of edges stay within the range of floats
     edges = edges / size
+    # (..., k - 1, 3), for cross products
     in_space = xp.concatenate([edges, xp.zeros((*edges.shape[:-1], 3 - d), edges.dtype)], -1)
     e = [in_space[..., i, :] for i in range(k - 1)]
     # vectors d_i in the span of the edges with d_i . e_j = delta_ij
     if k == 2:
+        # d_1 = e_1 / |e_1|^2, |T| = |e_1|
         duals, square = [e[0]], (e[0] ** 2).sum(-1)
         measure = _root(xp, square)
     elif k == 3:
+        # n = e_1 x e_2: d_1 = e_2 x n / |n|^2, d_2 = n x e_1 / |n|^2, |T| = |n| / 2
         normal = xp.cross(e[0], e[1])
         duals, square = [xp.cross(e[1], normal), xp.cross(normal, e[0])], (normal**2).sum(-1)
         measure = _root(xp, square) / 2
     else:
+        # d_1 = e_2 x e_3 / det, and cyclic; det = e_1 . (e_2 x e_3), |T| = |det| / 6
         duals = [xp.cross(e[1], e[2]), xp.cross(e[2], e[0]), xp.cross(e[0], e[1])]
         square = (e[0] * duals[0]).sum(-1)  # the determinant, which may be negative
         measure = xp.abs(square) / 6
     duals = xp.stack(duals, -2) / xp.where(square != 0, square, 1)[..., None, None]
+    # grad lambda_i = d_i, grad lambda_0 = -sum_i d_i; |T| scales as size^(k - 1)
     slopes = xp.concatenate([-duals.sum(-2, keepdims=True), duals], -2)[..., :d] / size
     return measure * size[..., 0, 0] ** (k - 1), slopes
 
@@ -58,6 +64,7 @@ def _root(xp: Any, square: Any) -> Any:
 
 def summed(cells: Int[Array, "m k"], local: Float[Array, "m k c"], n: int) -> Float[Array, "n c"]:
     """Contributions of the corners of all cells, summed at the nodes."""
+    # (m, k, c) -> (m k, c)
     flat = local.reshape(-1, local.shape[-1])
     return jnp.zeros((n, local.shape[-1]), local.dtype).at[cells.reshape(-1)].add(flat)
 
@@ -88,7 +95,9 @@ def times_stiffness(
     values: Float[Array, "n c"],
 ) -> Float[Array, "n c"]:
     """The stiffness matrix times values: integrals of grad u . grad lambda_i."""
+    # |T| grad u, (m, c, d)
     flux = measure[:, None, None] * cell_slopes(slopes, cells, values)
+    # |T| grad lambda_i . grad u, (m, k, c)
     return summed(cells, jnp.einsum("mkd,mcd->mkc", slopes, flux), len(values))
 
 
@@ -97,5 +106,6 @@ def matrix(
 ) -> "scipy.sparse.csr_matrix":
     """The sparse matrix (n, n) of local matrices, in float64."""
     k = cells.shape[1]
+    # entry (i, j) of the local matrix: row cells[i], column cells[j]; equal places add up
     rows, columns = np.repeat(cells, k, axis=1).ravel(), np.tile(cells, (1, k)).ravel()
     return scipy.sparse.csr_matrix((local.ravel(), (rows, columns)), shape=(n, n))

@@ -20,11 +20,14 @@ def blocks(counts: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """
     d = len(counts)
     shape = tuple(n + 1 for n in counts)
+    # nodes in C order, (prod(n + 1), d)
     nodes = np.indices(shape).reshape(d, -1).T / np.asarray(counts)
     corner = np.indices(counts).reshape(d, -1).T
     steps = np.zeros((factorial(d), d + 1, d), int)
     for path, order in zip(steps, permutations(range(d)), strict=True):
+        # 0, e_{p_1}, e_{p_1} + e_{p_2}, ..., (1, ..., 1) for the order p of the axes
         path[1:] = np.cumsum(np.eye(d, dtype=int)[list(order)], 0)
+    # (cubes, 1, 1, d) + (d!, d + 1, d) -> (cubes, d!, d + 1, d)
     places = corner[:, None, None] + steps
     cells = np.ravel_multi_index(tuple(np.moveaxis(places, -1, 0)), shape)
     return nodes, cells.reshape(-1, d + 1)
@@ -44,11 +47,13 @@ def box_parts(lower: Any, upper: Any, counts: tuple[int, ...]) -> Parts:
 def disk_parts(radius: float, refinements: int) -> Parts:
     """A square, refined, with the nodes of its boundary moved to the circle each time."""
     nodes = np.asarray([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)], float)
+    # (0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 1)
     cells = np.asarray([(0, i, i % 4 + 1) for i in range(1, 5)])
     boundary = boundary_markers(cells, 5)
     for _ in range(refinements):
         nodes, cells, boundary = refined(nodes, cells, boundary)
         rim = boundary > 0
+        # onto the unit circle
         nodes[rim] /= np.linalg.norm(nodes[rim], axis=1, keepdims=True)
     return radius * nodes, cells, boundary
 
@@ -62,6 +67,7 @@ def annulus_parts(inner: float, outer: float, counts: tuple[int, int]) -> Parts:
     cells = numbers[cells]
     _, kept = np.unique(numbers, return_index=True)
     r = inner + (outer - inner) * unit[kept, 0]
+    # x = r (cos, sin)
     angle = 2 * np.pi * unit[kept, 1]
     nodes = np.stack([r * np.cos(angle), r * np.sin(angle)], -1)
     boundary = np.zeros(len(nodes), np.int32)
@@ -84,6 +90,7 @@ def icosphere_parts(radius: float, refinements: int) -> Parts:
     """The icosahedron, refined and projected onto the sphere; it has no boundary."""
     golden = (1 + 5**0.5) / 2
     signs = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+    # (0, +-1, +-golden) and its cyclic permutations
     nodes = np.asarray(
         [np.roll((0, a, b * golden), turn) for turn in range(3) for a, b in signs], float
     )
@@ -103,6 +110,7 @@ def icosphere_parts(radius: float, refinements: int) -> Parts:
         nodes = nodes / np.linalg.norm(nodes, axis=1, keepdims=True)
         nodes, cells, boundary = refined(nodes, cells, boundary)
     nodes = radius * nodes / np.linalg.norm(nodes, axis=1, keepdims=True)
+    # x_0 . (x_1 x x_2) > 0: counter-clockwise seen from outside
     outward = np.linalg.det(nodes[cells]) > 0
     cells = np.where(outward[:, None], cells, cells[:, [0, 2, 1]])
     return nodes, cells, boundary

@@ -57,8 +57,10 @@ def make_bins(nodes: Float[np.ndarray, "n d"], cells: Int[np.ndarray, "m k"], dt
     low, high = corners.min((0, 1)), corners.max((0, 1))
     step, counts = _division(corners, low, high)
     index = np.indices(counts).reshape(len(counts), -1).T
+    # r, half the diagonal of a bin
     centres, radius = low + (index + 0.5) * step, float(np.linalg.norm(step)) / 2
     tree, reach = scipy.spatial.KDTree(corners.mean(1)), _reach(corners)
+    # a bin meets the mesh only if the middle of a cell is within r + reach of its centre
     rows = np.flatnonzero(tree.query(centres)[0] <= radius + reach)
     listed = _near(tree, corners, centres[rows], radius, reach)
     row = scipy.spatial.KDTree(centres[rows]).query(centres)[1]
@@ -73,6 +75,7 @@ def make_bins(nodes: Float[np.ndarray, "n d"], cells: Int[np.ndarray, "m k"], dt
 
 def _division(corners: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[Any, list[int]]:
     """Sides and numbers of bins: about two thirds of an edge, and at most some per cell."""
+    # mean length of the edges at the first corner, over 1.5
     edge = np.linalg.norm(corners[:, 1:] - corners[:, :1], axis=-1).mean() / 1.5
     while True:
         counts = np.maximum(1, np.ceil((high - low) / edge)).astype(int)
@@ -100,12 +103,15 @@ def _near(
     while len(todo):
         at = centres[todo]
         distance, who = (x.reshape(len(todo), -1) for x in tree.query(at, k=wanted))
+        # delta of the nearest of four cells bounds that of all; ball = delta + 2 r
         first = who[:, : min(4, wanted)]
         _, squared = closest(np, corners[first], np.repeat(at[:, None], first.shape[1], 1))
         ball = np.sqrt(squared.min(1)) + 2 * radius
         # a cell is no nearer than the box around it
+        # distance to a box along each axis: max(0, low - x, x - high), (t, w, d)
         away = np.maximum(0, np.maximum(low[who] - at[:, None], at[:, None] - high[who]))
         near = np.linalg.norm(away, axis=-1) <= ball[:, None] * (1 + 1e-9)
+        # cells that were not looked at lie beyond distance[-1] - reach
         done = (distance[:, -1] > ball + reach) | (wanted == len(corners))
         for i in np.flatnonzero(done):
             lists[todo[i]] = who[i, near[i]]
@@ -129,11 +135,14 @@ def closest(xp: Any, corners: Any, x: Any) -> tuple[Any, Any]:
         # lambda_i(x) = grad lambda_i . (x - x_0) + delta_i0
         share = (slopes * (x - part[..., 0, :])[..., None, :]).sum(-1)
         share = share + xp.asarray([1.0] + [0.0] * (len(face) - 1), share.dtype)
+        # sum_i lambda_i x_i - x, the nearest point where all lambda_i >= 0
         apart = (share[..., None] * part).sum(-2) - x
         squared = xp.where((share >= 0).all(-1), (apart**2).sum(-1), xp.inf)
         none = xp.zeros_like(squared)
+        # lambda of the corners of the face, 0 of the others: (..., k)
         whole = xp.stack([share[..., face.index(i)] if i in face else none for i in range(k)], -1)
         better = None if least is None else squared < least
+        # the nearest face so far: (..., k) and (...)
         best = whole if better is None else xp.where(better[..., None], whole, best)
         least = squared if better is None else xp.where(better, squared, least)
     return best, least
@@ -151,6 +160,7 @@ def locate(
     def one(x):
         place = jnp.floor((x - bins.lower) / bins.step).astype(jnp.int32)
         place = jnp.clip(place, 0, bins.counts - 1)
+        # C order: (i_0 n_1 + i_1) n_2 + i_2
         flat = place[0]
         for axis in range(1, len(place)):
             flat = flat * bins.counts[axis] + place[axis]

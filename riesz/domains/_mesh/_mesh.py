@@ -96,6 +96,7 @@ class Mesh(AbstractDiscretization):
         relative = jnp.asarray(exact)  # in the default type
         measure, _ = geometry(np, exact[corners])
         k, n = corners.shape[1], len(nodes)
+        # w_i = integral of lambda_i = sum over the cells at i of |T| / k
         weights = np.bincount(corners.ravel(), np.repeat(measure / k, k), n)
         self.relative = relative
         self.weights = jnp.asarray(weights, relative.dtype)
@@ -184,12 +185,14 @@ class Mesh(AbstractDiscretization):
         """The integrals of products of hat functions, shape (n, n), in float64; not under jit."""
         measure, _, cells = self._host()
         k = cells.shape[1]
+        # |T| (1 + delta_ij) / (k (k + 1)), (m, k, k)
         local = (measure / (k * (k + 1)))[:, None, None] * (1 + np.eye(k))
         return matrix(cells, local, self.shape[0])
 
     def stiffness_matrix(self) -> "scipy.sparse.csr_matrix":
         """The integrals of products of their gradients, shape (n, n), in float64; not under jit."""
         measure, slopes, cells = self._host()
+        # |T| grad lambda_i . grad lambda_j, (m, k, k)
         local = measure[:, None, None] * (slopes @ slopes.swapaxes(1, 2))
         return matrix(cells, local, self.shape[0])
 
@@ -203,9 +206,11 @@ class Mesh(AbstractDiscretization):
         self, values: Float[Array, "n c"], points: Float[Array | np.ndarray, "p d"]
     ) -> Float[Array, "p c"]:
         corners, share, _ = self._locate(points)
+        # u(x) = sum_i lambda_i(x) u_i
         return jnp.einsum("pk,pkc->pc", share.astype(values.dtype), values[corners])
 
     def contains(self, points: Float[Array | np.ndarray, "p d"]) -> Bool[Array, " p"]:
+        # at most a diagonal of a bin away
         squared = self._locate(points)[2]
         return squared <= jnp.sum(self.bins.step**2)  # also False for points that are not finite
 
@@ -253,6 +258,7 @@ class Mesh(AbstractDiscretization):
         curve that it stands for. Padding is left out.
         """
         keep = np.asarray(self.mask)
+        # numbers of the nodes without those left out
         number = np.cumsum(keep) - 1
         cells = number[np.asarray(self.cells)[np.asarray(self.cell_mask)]]
         exact = np.asarray(self.relative, np.float64)[keep] + np.asarray(self.domain.origin)
@@ -305,6 +311,7 @@ class Mesh(AbstractDiscretization):
 @jax.jit
 def _inner(mesh: Mesh, first: Array, second: Array) -> Array:
     measure, k = mesh.geometry(first.dtype)[0], mesh.cells.shape[1]
+    # (m, k, c)
     u, v = mesh.present(first)[mesh.cells], mesh.present(second)[mesh.cells]
     # u^T M v = sum over cells of |T| / (k (k + 1)) (sum_i u_i sum_j v_j + sum_i u_i v_i)
     local = u.sum(1) * v.sum(1) + (u * v).sum(1)
@@ -314,7 +321,9 @@ def _inner(mesh: Mesh, first: Array, second: Array) -> Array:
 @jax.jit
 def _energy(mesh: Mesh, first: Array, second: Array) -> Array:
     measure, slopes = mesh.geometry(first.dtype)
+    # (m, c, d)
     u, v = (cell_slopes(slopes, mesh.cells, mesh.present(x)) for x in (first, second))
+    # sum over cells of |T| grad u . grad v
     return jnp.einsum("m,mcd,mcd->c", measure, u, v)
 
 
@@ -323,8 +332,11 @@ def _gradient(mesh: Mesh, values: Array) -> Array:
     measure, slopes = mesh.geometry(values.dtype)
     k = mesh.cells.shape[1]
     flat = cell_slopes(slopes, mesh.cells, values)  # (m, c, d)
+    # integral of lambda_i grad u over T = |T| / k grad u, the same for all corners i
     share = (measure / k)[:, None, None] * flat
+    # (m, c, d) -> (m, k, c d), added at the corners: (n, c d) -> (n, c, d)
     local = jnp.broadcast_to(share.reshape(len(share), 1, -1), (len(share), k, share[0].size))
     total = summed(mesh.cells, local, len(values)).reshape(len(values), *flat.shape[1:])
+    # g_i = (1 / w_i) sum over the cells at i of |T| / k grad u
     weights = jnp.where(mesh.weights > 0, mesh.weights, 1).astype(values.dtype)
     return jnp.where(mesh.mask[:, None, None], total / weights[:, None, None], 0)

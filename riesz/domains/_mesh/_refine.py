@@ -51,10 +51,13 @@ def refined(
     parts of a boundary carry the larger one.
     """
     k, n = cells.shape[1], len(nodes)
+    # edges (e, 2) with ascending ends, each once; which: (m k (k - 1) / 2,)
     edges, which = np.unique(faces(cells, 2), axis=0, return_inverse=True)
+    # midpoint of edge i is node n + i
     middles = n + which.reshape(len(cells), -1)
     whole = np.concatenate([cells, middles], 1)
     children = np.concatenate([whole[:, child] for child in _CHILDREN[k]])
+    # edges of boundary faces; a line mesh has none
     outer = np.unique(faces(boundary_faces(cells), 2), axis=0) if k > 2 else edges[:0]
     on_boundary = _rows_in(edges, outer, n)
     markers = np.where(on_boundary, boundary[edges].min(1), 0)
@@ -64,4 +67,5 @@ def refined(
 
 def _rows_in(rows: np.ndarray, among: np.ndarray, n: int) -> np.ndarray:
     """Which pairs of numbers below n occur among others."""
+    # the pair (i, j) as the number i n + j
     return np.isin(rows[:, 0] * n + rows[:, 1], among[:, 0] * n + among[:, 1])
