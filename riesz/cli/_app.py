@@ -14,6 +14,7 @@ from riesz.cli._output import Answer
 
 ORDER = [
     "train",
+    "compare",
     "evaluate",
     "predict",
     "info",
