@@ -35,12 +35,10 @@ if TYPE_CHECKING:
     from .io import load as load
     from .io import read_card as read_card
     from .io import save as save
-    from .learning import Comparison as Comparison
     from .learning import Fitted as Fitted
     from .learning import Recipe as Recipe
     from .learning import RelativeLoss as RelativeLoss
     from .learning import Stream as Stream
-    from .learning import compare as compare
     from .learning import fit as fit
     from .learning import recipe as recipe
     from .learning import split as split
@@ -58,8 +56,6 @@ _PUBLIC = {
     "calibrate": "riesz.evaluation:calibrate",
     "check_range": "riesz.evaluation:check_range",
     "cli": "riesz.cli",
-    "compare": "riesz.learning:compare",
-    "Comparison": "riesz.learning:Comparison",
     "domains": "riesz.domains",
     "errors": "riesz.errors",
     "evaluate": "riesz.evaluation:evaluate",

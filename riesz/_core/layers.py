@@ -21,27 +21,14 @@ def random_weights(
 
 
 class Pointwise(eqx.Module):
-    """The affine map x W + b along the last axis.
-
-    At the start entries of W have variance gain^2 / size_in, and those of b bias^2.
-    """
+    """The affine map x W + b along the last axis."""
 
     weight: Float[Array, "c_in c_out"]
     bias: Float[Array, " c_out"]
 
-    def __init__(
-        self,
-        size_in: int,
-        size_out: int,
-        *,
-        gain: float = 1.0,
-        bias: float = 0.0,
-        key: PRNGKeyArray,
-    ):
+    def __init__(self, size_in: int, size_out: int, *, gain: float = 1.0, key: PRNGKeyArray):
         self.weight = random_weights(key, (size_in, size_out), gain, size_in)
         self.bias = jax.device_put(np.zeros(size_out, self.weight.dtype))
-        if bias:
-            self.bias = random_weights(split(key, 1)[0], (size_out,), bias, 1)
 
     def __call__(self, x: Float[Array, "*n c_in"]) -> Float[Array, "*n c_out"]:
         # one flat product: XLA on CPU copies operands of a product with several free axes

@@ -6,7 +6,6 @@ import time
 import typer
 
 from riesz._core.progress import say
-from riesz.cli import _compare as _compare
 from riesz.cli import _evaluate as _evaluate
 from riesz.cli import _fit_flow as _fit_flow
 from riesz.cli import _fit_process as _fit_process

@@ -14,7 +14,6 @@ from riesz.cli._output import Answer
 
 ORDER = [
     "train",
-    "compare",
     "evaluate",
     "predict",
     "info",

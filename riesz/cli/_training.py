@@ -42,14 +42,14 @@ def run_training(options: Options, *, started: float | None = None) -> Answer:
     if source.file is not None:
         for line in source.file.understood():
             say(line)
-    split = choose_split(options, source)
+    split = _split(options, source)
     recipe = _recipe(options, source, len(split.training))
     folder = RunFolder(options.folder, _settings(options, source, split, recipe))
     folder.run(lambda: _run(options, source, split, recipe, folder, started), started)
     return _answer(folder)
 
 
-def choose_split(options: Options, source: Source) -> "Split":
+def _split(options: Options, source: Source) -> "Split":
     """Which pairs train, validate, calibrate and test: by time or groups where a file has them.
 
     Where the problem gives fresh samples, these calibrate and test, and all pairs train.
@@ -198,7 +198,7 @@ def _calibrate(
     if source.problem is None or source.resolution is None:
         say(f"calibrating on {len(calibration)} held-out pairs")
         return calibrate(network, calibration, level=options.level, few="maximum", key=key)
-    count, resolutions = defaults.fresh_calibration(options.level), resolutions_of(source)
+    count, resolutions = defaults.fresh_calibration(options.level), _resolutions(source)
     say(f"calibrating on {count} fresh samples at {resolutions}")
     held_out = sample_at(source.problem, resolutions, count, key=make_key(options.seed, 6))
     return calibrate(network, held_out, level=options.level, key=key)
@@ -229,7 +229,7 @@ def _measure(
         times = None if file.times is None else file.times[split.test]
         with _said_in_the_report():
             return evaluate(banded, test, baselines=rivals, times=times), test[:1]
-    resolutions, seed = resolutions_of(source), options.seed
+    resolutions, seed = _resolutions(source), options.seed
     say(f"evaluating on {defaults.TEST_SAMPLES} fresh samples at {resolutions}")
     with _said_in_the_report():
         report = evaluate(
@@ -262,7 +262,7 @@ def _save_points(folder: Path, file: "PairsFile") -> None:
         save_functions(folder / POINTS, first.outputs, overwrite=True)
 
 
-def resolutions_of(source: Source) -> tuple[int, ...]:
+def _resolutions(source: Source) -> tuple[int, ...]:
     """The training resolution, twice and four times it, as far as that is affordable.
 
     None where there are no fresh samples.

@@ -1,13 +1,15 @@
 """What an evaluation found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
-from rich.console import Group
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from riesz._core.table import make_table, plain
 from riesz.evaluation import rows
 from riesz.evaluation._baselines import BaselineResult, verdict
 from riesz.evaluation._drift import Drift
@@ -16,6 +18,7 @@ from riesz.evaluation._statistics import Coverage, Statistic
 
 _NO_ENERGY = 1e-12  # share of the target's mean square below which a shell holds only rounding
 _ERRORS = ("error", "relative_l2", "relative_h1", "relative_linf")
+_WIDTH = 140  # of a printed report, at least
 
 
 @dataclass(frozen=True)
@@ -210,20 +213,23 @@ class Report:
     def table(self) -> Table:
         """The errors per resolution and channel, as a table that `rich.print` shows."""
         record = self.to_json()
-        return make_table(rows.title(record), rows.result_headers(record), rows.result_rows(record))
+        return _table(rows.title(record), rows.result_headers(record), rows.result_rows(record))
 
     def baseline_table(self) -> Table | None:
         """The baselines beside the operator; None where none were measured."""
         found = rows.baseline_rows(self.to_json())
-        return make_table("on the same samples", rows.BASELINE_HEADERS, found) if found else None
+        return _table("on the same samples", rows.BASELINE_HEADERS, found) if found else None
 
     def __rich__(self) -> Group:
         parts = [Text(self.verdict, style="bold"), self.table(), self.baseline_table()]
         return Group(*filter(None, parts), *map(Text, rows.remarks(self.to_json())))
 
     def __str__(self) -> str:
+        text, wide = StringIO(), Console(width=10_000)
         tables = [t for t in (self.table(), self.baseline_table()) if t is not None]
-        return plain(self, *tables)
+        width = max(_WIDTH, *(wide.measure(table).maximum for table in tables))
+        Console(file=text, width=width, color_system=None).print(self)
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def _errors(result: ResolutionResult | ChannelResult) -> dict[str, Any]:
@@ -241,3 +247,12 @@ def _coverage(coverage: Coverage | None) -> dict[str, Any]:
         "level": coverage and coverage.level,
         "calibrated": coverage and coverage.calibrated,
     }
+
+
+def _table(title: str, headers: Sequence[str], found: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD)
+    for name in headers:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in found:
+        table.add_row(*row)
+    return table

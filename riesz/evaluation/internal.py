@@ -2,6 +2,3 @@
 
 from riesz.evaluation._conformal import rank as rank
 from riesz.evaluation._conformal import scale_count as scale_count
-from riesz.evaluation._measure import Tally as Tally
-from riesz.evaluation._predict import predict as predict
-from riesz.evaluation._reference import interleaved as interleaved

@@ -1,8 +1,5 @@
 """Fitting models to data by objectives."""
 
-from riesz.learning._compare import ComparedModel as ComparedModel
-from riesz.learning._compare import Comparison as Comparison
-from riesz.learning._compare import compare as compare
 from riesz.learning._fit import fit as fit
 from riesz.learning._fitted import Fitted as Fitted
 from riesz.learning._fitted import Record as Record

@@ -15,8 +15,7 @@ from riesz.operators._baselines import TrainingMean as TrainingMean
 from riesz.operators._corrected import Corrected as Corrected
 from riesz.operators._deeponet import DeepONet as DeepONet
 from riesz.operators._fno import FNO as FNO
-from riesz.operators._gno import GNO as GNO
-from riesz.operators._low_rank import LowRankOperator as LowRankOperator
+from riesz.operators._graph_kernel import GNO as GNO
 from riesz.operators._mionet import MIONet as MIONet
 from riesz.operators._operator import AbstractOperator as AbstractOperator
 from riesz.operators._operator import Workload as Workload
@@ -26,8 +25,6 @@ from riesz.operators._registry import register as register
 from riesz.operators._regridded import Regridded as Regridded
 from riesz.operators._statistics import Affine as Affine
 from riesz.operators._symmetrised import Symmetrised as Symmetrised
-from riesz.operators._transformer import GalerkinTransformer as GalerkinTransformer
-from riesz.operators._transformer import Transolver as Transolver
 from riesz.operators._wrappers import Normalised as Normalised
 from riesz.operators._wrappers import ZeroDirichlet as ZeroDirichlet
 from riesz.operators._wrappers import normalised as normalised

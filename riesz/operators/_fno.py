@@ -5,20 +5,27 @@ from math import prod
 from typing import Any, ClassVar
 
 import equinox as eqx
-from jaxtyping import Array, Float, PRNGKeyArray
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from riesz._core.draws import split
-from riesz.domains import AbstractDiscretization, Space
-from riesz.errors import ModelError
-from riesz.operators._lifted import AbstractLifted, lifted, require_same_domain
-from riesz.operators._operator import Workload
+from riesz._core.layers import MLP, Pointwise, random_weights
+from riesz.domains import (
+    AbstractDiscretization,
+    AbstractTensorGrid,
+    Space,
+    feature_count,
+)
+from riesz.errors import DomainError, ModelError
+from riesz.functions import Function
+from riesz.operators._operator import AbstractOperator, Workload, require_input, require_one_domain
 from riesz.operators._registry import register
-from riesz.operators.layers import (
-    MLP,
-    AxisSpectralConvolution,
-    IntegralBlock,
-    Pointwise,
-    SpectralConvolution,
+from riesz.operators._spectral import (
+    AxisTransform,
+    reverse_axes,
+    spectral_operator,
+    tensor_transforms,
 )
 
 # At most so many modes by dimension, and 3/8 of the points.
@@ -33,8 +40,38 @@ STEPS_IN_BUDGET, OPERATIONS = 400, 1e10
 BATCH_SIZE, LEAST_WIDTH = 16, 8
 
 
+class FourierLayer(eqx.Module):
+    """v -> v + M(gelu(K v + W v + b)): K integrates against a kernel, M is a pointwise network.
+
+    The kernel of K is a trigonometric polynomial of x - y, held by its coefficients.
+    """
+
+    spectrum: Float[Array, "*k c two_c"]
+    local: Pointwise
+    mix: MLP
+
+    def __init__(self, modes: Sequence[int], width: int, hidden: int, *, key: PRNGKeyArray):
+        k1, k2, k3 = split(key, 3)
+        # k = -m, ..., m, on the last axis 0, ..., m; [Re R | Im R] of (c, c) matrices
+        shape = (*(2 * m + 1 for m in modes[:-1]), modes[-1] + 1, width, 2 * width)
+        self.spectrum = random_weights(k1, shape, 0.5, width)
+        self.local = Pointwise(width, width, key=k2)
+        self.mix = MLP((width, hidden, width), gain=0.5, key=k3)
+
+    def __call__(
+        self,
+        v: Float[Array, "*n c"],
+        transforms: tuple[AxisTransform, ...],
+        present: Bool[Array, "*n"] | None = None,
+    ) -> Float[Array, "*n c"]:
+        # K integrates over the present part
+        known = v if present is None else jnp.where(present[..., None], v, 0)
+        integral = spectral_operator(known, self.spectrum, transforms)
+        return v + self.mix(jax.nn.gelu(integral + self.local(v)))
+
+
 @register
-class FNO(AbstractLifted):
+class FNO(AbstractOperator):
     """Fourier neural operator on intervals, boxes, tori and their products, 1 to 3 axes.
 
     u = Q(v_L), v_{l+1} = v_l + M_l(gelu(K_l v_l + W_l v_l + b_l)), v_0 = P(a, x), with pointwise
@@ -52,12 +89,6 @@ class FNO(AbstractLifted):
     - `width`: channels inside. `layers`: number of Fourier layers. `expansion`: hidden channels
       of M_l over `width`.
     - `padding`: fraction of an axis with ends added to the kernel's period.
-    - `form`, `rank`: of the weights. `"dense"`: a matrix for each mode. `"cp"`, `"tucker"` and
-      `"train"`: in factors with a part `rank` of these numbers (TFNO, Kossaifi et al. 2023, arXiv
-      2310.00120). `"separable"`: a number for each mode and channel. `"axes"`: kernels along one
-      axis each, added (F-FNO, Tran et al. 2023, arXiv 2111.13802).
-    - `bases`: `"fourier"`, or on axes with ends `"cosine"`, `"sine"` or `"chebyshev"`; one for
-      all axes or one per axis.
     - `coordinates`: whether P depends on x. Without, the operator commutes with translations of
       tori.
 
@@ -77,12 +108,9 @@ class FNO(AbstractLifted):
     layers: int = eqx.field(static=True)
     expansion: float = eqx.field(static=True)
     padding: float = eqx.field(static=True)
-    form: str = eqx.field(static=True)
-    rank: float = eqx.field(static=True)
-    bases: str | tuple[str, ...] = eqx.field(static=True)
     coordinates: bool = eqx.field(static=True)
     lift: Pointwise
-    blocks: tuple[IntegralBlock, ...]
+    blocks: tuple[FourierLayer, ...]
     project: MLP
 
     def __init__(
@@ -95,20 +123,30 @@ class FNO(AbstractLifted):
         layers: int = 4,
         expansion: float = 2.0,
         padding: float = 0.25,
-        form: str = "dense",
-        rank: float = 1.0,
-        bases: str | Sequence[str] = "fourier",
         coordinates: bool = True,
         key: PRNGKeyArray,
     ):
-        require_same_domain("an FNO", input_space, output_space)
         dim = input_space.domain.dim
+        require_one_domain("FNO", input_space, output_space)
         self.input_space, self.output_space = input_space, output_space
         self.modes = (modes,) * dim if isinstance(modes, int) else tuple(modes)
         self.width, self.layers, self.expansion = width, layers, float(expansion)
         self.padding, self.coordinates = float(padding), coordinates
-        self.form, self.rank = form, float(rank)
-        self.bases = bases if isinstance(bases, str) else tuple(bases)
+        if input_space.domain != output_space.domain:
+            raise ModelError(
+                "an FNO maps functions to functions on the same domain",
+                where="FNO",
+                found=f"input {input_space.domain}, output {output_space.domain}",
+                repair="use a DeepONet, whose two domains are independent",
+            )
+        if not dim:
+            raise ModelError(
+                "an FNO maps functions, and a point has no axis",
+                where="FNO",
+                expected="a domain of one axis or more",
+                found=str(input_space.domain),
+                repair="from numbers to numbers: a process, riesz fit-process",
+            )
         if len(self.modes) != dim or min(*self.modes, width, layers, 1) < 1 or padding < 0:
             raise ModelError(
                 "an FNO needs positive modes, width and layers, and padding >= 0",
@@ -117,18 +155,12 @@ class FNO(AbstractLifted):
                 found=f"modes={modes}, width={width}, layers={layers}, padding={padding}",
             )
         hidden = max(1, round(expansion * width))
-
-        def block(key: PRNGKeyArray) -> IntegralBlock:
-            k1, k2 = split(key, 2)
-            options: dict[str, Any] = {"dim": dim, "bases": bases, "padding": padding, "key": k1}
-            if form == "axes":
-                integral = AxisSpectralConvolution(self.modes, width, width, **options)
-            else:
-                options |= {"form": form, "rank": rank}
-                integral = SpectralConvolution(self.modes, width, width, **options)
-            return IntegralBlock(integral, width, hidden, key=k2)
-
-        self.lift, self.blocks, self.project = lifted(self, block, key=key)
+        # P: c_in + f -> width; Q: width -> 2 width -> c_out
+        features = input_space.channels + coordinates * feature_count(input_space.domain)
+        keys = split(key, layers + 2)
+        self.lift = Pointwise(features, width, key=keys[0])
+        self.blocks = tuple(FourierLayer(self.modes, width, hidden, key=k) for k in keys[2:])
+        self.project = MLP((width, 2 * width, output_space.channels), key=keys[1])
 
     @classmethod
     def sizes(cls, task: Workload, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,9 +182,46 @@ class FNO(AbstractLifted):
                 break
         return {name: sizes[name] for name in own}
 
-    def shared(self, on: AbstractDiscretization, a: Float[Array, "*n c"]) -> Any:
-        first: Any = self.blocks[0].integral
-        return first.transforms(on)
+    def output_weights(self) -> tuple[Any, ...]:
+        return self.project.layers[-1].weight, self.project.layers[-1].bias
+
+    def __call__(self, a: Function, on: AbstractDiscretization | None = None) -> Function:
+        require_input(self, a, on)
+        grid = a.discretization.grid
+        if grid is None:
+            raise DomainError(
+                "an FNO needs a function on a grid",
+                where="FNO(a)",
+                expected="a function on a Grid or MaskedGrid",
+                found=f"a function on {type(a.discretization).__name__}",
+                repair="resample it first, a.resample(Grid(a.domain, 64)), or use a DeepONet",
+            )
+        # in holes the input is continued, so that the output is known there, too
+        # (*n, c_in); masks have the reversed axes of v
+        values, mask = a.discretization.filled(a.values), a.discretization.mask
+        present = None if mask is None else mask.T
+        if self.coordinates:
+            # (*n, c_in) -> (*n, c_in + f)
+            features = grid.features().astype(values.dtype)
+            values = jnp.concatenate([values, features], -1)
+        transforms = self._transforms(grid)
+        # P: (n_d, ..., n_1, c_in + f) -> (n_d, ..., n_1, width)
+        v = self.lift(reverse_axes(values))
+        for block in self.blocks:
+            v = block(v, transforms, present)
+        # Q: (n_d, ..., n_1, width) -> (n_1, ..., n_d, c_out)
+        out = Function(reverse_axes(self.project(v)), grid, self.output_space)
+        return out.resample(a.discretization if on is None else on)
+
+    def _transforms(self, grid: AbstractTensorGrid) -> tuple[AxisTransform, ...]:
+        domain = self.input_space.domain
+        # period P = (1 + padding) L along axes with ends, L around circles
+        stretch = [1.0 if p else 1.0 + self.padding for p in domain.periodic]
+        periods = [s * length for s, length in zip(stretch, domain.lengths, strict=True)]
+        # modes from half a wave per node upwards are not resolved by the grid
+        cutoffs = [(n * s - 1) / 2 for n, s in zip(grid.shape, stretch, strict=True)]
+        axes = zip(grid.axis_relative, grid.axis_cells, strict=True)
+        return tensor_transforms(tuple(axes), self.modes, periods, cutoffs)
 
 
 def _seconds(sizes: Mapping[str, Any], task: Workload) -> float:
@@ -160,8 +229,8 @@ def _seconds(sizes: Mapping[str, Any], task: Workload) -> float:
     width, points = sizes["width"], prod(task.shape)
     modes = sizes["modes"]
     modes = (modes,) * task.dim if isinstance(modes, int) else modes
-    # the first axis, (2 k, n) forth and back; those of the other axes are of truncated arrays
-    transforms = 8 * points * width * modes[0]
+    # the last axis, (2 k, n) forth and back; those of the other axes are of truncated arrays
+    transforms = 8 * points * width * modes[-1]
     # a complex (width, width) matrix per mode, the half spectrum counted as a whole one
     mixing = 8 * prod(2 * m + 1 for m in modes) * width**2
     # W takes 2 width^2 per point, M with 2 width hidden channels 8 width^2

@@ -15,7 +15,6 @@ from jaxtyping import Array
 from riesz.domains import (
     AbstractDiscretization,
     AbstractDomain,
-    AbstractProductDomain,
     Box,
     DisjointPoints,
     DisjointUnion,
@@ -24,7 +23,6 @@ from riesz.domains import (
     MaskedGrid,
     Mesh,
     Point,
-    Points,
     Space,
     Torus,
 )
@@ -46,13 +44,10 @@ from riesz.operators import (
     Assembled,
     Corrected,
     DeepONet,
-    GalerkinTransformer,
-    LowRankOperator,
     MIONet,
     Normalised,
     Regridded,
     Symmetrised,
-    Transolver,
     ZeroDirichlet,
     apply,
     baselines,
@@ -163,24 +158,6 @@ OPERATOR_INSTANCES: dict[str, Callable[[], OperatorCase]] = {
     ),
     "MIONet": lambda: OperatorCase(
         MIONet(_APART, _APART, sensors=4, width=8, basis=4, key=_KEY), None, 4.0
-    ),
-    "FNO in factors": lambda: OperatorCase(_small(_BOX, _BOX, form="tucker", rank=0.3)),
-    "FNO along axes": lambda: OperatorCase(_small(_BOX, _BOX, form="axes")),
-    "FNO of cosines x modes": lambda: OperatorCase(
-        _small(_FLOW, _FLOW, bases=("cosine", "fourier"), form="separable")
-    ),
-    "FNO of polynomials": lambda: OperatorCase(_small(_LINE, _LINE, bases="chebyshev")),
-    "GalerkinTransformer": lambda: OperatorCase(
-        GalerkinTransformer(_BOX, _BOX, width=4, layers=2, heads=2, key=_KEY)
-    ),
-    "GalerkinTransformer, softmax": lambda: OperatorCase(
-        GalerkinTransformer(_BOX, _BOX, width=4, layers=1, heads=2, kind="softmax", key=_KEY)
-    ),
-    "Transolver masked": lambda: OperatorCase(
-        Transolver(_BOX, _BOX, width=4, layers=2, heads=2, slices=4, key=_KEY), _holed, 1.0
-    ),
-    "LowRankOperator": lambda: OperatorCase(
-        LowRankOperator(_BOX, _BOX, width=4, layers=2, rank=3, hidden=4, key=_KEY)
     ),
     "GNO mesh": lambda: OperatorCase(_graph(_BOX, radius=0.5, share=0.2), _mesh),
     "GNO masked": lambda: OperatorCase(_graph(_LINE, radius=0.4), _holed, 1.0),
@@ -359,51 +336,6 @@ def _refinement(case: OperatorCase) -> None:
     assert rate > case.order - 0.5, f"order {rate:.2f}, declared {case.order}; gaps {gaps}"
 
 
-def _resampling(case: OperatorCase) -> None:
-    """The answer is that of the function, not of the points that it is given on.
-
-    With other points, scattered ones where the operator takes them, it changes by no more than
-    it does when either points are refined.
-    """
-    operator, space = case.operator, case.operator.input_space
-    others = _other_points(operator)
-    if others is None:
-        return
-    points = _points(operator.output_space.domain)
-
-    @eqx.filter_jit
-    def answer(operator, a):
-        return operator(a).at(points)
-
-    def answers(nodes):
-        return [np.asarray(answer(operator, smooth_input(space, n, nodes))) for n in (24, 48)]
-
-    (coarse, fine), (other_coarse, other_fine) = answers(case.nodes), answers(others)
-    gap = np.abs(fine - coarse).max() + np.abs(other_fine - other_coarse).max()
-    found, scale = np.abs(fine - other_fine).max(), np.abs(fine).max()
-    assert found < 3 * gap + 1e-4 * scale, f"{found:.1e} between points, {gap:.1e} by refinement"
-
-
-def _other_points(operator: AbstractOperator) -> Nodes | None:
-    """Random points, or uneven nodes of grids; None where only one kind of points is there."""
-    domain = operator.input_space.domain
-    if not isinstance(domain, AbstractProductDomain) or domain != operator.output_space.domain:
-        return None
-    innermost: Any = operator
-    while hasattr(innermost, "inner"):
-        innermost = innermost.inner
-    if innermost.on_grids:
-        return None if all(domain.periodic) else _uneven
-    return _scattered if domain.dim < 3 else None
-
-
-def _scattered(domain: AbstractDomain, size: int) -> Points:
-    """As many random points as a grid has nodes."""
-    assert isinstance(domain, AbstractProductDomain)
-    unit = np.random.default_rng(0).uniform(size=(size**domain.dim, domain.dim))
-    return Points(domain, np.asarray(domain.lower) + unit * np.asarray(domain.lengths))
-
-
 OPERATOR_CHECKS: dict[str, Callable[[OperatorCase], None]] = {
     "spaces": _spaces,
     "transforms": _transforms,
@@ -412,5 +344,4 @@ OPERATOR_CHECKS: dict[str, Callable[[OperatorCase], None]] = {
     "round trip": _round_trip,
     "symmetries": _symmetry,
     "refinement": _refinement,
-    "resampling": _resampling,
 }

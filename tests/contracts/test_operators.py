@@ -7,15 +7,7 @@ import pytest
 from riesz.testing import OPERATOR_CHECKS, OPERATOR_INSTANCES
 
 # Operators that another instance tests too, on domains where programs are large.
-LONG = (
-    "GNO mesh",
-    "GNO masked",
-    "DeepONet masked",
-    "FNO masked",
-    "FNO cube",
-    "FNO vertex",
-    "GalerkinTransformer, softmax",
-)
+LONG = ("GNO mesh", "GNO masked", "DeepONet masked", "FNO masked", "FNO cube", "FNO vertex")
 
 
 @functools.cache

@@ -26,7 +26,7 @@ def wave(x, y):
 def test_the_integral_is_the_sum_over_nodes_within_the_radius(x64):
     operator, mesh = small(radius=0.7), Mesh.l_shape(4)
     a, w, x = wave(*mesh.coordinates.T)[:, None], mesh.weights, mesh.coordinates
-    edges = operator.kernel(mesh, a)
+    edges = operator._edges(mesh, a)
     v = jax.random.normal(KEY, (len(x), 4))
     block = operator.blocks[0]
     expected = np.zeros((len(x), 4))
@@ -35,10 +35,10 @@ def test_the_integral_is_the_sum_over_nodes_within_the_radius(x64):
             way = (x[i] - x[j]) / 0.7
             s = float(way @ way)
             if s < 1:
-                h = operator.kernel.network(jnp.concatenate([way, jnp.array([s]), a[i], a[j]]))
-                kappa = jnp.einsum("b,bcd->cd", h, block.integral.weight)
+                h = operator.kernel(jnp.concatenate([way, jnp.array([s]), a[i], a[j]]))
+                kappa = jnp.einsum("b,bcd->cd", h, block.last)
                 expected[i] += w[j] * (1 - s) ** 2 * v[j] @ kappa / 0.7**2
-    integral = jnp.einsum("nkb,kc,bcd->nd", edges.weight, v, block.integral.weight)
+    integral = jnp.einsum("nkb,kc,bcd->nd", edges.weight, v, block.last)
     np.testing.assert_allclose(integral, expected, atol=1e-12)
 
 
