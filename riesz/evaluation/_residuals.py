@@ -54,10 +54,12 @@ def sizes_of(f: Function, centre: Float[Array, " c"], unit: Float[Array, " c"]) 
 
 
 def size_factor(sizes: Float[Array, "..."], exponent: float) -> Float[Array, "..."]:
+    """sizes^exponent, between 1 / 4 and 4."""
     return jnp.clip(sizes**exponent if exponent else jnp.ones_like(sizes), 1 / _REACH, _REACH)
 
 
 def residuals_of(operator: AbstractOperator, pairs: PairsLike) -> Residuals:
+    """The residuals of the first pairs, as many as memory is set aside for."""
     each = int(np.prod(pairs[:1].outputs.values.shape))
     count = int(np.clip(_FLOATS // each, 1, len(pairs)))
     parts = []

@@ -1,5 +1,7 @@
 """Opening data: what is understood, and the text of what is refused."""
 
+import ast
+import shlex
 import textwrap
 import zipfile
 
@@ -314,3 +316,15 @@ def test_a_fingerprint_depends_on_values_order_and_shape(make, tmp_path):
     for path in (make(a=A, u=U), tmp_path / "native.h5"):
         assert open_pairs(path, nodes="left").fingerprint == fingerprint(pairs)
     jax.block_until_ready(pairs)
+
+
+def test_the_repair_of_a_pickle_is_a_safe_command(tmp_path):
+    path = tmp_path / "a$(touch made) 'b.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
+    with pytest.raises(DataError) as caught:
+        open_pairs(path)
+    program, option, code = shlex.split(caught.value.repair.splitlines()[1])
+    assert (program, option) == ("python", "-c")
+    call = ast.parse(code).body[1].value
+    assert ast.literal_eval(call.args[0]) == str(path)

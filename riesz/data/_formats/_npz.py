@@ -1,5 +1,7 @@
 """NPZ files (zip archives of NumPy arrays) as sources of arrays. Nothing is unpickled."""
 
+import json
+import shlex
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -78,9 +80,17 @@ def _require_no_torch(location: Location, names: Sequence[str]) -> None:
             expected="an NPZ or HDF5 file; Riesz never unpickles objects",
             found="a zip archive with data.pkl, as torch.save writes",
             repair="where the file is trusted, convert it (keys such as x, y):\n"
-            f'python -c "import numpy, torch; d = torch.load({location.path!r}); '
-            "numpy.savez('data.npz', **{k: v.numpy() for k, v in d.items()})\"",
+            f"python -c {shlex.quote(_conversion(location))}",
         )
+
+
+def _conversion(location: Location) -> str:
+    """Python that writes data.npz; quotes are double, so that a shell shows it in single ones."""
+    path = json.dumps(str(location.path))
+    return (
+        f"import numpy, torch; d = torch.load({path}); "
+        'numpy.savez("data.npz", **{k: v.numpy() for k, v in d.items()})'
+    )
 
 
 def _header(member: Any, location: Location, name: str, size: int = 0) -> ArrayInfo:
