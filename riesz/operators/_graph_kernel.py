@@ -23,6 +23,8 @@ from riesz.functions import Function
 from riesz.operators._operator import AbstractOperator, require_input, require_one_domain
 from riesz.operators._registry import register
 
+_LEAST = 3  # nodes within a radius: one itself, one inside, and one at which the window is 0
+
 
 class Edges(NamedTuple):
     """The neighbours of every node, and what the kernel network says of each pair.
@@ -85,7 +87,7 @@ class GNO(AbstractOperator):
     - `radius`: r, in the unit of the coordinates.
     - `share`: the largest part of all nodes that the neighbours of a node may be, which bounds
       memory. Where more lie within the radius, the radius there is the distance within which
-      this part lies. 1 never shortens it.
+      this part lies, and three nodes at least. 1 never shortens it.
     - `width`: channels inside. `layers`: number of layers.
     - `rank`: number of h_b. `hidden`: hidden channels of h.
     - `coordinates`: whether P depends on x.
@@ -183,9 +185,10 @@ class GNO(AbstractOperator):
         places = on.relative.reshape(len(a), -1).astype(a.dtype)
         weights = on.weights.reshape(-1).astype(a.dtype)
         present, n = weights > 0, len(a)
-        most = min(n, ceil(self.share * n))
+        most = min(n, max(ceil(self.share * n), _LEAST))
         # of the nodes that are present, so that padding changes no radius
-        count = jnp.maximum(jnp.ceil(self.share * present.sum(dtype=a.dtype)).astype(int), 1)
+        count = jnp.ceil(self.share * present.sum(dtype=a.dtype)).astype(int)
+        count = jnp.clip(count, min(n, _LEAST), most)
 
         def one(centre: tuple[Array, Array]) -> Any:
             x, value = centre

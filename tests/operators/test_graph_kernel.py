@@ -50,6 +50,14 @@ def test_a_share_that_holds_all_within_the_radius_changes_nothing():
     assert abs(small(radius=0.3, share=0.02)(a).values - whole).max() > 1e-2
 
 
+def test_the_smallest_share_still_has_neighbours():
+    mesh = Mesh.disk(refinements=2)
+    operator = small(share=1e-3)
+    weight = operator._edges(mesh, jnp.ones((mesh.shape[0], 1))).weight
+    assert weight.shape[1] == 3
+    assert ((weight != 0).any(-1).sum(1) == 2).mean() > 0.3  # where no two are equally far
+
+
 @pytest.mark.parametrize("share", [1.0, 0.1])
 def test_padding_changes_nothing(share):
     few, many = Mesh.l_shape(6), Mesh.disk(refinements=3)
